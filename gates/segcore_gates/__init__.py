@@ -1,0 +1,1 @@
+"""The judge: policy files, verdicts, reports and the pytest plugin."""

@@ -1,0 +1,1 @@
+"""FiftyOne as a source, and per-class metrics inside it (being built)."""

@@ -1,0 +1,1 @@
+"""Label Studio as a source and a sink (being built)."""

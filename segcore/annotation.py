@@ -1,0 +1,183 @@
+"""What a source says about one image: a dense label map, or regions as run-length masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ImageAnnotation", "LabelMap", "Region", "Regions", "RunMask"]
+
+AnnotationId = int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelMap:
+    """A dense semantic mask.
+
+    Attributes
+    ----------
+    values : uint8 or uint16 (H, W), C-contiguous
+        What the file stores, unchanged.
+    lookup : int32 (256,) or (65536,)
+        Class index in the source's ontology of every value, or UNLABELED, IGNORE, UNKNOWN.
+    """
+
+    values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    lookup: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunMask:
+    """A binary mask as foreground runs over column-major (Fortran) pixel positions.
+
+    Canonical: runs are non-empty, increasing and do not touch, so equal masks have equal runs.
+
+    Attributes
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    starts, ends : int32 (n,)
+        Half-open position ranges: pixel (x, y) has position ``x * height + y``.
+    """
+
+    height: int
+    width: int
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+
+    @property
+    def area_px(self) -> int:
+        """Number of foreground pixels."""
+        return int((self.ends - self.starts).sum(dtype=np.int64))
+
+    def to_array(self) -> npt.NDArray[np.bool_]:
+        """The mask as bool (H, W)."""
+        steps = np.zeros(self.height * self.width + 1, np.int8)
+        steps[self.starts] = 1
+        steps[self.ends] -= 1
+        flat = np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)
+        return flat.reshape((self.height, self.width), order="F")
+
+    @classmethod
+    def from_array(cls, mask: npt.NDArray[np.generic]) -> RunMask:
+        """The runs of ``mask``, any dtype (H, W); non-zero is foreground."""
+        flat = np.zeros(mask.size + 2, np.int8)
+        flat[1:-1] = (mask != 0).ravel(order="F")
+        steps = np.diff(flat)
+        starts = np.flatnonzero(steps == 1).astype(np.int32)
+        ends = np.flatnonzero(steps == -1).astype(np.int32)
+        return cls(height=mask.shape[0], width=mask.shape[1], starts=starts, ends=ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """One annotated object or patch: a class and its mask."""
+
+    class_index: int
+    mask: RunMask
+    crowd: bool = False
+    score: float | None = None
+    id: AnnotationId = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Regions:
+    """All regions of one image, column by column; iterate it for :class:`Region` objects.
+
+    Attributes
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    starts, ends : int32 (n_runs,)
+        The runs of all regions, one region after the other, each canonical (see :class:`RunMask`).
+    offsets : int64 (n_regions + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+    classes : int32 (n_regions,)
+        Class index in the source's ontology.
+    crowd : bool (n_regions,)
+        COCO's ``iscrowd``.
+    scores : float64 (n_regions,) or None
+        Confidence of each region, where the input is a list of detections.
+    ids : tuple
+        The annotation ids of the file.
+    """
+
+    height: int
+    width: int
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int32]
+    crowd: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64] | None = None
+    ids: tuple[AnnotationId, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitem__(self, i: int) -> Region:
+        lo, hi = int(self.offsets[i]), int(self.offsets[i + 1])
+        mask = RunMask(
+            height=self.height, width=self.width, starts=self.starts[lo:hi], ends=self.ends[lo:hi]
+        )
+        return Region(
+            class_index=int(self.classes[i]),
+            mask=mask,
+            crowd=bool(self.crowd[i]),
+            score=None if self.scores is None else float(self.scores[i]),
+            id=self.ids[i] if self.ids else None,
+        )
+
+    def __iter__(self) -> Iterator[Region]:
+        return (self[i] for i in range(len(self)))
+
+    @classmethod
+    def from_regions(cls, regions: list[Region], *, height: int, width: int) -> Regions:
+        """Put single regions together; all masks must have the given size."""
+        masks = [region.mask for region in regions]
+        sizes = np.fromiter((len(mask.starts) for mask in masks), np.int64, len(masks))
+        scores = [region.score for region in regions]
+        empty = np.empty(0, np.int32)
+        return cls(
+            height=height,
+            width=width,
+            starts=np.concatenate([empty, *(mask.starts for mask in masks)]),
+            ends=np.concatenate([empty, *(mask.ends for mask in masks)]),
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
+            classes=np.fromiter((r.class_index for r in regions), np.int32, len(regions)),
+            crowd=np.fromiter((r.crowd for r in regions), np.bool_, len(regions)),
+            scores=None if None in scores or not scores else np.array(scores, np.float64),
+            ids=tuple(region.id for region in regions),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageAnnotation:
+    """What one source says about one image.
+
+    Attributes
+    ----------
+    key : str
+        The image key: what gold and delivery are paired by.
+    height, width : int
+        Size of the image in pixels.
+    content : LabelMap or Regions
+        Class indices refer to the ontology of the source that read it.
+    read, rejected : int
+        Annotations found for this image, and those refused with a fault
+        (a label map is one annotation).
+    digest : bytes
+        SHA-256 of the bytes this annotation was read from; empty where the source hashes
+        its container as a whole.
+    """
+
+    key: str
+    height: int
+    width: int
+    content: LabelMap | Regions
+    read: int = 1
+    rejected: int = 0
+    digest: bytes = field(default=b"", repr=False)

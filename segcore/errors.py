@@ -1,0 +1,93 @@
+"""The exceptions segcore raises for reasons a caller can act on.
+
+::
+
+    SegcoreError
+    ├── UsageError                 a spec, an option or a call is wrong          (exit 4)
+    │   ├── SpecError              a source spec cannot be understood
+    │   ├── OntologyError          an ontology is missing, broken or ambiguous
+    │   └── MissingExtraError      an optional dependency is not installed
+    ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
+    └── InvalidInputError          annotations were refused; carries the faults  (exit 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segcore.faults import Fault
+
+__all__ = [
+    "DocumentError",
+    "InvalidInputError",
+    "MissingExtraError",
+    "OntologyError",
+    "SegcoreError",
+    "SpecError",
+    "UsageError",
+]
+
+
+class SegcoreError(Exception):
+    """Base of every exception segcore raises on purpose; ``str()`` is ready to print."""
+
+
+class UsageError(SegcoreError):
+    """What was asked for cannot be done as asked."""
+
+
+class SpecError(UsageError):
+    """A source spec is malformed, names an unknown format or carries an unknown option."""
+
+
+class OntologyError(UsageError):
+    """The classes are not known, not well defined, or not the ones asked for."""
+
+
+class MissingExtraError(UsageError):
+    """A feature needs an optional dependency that is not installed."""
+
+
+class DocumentError(SegcoreError):
+    """A JSON or YAML document was refused.
+
+    Attributes
+    ----------
+    code : str
+        ``json.*`` for JSON, ``policy.*`` for YAML (see :mod:`segcore.faults`).
+    file : str
+        The document as the user named it.
+    line : int or None
+        1-based line, where it is known.
+    problem : str
+        What is wrong, in one sentence, without the place.
+    """
+
+    def __init__(self, code: str, problem: str, *, file: str, line: int | None = None) -> None:
+        self.code = code
+        self.file = file
+        self.line = line
+        self.problem = problem
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {problem}")
+
+
+class InvalidInputError(SegcoreError):
+    """Annotations were refused.
+
+    Attributes
+    ----------
+    faults : tuple of Fault
+        Everything that is wrong with the input, errors and warnings, in a stable order.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        from segcore.faults import Severity
+
+        self.faults = tuple(faults)
+        errors = [fault for fault in self.faults if fault.severity is Severity.ERROR]
+        shown = "\n".join(f"  {fault}" for fault in errors[:10])
+        more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
+        super().__init__(f"the input is invalid: {len(errors)} fault(s)\n{shown}{more}")

@@ -1,0 +1,235 @@
+"""Faults: what is wrong with an input, one record each, all of them in one run.
+
+A fault never repairs anything.  Severity ``error`` refuses the input, ``warning`` is reported.
+The codes are a public contract: scripts match on them, so a code is added here and never renamed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["CODES", "Fault", "FaultLog", "Severity"]
+
+
+class Severity(str, enum.Enum):
+    """What a fault does to its input."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+_E, _W = Severity.ERROR, Severity.WARNING
+
+CODES: Final[dict[str, tuple[Severity, str]]] = {
+    # run-length masks
+    "rle.sum_mismatch": (_E, "the runs do not add up to height x width"),
+    "rle.negative_run": (_E, "a run is negative"),
+    "rle.run_too_large": (_E, "a run is longer than the image has pixels"),
+    "rle.truncated": (_E, "the counts end inside a number"),
+    "rle.size_mismatch": (_E, "the mask size is not the image size"),
+    "rle.bad_type": (_E, "size or counts has the wrong type"),
+    "rle.bad_char": (_E, "the counts hold a character outside the COCO alphabet"),
+    "rle.missing_field": (_E, "size or counts is missing"),
+    "rle.suspect_order": (_W, "the mask fits a transposed image better: row-major runs?"),
+    # polygons
+    "poly.too_few_points": (_E, "a ring needs at least three points"),
+    "poly.odd_length": (_E, "a ring holds an odd number of coordinates"),
+    "poly.not_finite": (_E, "a coordinate is not a finite number"),
+    "poly.out_of_bounds": (_E, "a coordinate lies far outside the image"),
+    "poly.clipped": (_W, "a ring reaches over the border and is clipped"),
+    "poly.empty_after_clip": (_E, "a ring lies outside the image"),
+    "poly.self_intersection": (_W, "a ring crosses itself"),
+    "poly.zero_area": (_E, "a ring encloses no area"),
+    "poly.bad_type": (_E, "a coordinate is not a number"),
+    "poly.bad_nesting": (_E, "a segmentation is a list of rings, each a flat list of coordinates"),
+    "poly.nested_ring": (_W, "a ring lies inside another; COCO fills it, it makes no hole"),
+    "poly.too_many_points": (_E, "a ring has more points than the limit"),
+    # segmentations
+    "seg.empty": (_E, "the segmentation is empty"),
+    "seg.missing": (_E, "the annotation has no segmentation"),
+    "seg.bad_type": (_E, "the segmentation is neither a polygon nor a run-length mask"),
+    "seg.bbox_mismatch": (_W, "the box disagrees with the mask"),
+    # COCO documents
+    "coco.duplicate_annotation_id": (_E, "two annotations share an id"),
+    "coco.duplicate_image_id": (_E, "two images share an id"),
+    "coco.duplicate_file_name": (_E, "two images share a file name"),
+    "coco.duplicate_category": (_E, "two categories share an id or a name"),
+    "coco.category_conflict": (_E, "a category contradicts the ontology"),
+    "coco.unknown_category": (_E, "the annotation names a category id the file does not define"),
+    "coco.unknown_class_name": (_E, "the category name is not a class of the ontology"),
+    "coco.unknown_image": (_E, "the annotation names an image id the file does not define"),
+    "coco.missing_field": (_E, "a required field is missing"),
+    "coco.bad_type": (_E, "a field has the wrong type"),
+    "coco.bad_structure": (_E, "the document is not a COCO file"),
+    "coco.iscrowd": (_E, "iscrowd is neither 0 nor 1"),
+    "coco.area_mismatch": (_W, "the stated area disagrees with the mask"),
+    # COCO result lists
+    "results.missing_score": (_E, "a detection has no score"),
+    "results.bad_score": (_E, "a score is not a finite number"),
+    "results.inconsistent": (_E, "the detections do not fit the gold they are read with"),
+    # mask images
+    "mask.not_png": (_E, "the file is not a PNG image"),
+    "mask.truncated": (_E, "the PNG ends early"),
+    "mask.corrupt": (_E, "the PNG is damaged"),
+    "mask.bit_depth": (_E, "gray masks must have 8 or 16 bits"),
+    "mask.unexpected_mode": (_E, "the PNG has the wrong kind of pixels"),
+    "mask.unknown_value": (_E, "a pixel value is not in the ontology"),
+    "mask.exif_orientation": (_E, "the PNG asks viewers to rotate it"),
+    "mask.animated": (_E, "the PNG is animated"),
+    "mask.id_scheme": (_E, "the values look like another id scheme of the same data set"),
+    "mask.suspect_blend": (_E, "the values look blended: resampled or anti-aliased"),
+    "mask.vendor_void": (_W, "the delivery marks pixels as ignore; over real gold they count as wrong"),
+    # deliveries
+    "delivery.missing_image": (_W, "a gold image was not delivered and counts as wrong"),
+    "delivery.extra_image": (_W, "a delivered image is not in the gold and is not scored"),
+    "delivery.duplicate_image": (_E, "an image was delivered twice"),
+    "delivery.ambiguous_image": (_E, "two files of the input share one image key"),
+    "delivery.image_match": (_E, "no delivered image matches a gold image"),
+    "delivery.size_mismatch": (_E, "the delivered mask has not the size of the gold mask"),
+    # documents
+    "json.syntax": (_E, "the file is not valid JSON"),
+    "json.duplicate_key": (_E, "an object holds a key twice"),
+    "json.encoding": (_E, "the file is not UTF-8 text"),
+    "json.bom": (_E, "the file begins with a byte order mark"),
+    "json.number": (_E, "a number is not finite or too long"),
+    "json.too_deep": (_E, "the document is nested too deeply"),
+    # paths
+    "path.unsafe": (_E, "a path leaves its folder or holds a control character"),
+    "path.symlink": (_E, "a file of the input is a symbolic link"),
+    "path.not_regular": (_E, "a file of the input is not a regular file"),
+    # limits
+    "limits.pixels": (_E, "the image has more pixels than the limit"),
+    "limits.annotations": (_E, "the document has more annotations than the limit"),
+    "limits.entries": (_E, "the input has more entries than the limit"),
+    "limits.bytes": (_E, "the file is larger than the limit"),
+    # semantic view
+    "semantic.overlap": (_E, "regions of different classes overlap and the overlap rule is `error`"),
+    # policies
+    "policy.syntax": (_E, "the file is not valid YAML"),
+    "policy.unknown_key": (_E, "a key is not part of the format"),
+    "policy.duplicate_key": (_E, "a mapping holds a key twice"),
+    "policy.bad_key": (_E, "a mapping key is not a plain name"),
+    "policy.threshold": (_E, "a threshold is not a usable number"),
+    "policy.unknown_class": (_E, "a class is not in the ontology"),
+    "policy.uncovered_class": (_E, "a class has no threshold"),
+    "policy.unresolved_variable": (_E, "a variable is not set"),
+    "policy.alias": (_E, "anchors and aliases are not allowed"),
+    "policy.merge_key": (_E, "merge keys are not allowed"),
+    "policy.tag": (_E, "tags are not allowed"),
+    "policy.empty": (_E, "the file is empty"),
+}
+"""Every code with its severity and its meaning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong with an input.
+
+    Attributes
+    ----------
+    code : str
+        A key of :data:`CODES`.
+    file : str
+        The file, as the user named it or below the folder the user named.
+    image : str or None
+        The image key.
+    image_id, annotation : int, str or None
+        The ids the file itself uses.
+    expected, got : str
+        Short, printable, escaped.
+    """
+
+    code: str
+    file: str
+    image: str | None = None
+    image_id: int | str | None = None
+    annotation: int | str | None = None
+    expected: str = ""
+    got: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise KeyError(f"unknown fault code {self.code!r}")
+
+    @property
+    def severity(self) -> Severity:
+        """Whether the fault refuses its input."""
+        return CODES[self.code][0]
+
+    @property
+    def meaning(self) -> str:
+        """What the code says, in words."""
+        return CODES[self.code][1]
+
+    def sort_key(self) -> tuple[str, str, str, str, str, str]:
+        """A total order that does not depend on how the input was walked."""
+        return (
+            self.file,
+            self.image or "",
+            "" if self.annotation is None else f"{self.annotation!s:>20}",
+            self.code,
+            self.expected,
+            self.got,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the contract: code, place, expected, got, severity."""
+        return {
+            "code": self.code,
+            "file": self.file,
+            "image": self.image,
+            "image_id": self.image_id,
+            "annotation": self.annotation,
+            "expected": self.expected,
+            "got": self.got,
+            "severity": self.severity.value,
+        }
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.image is not None:
+            place += f": image {self.image}"
+            if self.image_id is not None and str(self.image_id) != self.image:
+                place += f" (id {self.image_id})"
+        if self.annotation is not None:
+            place += f": annotation {self.annotation}"
+        detail = ""
+        if self.expected or self.got:
+            parts = [f"expected {self.expected}"] if self.expected else []
+            parts += [f"got {self.got}"] if self.got else []
+            detail = f" ({', '.join(parts)})"
+        return f"{self.code}: {place}: {self.meaning}{detail}"
+
+
+class FaultLog:
+    """The faults of one input, each once, in the order they were found."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._faults: dict[Fault, None] = dict.fromkeys(faults)
+
+    def add(self, fault: Fault) -> None:
+        """Record ``fault`` unless the very same one is there."""
+        self._faults[fault] = None
+
+    def extend(self, faults: Iterable[Fault]) -> None:
+        """Record each of ``faults``."""
+        for fault in faults:
+            self.add(fault)
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        """The faults that refuse the input."""
+        return tuple(f for f in self._faults if f.severity is Severity.ERROR)
+
+    def sorted(self) -> tuple[Fault, ...]:
+        """All faults in an order that does not depend on how the input was walked."""
+        return tuple(sorted(self._faults, key=Fault.sort_key))
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
+
+    def __len__(self) -> int:
+        return len(self._faults)

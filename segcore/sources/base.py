@@ -1,0 +1,82 @@
+"""What a source is: one side's annotations, image by image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from segcore.annotation import ImageAnnotation
+from segcore.faults import FaultLog
+from segcore.ontology import Ontology
+
+__all__ = ["Source"]
+
+
+class Source(ABC):
+    """Annotations of many images, read one image at a time.
+
+    Opening is cheap: nothing is read before :meth:`keys` or :attr:`ontology` is used.
+    A source is picklable and re-opens itself in a worker process.  What is wrong with the
+    input never raises; it is collected in :attr:`faults`, and nothing faulty reaches compiled
+    code.
+
+    Attributes
+    ----------
+    name : str
+        The spec, as the user gave it; what reports call this source.
+    faults : FaultLog
+        Everything found so far: the container's faults once it was opened, an image's faults
+        once it was read.
+    """
+
+    name: str
+    faults: FaultLog
+
+    @property
+    @abstractmethod
+    def ontology(self) -> Ontology | None:
+        """The classes the input itself names; None for formats that only store ids."""
+
+    @abstractmethod
+    def keys(self) -> tuple[str, ...]:
+        """Image keys, sorted.  Images whose very entry is faulty are left out."""
+
+    @abstractmethod
+    def read(self, key: str) -> ImageAnnotation | None:
+        """The annotation of one image.
+
+        Returns
+        -------
+        ImageAnnotation or None
+            None where the image as a whole had to be refused; :attr:`faults` says why.
+        """
+
+    @abstractmethod
+    def annotation_count(self, key: str) -> int:
+        """How many annotations the input holds for this image, without decoding any."""
+
+    @property
+    def unplaced(self) -> int:
+        """Annotations that belong to no image of :meth:`keys` and were refused with a fault."""
+        return 0
+
+    @abstractmethod
+    def digest(self) -> str | None:
+        """SHA-256 (hex) of the input; None where each image carries its own digest instead."""
+
+    def resolve(self, *, ontology: Ontology | None, gold: Source | None = None) -> Source:
+        """This source, completed by what only the other inputs know.
+
+        Parameters
+        ----------
+        ontology : Ontology or None
+            The classes to use where the input names none.
+        gold : Source or None
+            The gold this source is judged against (a list of COCO detections has no images of
+            its own).
+
+        Returns
+        -------
+        Source
+            ``self`` where nothing was missing.
+        """
+        return self
