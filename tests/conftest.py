@@ -53,5 +53,7 @@ def _refuse_missing_component(report: R) -> R:
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
         if reason.startswith(MISSING_COMPONENT):
             report.outcome = "failed"
-            report.longrepr = f"{reason}\nSEGCORE_REQUIRE is set: a skip must not hide a missing component"
+            report.longrepr = (
+                f"{reason}\nSEGCORE_REQUIRE is set: a skip must not hide a missing component"
+            )
     return report
