@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -71,16 +71,41 @@ class MaskBatch:
         )
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """The masks of ``parts``, one part after the other, without their problems."""
+    def assemble(cls, parts: Sequence[tuple[Sequence[int], Self]], *, count: int) -> Self:
+        """Put batches of some of ``count`` masks together.
+
+        Parameters
+        ----------
+        parts : sequence of (items, batch)
+            ``items[i]`` is the place of the mask ``i`` of ``batch`` in the result.
+        count : int
+            Number of masks; a place nobody fills holds a refused mask.
+
+        Returns
+        -------
+        MaskBatch
+            With the problems of all parts, by item.
+        """
+        placed = np.array([item for items, _ in parts for item in items], np.int64)
+        # One empty mask behind the real ones stands in for every place that stays empty.
+        source = np.full(count, len(placed), np.int64)
+        source[placed] = np.arange(len(placed))
         empty = np.empty(0, np.int32)
-        sizes = np.concatenate([np.empty(0, np.int64), *(np.diff(part.offsets) for part in parts)])
-        return cls(
-            starts=np.concatenate([empty, *(part.starts for part in parts)]),
-            ends=np.concatenate([empty, *(part.ends for part in parts)]),
-            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
-            refused=np.concatenate([np.empty(0, np.bool_), *(part.refused for part in parts)]),
+        sizes = [np.diff(batch.offsets) for _, batch in parts]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate([*sizes, [0]]))])
+        everything = cls(
+            starts=np.concatenate([empty, *(batch.starts for _, batch in parts)]),
+            ends=np.concatenate([empty, *(batch.ends for _, batch in parts)]),
+            offsets=offsets.astype(np.int64),
+            refused=np.concatenate([*(batch.refused for _, batch in parts), np.ones(1, np.bool_)]),
         )
+        problems = [
+            replace(problem, item=items[problem.item])
+            for items, batch in parts
+            for problem in batch.problems
+        ]
+        problems.sort(key=lambda problem: problem.item)
+        return replace(everything.take(source), problems=tuple(problems))
 
 
 def segment_sums(

@@ -7,6 +7,7 @@ that are too short, wraps runs at 2**32 and miscounts masks that hold empty runs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import RunMask
-from segcore.faults import printable
+from segcore.faults import printable, show
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     NEGATIVE_RUN,
@@ -54,6 +55,7 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
     MaskBatch
         Canonical runs; every faulty mask is refused with its first problem.
     """
+    pixels = height * width
     problems: list[MaskProblem] = []
     text: list[str] = []
     lists: list[list[int]] = []
@@ -65,7 +67,7 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
             counts = rle["counts"]  # type: ignore[index]
             if isinstance(counts, bytes):
                 counts = counts.decode("latin-1")
-            problem = _counts_problem(item, counts, pixels=height * width)
+            problem = _counts_problem(item, counts, pixels=pixels)
             if problem is None and isinstance(counts, str):
                 text.append(counts)
                 text_items.append(item)
@@ -74,19 +76,21 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
                 list_items.append(item)
         if problem is not None:
             problems.append(problem)
-    parts = [_text_batch(text, pixels=height * width), _list_batch(lists, pixels=height * width)]
-    items = (text_items, list_items)
-    for part, part_items, shown in zip(parts, items, (text, lists), strict=True):
-        for row in np.flatnonzero(part.status != OK):
-            problems.append(
-                _decoding_problem(part, int(row), part_items[row], shown[row], height * width)
-            )
-    return _in_order(parts, items, problems, count=len(rles))
+    batch = MaskBatch.assemble(
+        [
+            (text_items, _batch(_decode_text(text, pixels=pixels), text, pixels=pixels)),
+            (list_items, _batch(_decode_lists(lists, pixels=pixels), lists, pixels=pixels)),
+        ],
+        count=len(rles),
+    )
+    problems += batch.problems
+    problems.sort(key=lambda problem: problem.item)
+    return replace(batch, problems=tuple(problems))
 
 
 def decode_strings(counts: Sequence[str | bytes], *, pixels: int) -> DecodedCounts:
     """Decode compressed counts whose alphabet is known to be ASCII, such as pycocotools' own."""
-    return _text_batch([c.decode("ascii") if isinstance(c, bytes) else c for c in counts], pixels=pixels)
+    return _decode_text([c.decode("ascii") if isinstance(c, bytes) else c for c in counts], pixels=pixels)
 
 
 def encode_counts(mask: RunMask) -> str:
@@ -124,7 +128,7 @@ def _shape_problem(item: int, rle: object, *, height: int, width: int) -> MaskPr
             return problem("rle.missing_field", name, "no such key")
     size = rle["size"]
     if not (isinstance(size, (list, tuple)) and len(size) == 2 and all(type(v) is int for v in size)):
-        return problem("rle.bad_type", "size: [height, width]", short(size))
+        return problem("rle.bad_type", "size: [height, width]", show(size))
     if size[0] == height and size[1] == width:
         return None
     got = f"[{size[0]}, {size[1]}]"
@@ -148,7 +152,7 @@ def _counts_problem(item: int, counts: object, *, pixels: int) -> MaskProblem | 
         return problem("rle.bad_type", "counts: text or a list of integers", type(counts).__name__)
     if not set(map(type, counts)) <= {int}:
         at = next(i for i, run in enumerate(counts) if type(run) is not int)
-        return problem("rle.bad_type", "integers", f"{short(counts[at])} at position {at}")
+        return problem("rle.bad_type", "integers", f"{show(counts[at])} at position {at}")
     if counts and min(counts) < 0:
         return problem("rle.negative_run", "runs of 0 or more", f"{min(counts)}")
     if counts and max(counts) > pixels:  # also keeps what is beyond 64 bits from the kernel
@@ -156,12 +160,12 @@ def _counts_problem(item: int, counts: object, *, pixels: int) -> MaskProblem | 
     return None
 
 
-def _text_batch(text: list[str], *, pixels: int) -> DecodedCounts:
+def _decode_text(text: list[str], *, pixels: int) -> DecodedCounts:
     data = np.frombuffer("".join(text).encode("ascii"), np.uint8)
     return kernels.decode_counts(data, _offsets(text), pixels=pixels)
 
 
-def _list_batch(lists: list[list[int]], *, pixels: int) -> DecodedCounts:
+def _decode_lists(lists: list[list[int]], *, pixels: int) -> DecodedCounts:
     offsets = _offsets(lists)
     counts = np.fromiter(chain.from_iterable(lists), np.int64, int(offsets[-1]))
     return kernels.runs_from_counts(counts, offsets, pixels=pixels)
@@ -173,54 +177,34 @@ def _offsets(parts: Sequence[str] | Sequence[list[int]]) -> npt.NDArray[np.int64
     return offsets
 
 
-def _decoding_problem(
-    decoded: DecodedCounts, row: int, item: int, counts: str | list[int], pixels: int
-) -> MaskProblem:
-    status, detail = int(decoded.status[row]), int(decoded.detail[row])
-    expected, got = {
-        BAD_CHAR: ("characters 0 to o", lambda: f"{counts[detail]!r} at position {detail}"),
-        TRUNCATED: ("whole numbers", lambda: f"{detail} characters, the last one announces more"),
-        RUN_TOO_LARGE: (
-            f"runs of at most {pixels}",
-            lambda: f"{detail}" if detail >= 0 else f"a number of {-detail} characters",
-        ),
-        NEGATIVE_RUN: ("runs of 0 or more", lambda: f"{detail}"),
-        SUM_MISMATCH: (f"a sum of {pixels}", lambda: f"{detail}"),
-    }[status]
-    return MaskProblem(item=item, code=_CODES[status], expected=expected, got=printable(got()))
-
-
-def _in_order(
-    parts: Sequence[DecodedCounts],
-    items: Sequence[list[int]],
-    problems: list[MaskProblem],
-    *,
-    count: int,
+def _batch(
+    decoded: DecodedCounts, counts: Sequence[str] | Sequence[list[int]], *, pixels: int
 ) -> MaskBatch:
-    """The masks of ``parts`` at their places; those that were never decoded are empty."""
-    batches = [
-        MaskBatch(starts=part.starts, ends=part.ends, offsets=part.offsets, refused=part.status != OK)
-        for part in parts
-    ]
-    decoded = [item for part_items in items for item in part_items]
-    missing = count - len(decoded)
-    batches.append(MaskBatch.refused_only(missing))
-    place = np.full(count, -1, np.int64)
-    place[decoded] = np.arange(len(decoded))
-    place[place < 0] = np.arange(len(decoded), count)
-    taken = MaskBatch.concatenate(batches).take(place)
-    problems.sort(key=lambda problem: problem.item)
+    refused = decoded.status != OK
     return MaskBatch(
-        starts=taken.starts,
-        ends=taken.ends,
-        offsets=taken.offsets,
-        refused=taken.refused,
-        problems=tuple(problems),
+        starts=decoded.starts,
+        ends=decoded.ends,
+        offsets=decoded.offsets,
+        refused=refused,
+        problems=tuple(
+            _decoding_problem(decoded, int(i), counts[i], pixels=pixels) for i in np.flatnonzero(refused)
+        ),
     )
 
 
-def short(value: object) -> str:
-    """A repr that stays small whatever the value is."""
-    import reprlib
-
-    return printable(reprlib.repr(value))
+def _decoding_problem(
+    decoded: DecodedCounts, item: int, counts: str | list[int], *, pixels: int
+) -> MaskProblem:
+    status, detail = int(decoded.status[item]), int(decoded.detail[item])
+    if status == BAD_CHAR:
+        expected, got = "characters 0 to o", f"{counts[detail]!r} at position {detail}"
+    elif status == TRUNCATED:
+        expected, got = "whole numbers", f"{detail} characters, the last of which announces another"
+    elif status == RUN_TOO_LARGE:
+        expected = f"runs of at most {pixels}"
+        got = f"{detail}" if detail >= 0 else f"a number of {-detail} characters"
+    elif status == NEGATIVE_RUN:
+        expected, got = "runs of 0 or more", f"{detail}"
+    else:
+        expected, got = f"a sum of {pixels}", f"{detail}"
+    return MaskProblem(item=item, code=_CODES[status], expected=expected, got=got)
