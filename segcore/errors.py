@@ -8,12 +8,15 @@
     │   ├── OntologyError          an ontology is missing, broken or ambiguous
     │   └── MissingExtraError      an optional dependency is not installed
     ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
+    ├── RefusedFileError           a file was refused before it was read         (a fault of its owner)
+    ├── RefusedMaskError           the bytes of a mask were refused              (a fault of its owner)
     └── InvalidInputError          annotations were refused; carries the faults  (exit 3)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ __all__ = [
     "InvalidInputError",
     "MissingExtraError",
     "OntologyError",
+    "RefusedFileError",
+    "RefusedMaskError",
     "SegcoreError",
     "SpecError",
     "UsageError",
@@ -73,6 +78,67 @@ class DocumentError(SegcoreError):
         self.problem = problem
         place = file if line is None else f"{file}:{line}"
         super().__init__(f"{place}: {problem}")
+
+
+class RefusedFileError(SegcoreError):
+    """A file was refused before its content was looked at.
+
+    Attributes
+    ----------
+    code : str
+        ``path.*`` or ``limits.*`` (see :mod:`segcore.faults`).
+    file : str
+        The file as the user named it, or below the folder the user named.
+    expected, got : str
+        Short and printable.
+    """
+
+    def __init__(self, code: str, *, file: str, expected: str, got: str) -> None:
+        self.code = code
+        self.file = file
+        self.expected = expected
+        self.got = got
+        super().__init__(str(self.to_fault()))
+
+    def __reduce__(self) -> tuple[Callable[..., RefusedFileError], tuple[()]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(
+            RefusedFileError, self.code, file=self.file, expected=self.expected, got=self.got
+        )
+        return again, ()
+
+    def to_fault(self, *, image: str | None = None) -> Fault:
+        """The record of the contract, told apart by the ``image`` key where there is one."""
+        from segcore.faults import Fault
+
+        return Fault(code=self.code, file=self.file, image=image, expected=self.expected, got=self.got)
+
+
+class RefusedMaskError(SegcoreError):
+    """The bytes of one mask cannot be read as class ids; they do not know their file.
+
+    Attributes
+    ----------
+    code : str
+        ``mask.*`` or ``limits.*`` (see :mod:`segcore.faults`).
+    expected, got : str
+        Short and printable.
+    """
+
+    def __init__(self, code: str, expected: str = "", got: str = "") -> None:
+        self.code = code
+        self.expected = expected
+        self.got = got
+        super().__init__(code, expected, got)
+
+    def to_fault(self, *, file: str, image: str | None = None) -> Fault:
+        """The record of the contract, with the place only the caller knows."""
+        from segcore.faults import Fault
+
+        return Fault(code=self.code, file=file, image=image, expected=self.expected, got=self.got)
+
+    def __str__(self) -> str:
+        return f"{self.code}: expected {self.expected}, got {self.got}"
 
 
 class InvalidInputError(SegcoreError):
