@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,15 +64,36 @@ class DocumentError(SegcoreError):
         1-based line, where it is known.
     problem : str
         What is wrong, in one sentence, without the place.
+    others : tuple of DocumentError
+        What else is wrong with the same document.
     """
 
-    def __init__(self, code: str, problem: str, *, file: str, line: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        problem: str,
+        *,
+        file: str,
+        line: int | None = None,
+        others: Sequence[DocumentError] = (),
+    ) -> None:
         self.code = code
         self.file = file
         self.line = line
         self.problem = problem
+        self.others = tuple(others)
         place = file if line is None else f"{file}:{line}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__("\n".join([f"{place}: {problem}", *map(str, self.others)]))
+
+    @property
+    def problems(self) -> tuple[DocumentError, ...]:
+        """Everything that is wrong with the document, in the order of the file."""
+        return (self, *self.others)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # worker processes hand exceptions over by pickle, which knows no keyword arguments
+        rebuild = partial(type(self), file=self.file, line=self.line, others=self.others)
+        return rebuild, (self.code, self.problem)
 
 
 class InvalidInputError(SegcoreError):
