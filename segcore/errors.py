@@ -8,12 +8,13 @@
     │   ├── OntologyError          an ontology is missing, broken or ambiguous
     │   └── MissingExtraError      an optional dependency is not installed
     ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
+    ├── RefusedFileError           a file was refused before it was read         (a fault of its owner)
     └── InvalidInputError          annotations were refused; carries the faults  (exit 3)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ __all__ = [
     "InvalidInputError",
     "MissingExtraError",
     "OntologyError",
+    "RefusedFileError",
     "SegcoreError",
     "SpecError",
     "UsageError",
@@ -90,10 +92,44 @@ class DocumentError(SegcoreError):
         """Everything that is wrong with the document, in the order of the file."""
         return (self, *self.others)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # worker processes hand exceptions over by pickle, which knows no keyword arguments
-        rebuild = partial(type(self), file=self.file, line=self.line, others=self.others)
-        return rebuild, (self.code, self.problem)
+    def __reduce__(self) -> tuple[Callable[..., DocumentError], tuple[str, str]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(DocumentError, file=self.file, line=self.line, others=self.others)
+        return again, (self.code, self.problem)
+
+
+class RefusedFileError(SegcoreError):
+    """A file was refused before its content was looked at.
+
+    Attributes
+    ----------
+    code : str
+        ``path.*`` or ``limits.*`` (see :mod:`segcore.faults`).
+    file : str
+        The file as the user named it, or below the folder the user named.
+    expected, got : str
+        Short and printable.
+    """
+
+    def __init__(self, code: str, *, file: str, expected: str, got: str) -> None:
+        self.code = code
+        self.file = file
+        self.expected = expected
+        self.got = got
+        super().__init__(str(self.to_fault()))
+
+    def __reduce__(self) -> tuple[Callable[..., RefusedFileError], tuple[()]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(
+            RefusedFileError, self.code, file=self.file, expected=self.expected, got=self.got
+        )
+        return again, ()
+
+    def to_fault(self, *, image: str | None = None) -> Fault:
+        """The record of the contract, told apart by the ``image`` key where there is one."""
+        from segcore.faults import Fault
+
+        return Fault(code=self.code, file=self.file, image=image, expected=self.expected, got=self.got)
 
 
 class InvalidInputError(SegcoreError):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity"]
+__all__ = ["CODES", "Fault", "FaultLog", "Severity", "printable"]
 
 
 class Severity(str, enum.Enum):
@@ -122,6 +122,18 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.empty": (_E, "the file is empty"),
 }
 """Every code with its severity and its meaning."""
+
+
+def printable(text: str, *, limit: int = 80) -> str:
+    """``text`` from an untrusted file, safe to show: one line, no control characters, not long.
+
+    Letters of every script stay; what a terminal or a browser would act on (control characters,
+    direction overrides, lone surrogates) is written as a Python escape.
+    """
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
+    )
+    return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
