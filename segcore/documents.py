@@ -7,19 +7,23 @@ place, and a class called ``no`` stays ``no``.  PyYAML is imported here and nowh
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from segcore.errors import DocumentError
+from segcore.faults import printable
 from segcore.limits import MAX_DOCUMENT_DEPTH, MAX_YAML_BYTES
-from segcore.strict_json import is_text, looks_like, parse_json, shorten
+from segcore.strict_json import is_text, looks_like, parse_json
 
 if TYPE_CHECKING:
     import yaml
 
-__all__ = ["YamlDocument", "parse_json", "parse_yaml"]
+__all__ = ["YamlDocument", "key_path", "parse_document", "parse_json", "parse_yaml"]
 
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL: Final = {
@@ -59,7 +63,10 @@ class YamlDocument:
     _root: _Node = field(repr=False)
 
     def line(self, path: tuple[str | int, ...] = ()) -> int:
-        """The 1-based line of the key or item at ``path``, or of its nearest known ancestor."""
+        """The 1-based line of the key or item at ``path``, or of its nearest known ancestor.
+
+        0 in a document that was read from JSON.
+        """
         node = self._root
         for step in path:
             if (child := node.children.get(step)) is None:
@@ -81,6 +88,40 @@ class YamlDocument:
         if node.text is None:
             raise KeyError(path)
         return node.text
+
+
+def key_path(path: Iterable[str | int]) -> str:
+    """``gates.class-iou.min.car``, ``classes[3].name``: a path as people write it."""
+    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in path)
+    return shown.removeprefix(".")
+
+
+def parse_document(data: bytes, *, file: str) -> YamlDocument:
+    """Read one document that may be JSON (by its suffix, or because it is an object) or YAML.
+
+    Raises
+    ------
+    DocumentError
+        See :func:`parse_json` and :func:`parse_yaml`.
+    """
+    suffix = PurePosixPath(file).suffix.lower()
+    if suffix == ".json" or (suffix not in {".yaml", ".yml"} and data.lstrip().startswith(b"{")):
+        if len(data) > MAX_YAML_BYTES:
+            raise _too_large(data, file)
+        value = parse_json(data, file=file)
+        return YamlDocument(file=file, value=value, _root=_without_lines(value))
+    return parse_yaml(data, file=file)
+
+
+def _without_lines(value: object) -> _Node:
+    node = _Node(0)
+    if isinstance(value, dict):
+        node.children = {key: _without_lines(item) for key, item in value.items()}
+    elif isinstance(value, list):
+        node.children = {i: _without_lines(item) for i, item in enumerate(value)}
+    else:
+        node.text = value if isinstance(value, str) else json.dumps(value)
+    return node
 
 
 def parse_yaml(data: bytes, *, file: str) -> YamlDocument:
@@ -107,9 +148,7 @@ def parse_yaml(data: bytes, *, file: str) -> YamlDocument:
     import yaml
 
     if len(data) > MAX_YAML_BYTES:
-        raise DocumentError(
-            "limits.bytes", f"the file has {len(data)} bytes, the limit is {MAX_YAML_BYTES}", file=file
-        )
+        raise _too_large(data, file)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -136,6 +175,11 @@ def parse_yaml(data: bytes, *, file: str) -> YamlDocument:
         first, *others = builder.problems
         raise DocumentError(first.code, first.problem, file=file, line=first.line, others=others)
     return YamlDocument(file=file, value=builder.value, _root=builder.root)
+
+
+def _too_large(data: bytes, file: str) -> DocumentError:
+    problem = f"the file has {len(data)} bytes, the limit is {MAX_YAML_BYTES}"
+    return DocumentError("limits.bytes", problem, file=file)
 
 
 def _explain_yaml(e: yaml.YAMLError, text: str) -> tuple[str, int | None]:
@@ -223,7 +267,7 @@ class _Builder:
         text: str = event.value
         plain = event.style is None
         if not is_text(text):
-            self.refuse("policy.syntax", f"{shorten(text)} holds half a surrogate pair", line)
+            self.refuse("policy.syntax", f"{printable(text)!r} holds half a surrogate pair", line)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.awaits_key():
             self._key(frame, text, plain=plain, line=line)
@@ -244,7 +288,7 @@ class _Builder:
         elif not text:
             self.refuse("policy.bad_key", "an empty key", line)
         elif first is not None:
-            problem = f"key {shorten(text)} is given twice; line {first.line} has it already"
+            problem = f"key {printable(text)!r} is given twice; line {first.line} has it already"
             self.refuse("policy.duplicate_key", problem, line)
         else:
             frame.key_is_kept = True

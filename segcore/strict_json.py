@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 import numpy as np
 
 from segcore.errors import DocumentError
+from segcore.faults import printable
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH
 
 __all__ = ["parse_json"]
@@ -86,7 +87,7 @@ def parse_json(data: bytes, *, file: str) -> object:
     if _depth(data) > MAX_DOCUMENT_DEPTH:
         raise _too_deep(file)
     if _SURROGATE_ESCAPE.search(data) and (lone := _lone_surrogate(value)) is not None:
-        problem = f"{lone!r} holds half a surrogate pair, which is no character"
+        problem = f"'{printable(lone)}' holds half a surrogate pair, which is no character"
         raise DocumentError("json.encoding", problem, file=file)
     return value
 
@@ -140,10 +141,12 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
         for key, _ in pairs:
             if key in seen:
                 first, value = pairs[0]
-                shown = shorten(value) if isinstance(value, (str, int, float)) else "..."
-                where = f"the object that begins with {shorten(first)}: {shown}"
+                shown = (
+                    printable(repr(value), limit=40) if isinstance(value, (str, int, float)) else "..."
+                )
+                where = f"the object that begins with {printable(first)!r}: {shown}"
                 raise _RefusedError(
-                    "json.duplicate_key", f"key {shorten(key)} is given twice in {where}"
+                    "json.duplicate_key", f"key {printable(key)!r} is given twice in {where}"
                 )
             seen.add(key)
     return found
@@ -151,12 +154,6 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> NoReturn:
     raise _RefusedError("json.number", f"{name} is not a JSON number")
-
-
-def shorten(value: object) -> str:
-    """``value`` as printable text of at most 60 characters."""
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _line_of_number(text: str) -> int | None:
