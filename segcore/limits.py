@@ -32,7 +32,7 @@ MAX_YAML_BYTES: Final = 1 << 20
 """Bytes of one YAML document (policies and ontologies are written by people)."""
 
 MAX_DOCUMENT_DEPTH: Final = 64
-"""Nesting of one YAML document."""
+"""Nesting of one JSON or YAML document."""
 
 MAX_ANNOTATIONS: Final = 5_000_000
 """Annotations of one COCO document."""
