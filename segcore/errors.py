@@ -13,10 +13,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from segcore.evaluation import InputInfo, SideCounts
     from segcore.faults import Fault
 
 __all__ = [
@@ -81,13 +82,45 @@ class InvalidInputError(SegcoreError):
     ----------
     faults : tuple of Fault
         Everything that is wrong with the input, errors and warnings, in a stable order.
+    inputs : tuple of InputInfo
+        What was read.
+    counts : dict of str to SideCounts
+        What became of the annotations of either side.
     """
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        inputs: Sequence[InputInfo] = (),
+        counts: Mapping[str, SideCounts] | None = None,
+    ) -> None:
         from segcore.faults import Severity
 
         self.faults = tuple(faults)
+        self.inputs = tuple(inputs)
+        self.counts = dict(counts or {})
         errors = [fault for fault in self.faults if fault.severity is Severity.ERROR]
         shown = "\n".join(f"  {fault}" for fault in errors[:10])
         more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
         super().__init__(f"the input is invalid: {len(errors)} fault(s)\n{shown}{more}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Exceptions with keyword arguments do not pickle by themselves."""
+        return _rebuild_invalid_input, (self.faults, self.inputs, self.counts)
+
+    def to_json(self) -> dict[str, object]:
+        """The document every command with ``--json`` writes for an invalid input."""
+        return {
+            "schema": 1,
+            "outcome": "invalid",
+            "inputs": [info.to_json() for info in self.inputs],
+            "counts": {side: counts.to_json() for side, counts in self.counts.items()},
+            "faults": [fault.to_json() for fault in self.faults],
+        }
+
+
+def _rebuild_invalid_input(
+    faults: Sequence[Fault], inputs: Sequence[InputInfo], counts: Mapping[str, SideCounts]
+) -> InvalidInputError:
+    return InvalidInputError(faults, inputs=inputs, counts=counts)

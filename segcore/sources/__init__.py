@@ -1,0 +1,60 @@
+"""Sources: where annotations come from.
+
+A format registers in the entry-point group ``segcore.sources``; the name of the entry point is
+the format of the spec, its value a function ``(spec: Spec) -> Source``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import entry_points
+
+from segcore.errors import SpecError
+from segcore.ontology import Ontology
+from segcore.sources.base import Source
+from segcore.sources.spec import Spec
+
+__all__ = ["Source", "Spec", "formats", "open"]
+
+_GROUP = "segcore.sources"
+
+
+def formats() -> tuple[str, ...]:
+    """The formats that can be opened, sorted."""
+    return tuple(sorted({entry.name for entry in entry_points(group=_GROUP)}))
+
+
+def open(spec: str | Spec | Source, *, ontology: Ontology | None = None) -> Source:  # noqa: A001
+    """Open the annotations a spec names.  Nothing is read yet.
+
+    Parameters
+    ----------
+    spec : str, Spec or Source
+        ``FORMAT:LOCATION[?key=value&...]``, or a source, which is passed through.
+    ontology : Ontology or None
+        The classes to use where the input names none (PNG masks store only ids).
+
+    Returns
+    -------
+    Source
+        What is wrong with the input is collected in its ``faults``.
+
+    Raises
+    ------
+    SpecError
+        The spec is malformed, its format unknown, or the location does not exist.
+    """
+    if isinstance(spec, Source):
+        source = spec
+    else:
+        parsed = Spec.parse(spec) if isinstance(spec, str) else spec
+        found = list(entry_points(group=_GROUP, name=parsed.format))
+        if not found:
+            known = formats()
+            close = difflib.get_close_matches(parsed.format, known, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else ""
+            raise SpecError(
+                f"{str(parsed)!r}: unknown format {parsed.format!r}{hint} (known: {', '.join(known)})"
+            )
+        source = found[0].load()(parsed)
+    return source if ontology is None else source.resolve(ontology=ontology)

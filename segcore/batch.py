@@ -1,0 +1,399 @@
+"""A batch from end to end: open both sides, pair the images, count each, keep every fault."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from segcore import kernels, sources
+from segcore.annotation import ImageAnnotation, LabelMap
+from segcore.errors import InvalidInputError, OntologyError, UsageError
+from segcore.evaluation import OTHER, Evaluation, Images, InputInfo, SideCounts
+from segcore.faults import Fault, FaultLog
+from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.ontology import Crowd, Ontology, Overlap
+from segcore.sources import Source, Spec
+from segcore.tally import Tally, TallyTable
+
+__all__ = ["CheckReport", "check", "evaluate"]
+
+Progress = Callable[[int, int], None]
+_E = TypeVar("_E", Overlap, Crowd)
+
+_CHUNK = 16
+"""Images a worker counts before it reports back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """One source, looked at from end to end.
+
+    Attributes
+    ----------
+    faults : tuple of Fault
+        Everything that is wrong, in a stable order.
+    info : InputInfo
+    counts : SideCounts
+    ontology : Ontology or None
+        The classes it was read with.
+    """
+
+    faults: tuple[Fault, ...]
+    info: InputInfo
+    counts: SideCounts
+    ontology: Ontology | None
+
+
+@dataclass(slots=True)
+class _Side:
+    """The running counts of one input."""
+
+    role: str
+    source: Source
+    faults: FaultLog = field(default_factory=FaultLog)
+    digests: dict[str, bytes] = field(default_factory=dict)
+    rejected: int = 0
+    read: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def info(self) -> InputInfo:
+        digest = self.source.digest()
+        if digest is None:
+            whole = hashlib.sha256()
+            for key in sorted(self.digests):
+                whole.update(key.encode() + b"\0" + self.digests[key])
+            digest = whole.hexdigest()
+        return InputInfo(
+            role=self.role, spec=self.source.name, images=len(self.source.keys()), sha256=digest
+        )
+
+    def counts(self) -> SideCounts:
+        read = self.read + self.source.unplaced
+        rejected = self.rejected + self.source.unplaced
+        ignored = {reason: n for reason, n in sorted(self.ignored.items()) if n}
+        used = read - rejected - sum(ignored.values())
+        return SideCounts(read=read, used=used, rejected=rejected, ignored=ignored)
+
+    def ignore(self, keys: Sequence[str], reason: str) -> None:
+        n = sum(self.source.annotation_count(key) for key in keys)
+        self.read += n
+        self.ignored[reason] += n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """All a worker needs; ``token`` lets it keep its sources open between chunks."""
+
+    token: str
+    gold: Source
+    delivery: Source
+    measure: SemanticMeasure
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What one chunk of images gave."""
+
+    tallies: list[tuple[str, Tally]]
+    faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
+    read: tuple[int, int]
+    rejected: tuple[int, int]
+    digests: tuple[dict[str, bytes], dict[str, bytes]]
+    gold_crowd: int
+
+
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
+    task: str = "semantic",
+    ontology: Ontology | str | None = None,
+    jobs: int = 1,
+    backend: str | None = None,
+    overlap: Overlap | str | None = None,
+    crowd: Crowd | str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a delivery against gold.
+
+    Parameters
+    ----------
+    gold, delivery : str, Spec or Source
+        The trusted annotations and the batch under test; the formats may differ.
+    task : str
+        ``semantic``.
+    ontology : Ontology, str or None
+        The classes, the path of an ontology file, or ``preset:NAME``.  None takes the classes
+        the gold names.
+    jobs : int
+        Worker processes; the result does not depend on it.
+    backend : str or None
+        A joblib backend (``loky``, ``dask``, ``ray``, ``spark``); None is joblib's own choice.
+    overlap, crowd
+        How regions become a label map; None is what the ontology says.
+    progress : callable or None
+        Called with images done and images in all.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InvalidInputError
+        Either input has faults that refuse it; all of them are named.
+    OntologyError
+        Neither the caller nor the gold says what the classes are.
+    SpecError
+        An input cannot be opened.
+    """
+    if task != "semantic":
+        raise UsageError(f"task {task!r} is not one this version measures (known: semantic)")
+    if jobs < 1:
+        raise UsageError(f"jobs must be 1 or more, got {jobs}")
+    gold_source, delivery_source = sources.open(gold), sources.open(delivery)
+    target = _ontology(ontology)
+    if target is not None:
+        gold_source = gold_source.resolve(ontology=target)
+    if target is None:
+        target = gold_source.ontology
+    sides = _Side("gold", gold_source), _Side("delivery", delivery_source)
+    if target is None:
+        _refuse(sides)  # a broken gold names no classes; say what broke it
+        raise OntologyError(
+            f"{gold_source.name} names no classes: give an ontology file (--ontology FILE, or `ontology:` "
+            "in a policy), or preset:cityscapes, preset:coco, preset:voc, preset:ade20k"
+        )
+    target = replace(
+        target,
+        overlap=target.overlap if overlap is None else _choice(Overlap, overlap, "overlap"),
+        crowd=target.crowd if crowd is None else _choice(Crowd, crowd, "crowd"),
+    )
+    delivery_source = delivery_source.resolve(ontology=target, gold=gold_source)
+    sides = _Side("gold", gold_source), _Side("delivery", delivery_source)
+    images = _pair(sides)
+    job = _Job(
+        token=uuid.uuid4().hex,
+        gold=gold_source,
+        delivery=delivery_source,
+        measure=SemanticMeasure(
+            gold=_class_map(gold_source, target),
+            delivery=_class_map(delivery_source, target),
+            overlap=target.overlap,
+            crowd=target.crowd,
+        ),
+        images=-(-images.gold // jobs),
+    )
+    delivered = frozenset(images.paired)
+    keys = sorted(images.paired + images.missing_in_delivery)
+    chunks = [[(k, k in delivered) for k in keys[i : i + _CHUNK]] for i in range(0, len(keys), _CHUNK)]
+    pair_faults = FaultLog()
+    tallies: list[tuple[str, Tally]] = []
+    for counted in _run(job, chunks, jobs=jobs, backend=backend):
+        tallies += counted.tallies
+        pair_faults.extend(counted.faults[2])
+        for i, side in enumerate(sides):
+            side.faults.extend(counted.faults[i])
+            side.read += counted.read[i]
+            side.rejected += counted.rejected[i]
+            side.digests |= counted.digests[i]
+        sides[0].ignored["crowd region"] += counted.gold_crowd
+        if progress is not None:
+            progress(len(tallies), len(keys))
+    sides[1].ignore(images.extra_in_delivery, "image not in gold")
+    faults = _refuse(sides, pair_faults)
+    return Evaluation(
+        ontology=target,
+        images=images,
+        tallies=TallyTable(tallies, num_classes=len(target)),
+        inputs=tuple(side.info() for side in sides),
+        counts={side.role: side.counts() for side in sides},
+        faults=faults,
+        conventions=_conventions(target),
+    )
+
+
+def check(
+    spec: str | Spec | Source,
+    *,
+    ontology: Ontology | str | None = None,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Read one source from end to end and collect every fault.
+
+    Parameters
+    ----------
+    spec : str, Spec or Source
+        What to look at.
+    ontology : Ontology, str or None
+        The classes, where the input names none.
+    progress : callable or None
+        Called with images done and images in all.
+    """
+    from segcore.masks.values import value_faults
+
+    source = sources.open(spec)
+    given = _ontology(ontology)
+    source = source.resolve(ontology=given)
+    side = _Side("delivery", source)
+    keys = source.keys()
+    for done, key in enumerate(keys, start=1):
+        annotation = source.read(key)
+        _note(side, key, annotation)
+        if annotation is not None and isinstance(annotation.content, LabelMap):
+            classes = source.ontology or given
+            if classes is not None:
+                side.faults.extend(value_faults(annotation, ontology=classes, file=source.name))
+        if progress is not None:
+            progress(done, len(keys))
+    side.faults.extend(source.faults)
+    return CheckReport(
+        faults=side.faults.sorted(), info=side.info(), counts=side.counts(), ontology=source.ontology
+    )
+
+
+def _ontology(given: Ontology | str | None) -> Ontology | None:
+    if given is None or isinstance(given, Ontology):
+        return given
+    from segcore.ontology_file import load_ontology, preset
+
+    name = given.removeprefix("preset:")
+    return load_ontology(given) if name == given else preset(name)
+
+
+def _choice(kind: type[_E], value: _E | str, what: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise UsageError(f"{what} must be one of {known}, got {value!r}") from None
+
+
+def _class_map(source: Source, target: Ontology) -> ClassMap:
+    own = source.ontology
+    return ClassMap(target=target, source=target if own is None else own, file=source.name)
+
+
+def _pair(sides: tuple[_Side, _Side]) -> Images:
+    gold, delivery = (side.source.keys() for side in sides)
+    delivered, wanted = frozenset(delivery), frozenset(gold)
+    images = Images(
+        paired=tuple(key for key in gold if key in delivered),
+        missing_in_delivery=tuple(key for key in gold if key not in delivered),
+        extra_in_delivery=tuple(key for key in delivery if key not in wanted),
+    )
+    log, name = sides[1].faults, sides[1].source.name
+    if not images.paired and not any(side.source.faults.errors for side in sides):
+        expected = f"images such as {gold[0]!r}" if gold else f"gold images in {sides[0].source.name}"
+        got = f"images such as {delivery[0]!r}" if delivery else "no image"
+        log.add(Fault(code="delivery.image_match", file=name, expected=expected, got=got))
+    for key in images.missing_in_delivery:
+        log.add(Fault(code="delivery.missing_image", file=name, image=key))
+    for key in images.extra_in_delivery:
+        log.add(Fault(code="delivery.extra_image", file=name, image=key))
+    return images
+
+
+def _run(
+    job: _Job, chunks: list[list[tuple[str, bool]]], *, jobs: int, backend: str | None
+) -> Iterator[_Counted]:
+    if jobs == 1 and backend is None:
+        yield from (_count(job, chunk) for chunk in chunks)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
+    yield from parallel(delayed(_count)(job, chunk) for chunk in chunks)
+
+
+_open_job: list[_Job] = []
+"""The job this process works on: its sources stay open from one chunk to the next."""
+
+
+def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
+    if not _open_job or _open_job[0].token != job.token:
+        _open_job[:] = [job]
+    job = _open_job[0]
+    logs = job.gold.faults, job.delivery.faults
+    known = tuple(len(log) for log in logs)
+    sides = _Side("gold", job.gold), _Side("delivery", job.delivery)
+    pair_faults: list[Fault] = []
+    tallies: list[tuple[str, Tally]] = []
+    gold_crowd = 0
+    for key, delivered in chunk:
+        gold = job.gold.read(key)
+        delivery = job.delivery.read(key) if delivered else None
+        _note(sides[0], key, gold)
+        if delivered:
+            _note(sides[1], key, delivery)
+        if gold is None or (delivered and delivery is None):
+            continue
+        kernels.prepare(gold.height * gold.width * job.images)
+        measured = job.measure(gold, delivery)
+        pair_faults += measured.faults
+        gold_crowd += measured.gold_crowd
+        tallies.append((key, measured.tally))
+    new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
+    return _Counted(
+        tallies=tallies,
+        faults=(new[0], new[1], tuple(pair_faults)),
+        read=(sides[0].read, sides[1].read),
+        rejected=(sides[0].rejected, sides[1].rejected),
+        digests=(sides[0].digests, sides[1].digests),
+        gold_crowd=gold_crowd,
+    )
+
+
+def _note(side: _Side, key: str, annotation: ImageAnnotation | None) -> None:
+    if annotation is None:
+        n = side.source.annotation_count(key)
+        side.read += n
+        side.rejected += n
+        return
+    side.read += annotation.read
+    side.rejected += annotation.rejected
+    if annotation.digest:
+        side.digests[key] = annotation.digest
+
+
+def _refuse(sides: tuple[_Side, _Side], more: FaultLog | None = None) -> tuple[Fault, ...]:
+    """All faults of both sides in a stable order, if none of them is an error."""
+    log = FaultLog()
+    for side in sides:
+        log.extend(side.source.faults)
+        log.extend(side.faults)
+    log.extend(more or ())
+    if log.errors:
+        raise InvalidInputError(
+            log.sorted(),
+            inputs=tuple(side.info() for side in sides),
+            counts={side.role: side.counts() for side in sides},
+        )
+    return log.sorted()
+
+
+def _conventions(ontology: Ontology) -> dict[str, str]:
+    crowd = {
+        Crowd.IGNORE: "gold crowd regions are not counted, except where an ordinary region covers them",
+        Crowd.CLASS: "crowd regions are regions like any other",
+    }
+    overlap = {
+        Overlap.SMALLEST: "where regions overlap the smallest owns the pixel",
+        Overlap.LAST: "where regions overlap the last in the file owns the pixel",
+        Overlap.ERROR: "regions of different classes may not overlap",
+    }
+    return {
+        "crowd": crowd[ontology.crowd],
+        "ignore": "pixels the gold ignores are not counted; ignore in a delivery over counted gold is wrong",
+        "iou": "pooled over images: sum of intersections over sum of unions",
+        "mean": "classes with a union above 0, each weighted the same",
+        "missing_image": "a gold image that was not delivered counts with all its pixels missed",
+        "overlap": overlap[ontology.overlap],
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "unlabeled": f"pixels nobody claims count as {OTHER}, on either side",
+    }

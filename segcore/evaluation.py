@@ -1,0 +1,309 @@
+"""What a measured batch says: scores per class and the table they are derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore import __version__
+from segcore.faults import Fault
+from segcore.ontology import Ontology
+from segcore.tally import ImageCounts, TallyTable
+
+__all__ = ["ClassScores", "Evaluation", "Images", "InputInfo", "SideCounts"]
+
+OTHER = "<other>"
+"""The last row and column of every confusion: unlabeled, unclaimed, missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Which images were judged, each tuple sorted by key."""
+
+    paired: tuple[str, ...]
+    missing_in_delivery: tuple[str, ...]
+    extra_in_delivery: tuple[str, ...]
+
+    @property
+    def gold(self) -> int:
+        """Number of gold images: paired and missing."""
+        return len(self.paired) + len(self.missing_in_delivery)
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``images`` block of the contract."""
+        return {
+            "paired": len(self.paired),
+            "missing_in_delivery": list(self.missing_in_delivery),
+            "extra_in_delivery": list(self.extra_in_delivery),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputInfo:
+    """One input, as it was read.
+
+    Attributes
+    ----------
+    role : str
+        ``gold`` or ``delivery``.
+    spec : str
+        What the user named.
+    images : int
+        Images the input holds.
+    sha256 : str
+        Hash of the bytes the numbers come from.
+    """
+
+    role: str
+    spec: str
+    images: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the contract."""
+        return {"role": self.role, "spec": self.spec, "images": self.images, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideCounts:
+    """What became of one input's annotations: ``read == used + rejected + sum(ignored)``.
+
+    Attributes
+    ----------
+    read, used, rejected : int
+    ignored : mapping of str to int
+        How many were left out for which reason.
+    """
+
+    read: int
+    used: int
+    rejected: int
+    ignored: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if self.read != self.used + self.rejected + sum(self.ignored.values()):
+            raise AssertionError(f"annotations went astray: {self}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the contract."""
+        return {
+            "annotations_read": self.read,
+            "used": self.used,
+            "rejected": self.rejected,
+            "ignored": dict(sorted(self.ignored.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScores:
+    """One class, pooled over all images.
+
+    Attributes
+    ----------
+    id, name, index
+        The class and its place in the ontology.
+    intersection, gold_pixels, delivery_pixels : int
+        Pixels both sides give to the class, the gold gives, the delivery gives;
+        pixels the gold ignores are in none of them.
+    support_images : int
+        Gold images that hold the class.
+    support_instances : int or None
+        Gold instances of it; None where the gold does not tell instances apart.
+    mean_image_iou : float or None
+        Mean over the images where gold or delivery hold the class; another quantity than
+        ``iou``, and less swayed by large objects.
+    """
+
+    id: int
+    name: str
+    index: int
+    intersection: int
+    gold_pixels: int
+    delivery_pixels: int
+    support_images: int
+    support_instances: int | None
+    mean_image_iou: float | None
+
+    @property
+    def union(self) -> int:
+        """Pixels either side gives to the class."""
+        return self.gold_pixels + self.delivery_pixels - self.intersection
+
+    @property
+    def iou(self) -> float | None:
+        """Intersection over union; None for a class neither side holds."""
+        return _ratio(self.intersection, self.union)
+
+    @property
+    def dice(self) -> float | None:
+        """Twice the intersection over the sum of both areas; None for a class neither side holds."""
+        return _ratio(2 * self.intersection, self.gold_pixels + self.delivery_pixels)
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the delivered pixels that are right; None where none was delivered."""
+        return _ratio(self.intersection, self.delivery_pixels)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the gold pixels that were found; None where gold has none."""
+        return _ratio(self.intersection, self.gold_pixels)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the contract."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "iou": self.iou,
+            "dice": self.dice,
+            "precision": self.precision,
+            "recall": self.recall,
+            "mean_image_iou": self.mean_image_iou,
+            "intersection": self.intersection,
+            "union": self.union,
+            "gold_pixels": self.gold_pixels,
+            "delivery_pixels": self.delivery_pixels,
+            "support": {"images": self.support_images, "instances": self.support_instances},
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """A delivery measured against gold, in semantic view.
+
+    Everything is derived from :attr:`tallies`, integers counted image by image.
+
+    Attributes
+    ----------
+    ontology : Ontology
+        The classes, in the order of every table.
+    images : Images
+        What was paired, missing and extra.
+    tallies : TallyTable
+        The counts of each gold image; a missing image counts with nothing delivered.
+    inputs : tuple of InputInfo
+    counts : mapping of str to SideCounts
+        ``gold`` and ``delivery``.
+    faults : tuple of Fault
+        Warnings only: an input with errors is never evaluated.
+    conventions : mapping of str to str
+        The rules behind the numbers, for the reader of a report.
+    """
+
+    ontology: Ontology
+    images: Images
+    tallies: TallyTable
+    inputs: tuple[InputInfo, ...]
+    counts: Mapping[str, SideCounts]
+    faults: tuple[Fault, ...]
+    conventions: Mapping[str, str]
+    task: str = "semantic"
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Pixels, int64 (K + 1, K + 1): rows gold, columns delivery, the last of each "other"."""
+        return self.tallies.confusion
+
+    def image_counts(self, class_index: int) -> ImageCounts:
+        """One class over the images where gold or delivery hold it, in key order."""
+        return self.tallies.image_counts(class_index)
+
+    @cached_property
+    def classes(self) -> tuple[ClassScores, ...]:
+        """The scores of every class, in ontology order."""
+        confusion = self.confusion
+        gold, delivery = confusion.sum(axis=1), confusion.sum(axis=0)
+        instances = self.tallies.instances
+        found = []
+        for i, c in enumerate(self.ontology.classes):
+            counts = self.image_counts(i)
+            per_image = counts.intersection / counts.union
+            scores = ClassScores(
+                id=c.id,
+                name=c.name,
+                index=i,
+                intersection=int(confusion[i, i]),
+                gold_pixels=int(gold[i]),
+                delivery_pixels=int(delivery[i]),
+                support_images=int(np.count_nonzero(counts.gold_pixels)),
+                support_instances=None if instances is None else int(instances[i]),
+                mean_image_iou=float(per_image.mean()) if len(per_image) else None,
+            )
+            found.append(scores)
+        return tuple(found)
+
+    @property
+    def mean_iou(self) -> float | None:
+        """Mean IoU over the classes with a union; None if there is none."""
+        values = [c.iou for c in self.classes if c.iou is not None]
+        return sum(values) / len(values) if values else None
+
+    @property
+    def pixel_accuracy(self) -> float | None:
+        """Share of the gold pixels of any class that carry the right class."""
+        k = len(self.ontology)
+        return _ratio(int(np.trace(self.confusion[:k, :k])), int(self.confusion[:k].sum()))
+
+    @property
+    def frequency_weighted_iou(self) -> float | None:
+        """IoU of each class weighted with its share of the gold pixels."""
+        total = sum(c.gold_pixels for c in self.classes)
+        if not total:
+            return None
+        return sum(c.gold_pixels * (c.iou or 0.0) for c in self.classes) / total
+
+    def table(self) -> dict[str, list[Any]]:
+        """Image x class counts as columns, one row for every class an image holds on either side.
+
+        Returns
+        -------
+        dict of list
+            ``image``, ``class``, ``intersection``, ``union``, ``gold_pixels``,
+            ``delivery_pixels``, ``iou``; ``pandas.DataFrame(evaluation.table())`` just works.
+        """
+        columns = self.tallies.columns()
+        union = columns["gold_pixels"] + columns["delivery_pixels"] - columns["intersection"]
+        names, keys = self.ontology.names, self.tallies.keys
+        return {
+            "image": [keys[i] for i in columns["image"]],
+            "class": [names[i] for i in columns["class"]],
+            "intersection": columns["intersection"].tolist(),
+            "union": union.tolist(),
+            "gold_pixels": columns["gold_pixels"].tolist(),
+            "delivery_pixels": columns["delivery_pixels"].tolist(),
+            "iou": (columns["intersection"] / union).tolist(),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The document ``segcore score --json`` writes: plain values, undefined ones None."""
+        return {
+            "schema": 1,
+            "outcome": "scored",
+            "task": self.task,
+            "tool": {"name": "segcore", "version": __version__},
+            "inputs": [info.to_json() for info in self.inputs],
+            "images": self.images.to_json(),
+            "counts": {side: counts.to_json() for side, counts in self.counts.items()},
+            "classes": [scores.to_json() for scores in self.classes],
+            "mean": {
+                "iou": self.mean_iou,
+                "classes": sum(scores.union > 0 for scores in self.classes),
+            },
+            "pixel_accuracy": self.pixel_accuracy,
+            "frequency_weighted_iou": self.frequency_weighted_iou,
+            "confusion": {
+                "labels": [*self.ontology.names, OTHER],
+                "matrix": self.confusion.tolist(),
+            },
+            "faults": [fault.to_json() for fault in self.faults],
+            "conventions": dict(self.conventions),
+        }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

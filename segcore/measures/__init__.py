@@ -1,0 +1,1 @@
+"""Measures: what turns a pair of image annotations into a tally."""

@@ -1,0 +1,288 @@
+"""The semantic measure: gold and delivery of one image into a (K + 1) x (K + 1) confusion.
+
+Inside a pair, every pixel carries a code on either side::
+
+    0 .. K-1   the classes of the evaluation's ontology
+    K          other: unlabeled, or claimed by nobody
+    K + 1      ignore
+    K + 2      unknown: a value the ontology does not define (a fault, never a number)
+
+Nothing is dropped but what the gold ignores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore import kernels
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.faults import Fault
+from segcore.kernels import LabelRuns
+from segcore.masks.values import value_faults
+from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
+from segcore.tally import Tally
+
+__all__ = ["ClassMap", "Measured", "SemanticMeasure"]
+
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(kw_only=True, eq=False)
+class ClassMap:
+    """One source's class indices, translated into the codes of the evaluation.
+
+    Parameters
+    ----------
+    target : Ontology
+        The classes of the evaluation.
+    source : Ontology
+        The classes of the source; matched by name.
+    file : str
+        What faults call the source.
+    """
+
+    target: Ontology
+    source: Ontology
+    file: str
+    _codes: Codes = field(init=False, repr=False)
+    _tables: dict[int, tuple[Codes, Codes]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        k = len(self.target)
+        found = self.target.match(self.source)
+        # class indices -3, -2, -1 (unknown, ignore, unlabeled) wrap to the end of the table
+        tail = np.zeros(3, np.int32)
+        tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
+        self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
+
+    def of_regions(self, regions: Regions) -> Codes:
+        """The code of each region: int32 (n_regions,)."""
+        return self._codes[regions.classes]
+
+    def of_values(self, label_map: LabelMap) -> Codes:
+        """The code of each mask value: int32 (256,) or (65536,)."""
+        size = len(label_map.lookup)
+        known = self._tables.get(size)
+        if known is None or known[0] is not label_map.lookup:
+            known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
+        return known[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """What became of one image.
+
+    Attributes
+    ----------
+    tally : Tally
+        Meaningless if any fault is an error.
+    faults : tuple of Fault
+        What only the pair could show.
+    gold_crowd : int
+        Gold regions that were ignored because they are crowds.
+    """
+
+    tally: Tally
+    faults: tuple[Fault, ...] = ()
+    gold_crowd: int = 0
+
+
+@dataclass(kw_only=True, eq=False)
+class SemanticMeasure:
+    """Counts pixels, image by image.
+
+    Parameters
+    ----------
+    gold, delivery : ClassMap
+        How either side's classes become codes.
+    overlap, crowd
+        How regions become a label map.
+    """
+
+    gold: ClassMap
+    delivery: ClassMap
+    overlap: Overlap
+    crowd: Crowd
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.gold.target)
+
+    def __call__(self, gold: ImageAnnotation, delivery: ImageAnnotation | None) -> Measured:
+        """Count one image.
+
+        Parameters
+        ----------
+        gold : ImageAnnotation
+        delivery : ImageAnnotation or None
+            None for an image that was not delivered: all its gold pixels count as missed.
+        """
+        k = self.num_classes
+        faults: list[Fault] = []
+        if delivery is not None and (gold.height, gold.width) != (delivery.height, delivery.width):
+            fault = Fault(
+                code="delivery.size_mismatch",
+                file=self.delivery.file,
+                image=gold.key,
+                expected=f"{gold.width} x {gold.height}",
+                got=f"{delivery.width} x {delivery.height}",
+            )
+            return Measured(tally=_nothing(k), faults=(fault,))
+        table = self._joint(gold, delivery, faults)
+        if table[k + 2].any():
+            faults += value_faults(gold, ontology=self.gold.source, file=self.gold.file)
+        if delivery is not None and table[:, k + 2].any():
+            faults += value_faults(delivery, ontology=self.delivery.source, file=self.delivery.file)
+        void = int(table[: k + 1, k + 1].sum())
+        if void:
+            faults.append(
+                Fault(
+                    code="mask.vendor_void",
+                    file=self.delivery.file,
+                    image=gold.key,
+                    expected="a class for every pixel the gold counts",
+                    got=f"{void} px of ignore",
+                )
+            )
+        table[:, k] += table[:, k + 1]
+        instances, crowds = None, 0
+        if isinstance(gold.content, Regions):
+            codes, regions = self.gold.of_regions(gold.content), gold.content
+            single = ~regions.crowd
+            instances = np.bincount(codes[single], minlength=k)[:k].astype(np.int64)
+            crowds = int(regions.crowd.sum()) if self.crowd is Crowd.IGNORE else 0
+        tally = Tally.from_table(table[: k + 1, : k + 1], instances=instances)
+        return Measured(tally=tally, faults=tuple(faults), gold_crowd=crowds)
+
+    def _joint(
+        self, gold: ImageAnnotation, delivery: ImageAnnotation | None, faults: list[Fault]
+    ) -> npt.NDArray[np.int64]:
+        size = self.num_classes + 3
+        left: LabelMap | LabelRuns
+        right: LabelMap | LabelRuns
+        left = gold.content if isinstance(gold.content, LabelMap) else self._paint(gold, self.gold, faults)
+        if delivery is None:
+            pixels = gold.height * gold.width
+            start = np.zeros(min(pixels, 1), np.int32)
+            right = LabelRuns(pixels=pixels, starts=start, codes=np.full_like(start, self.num_classes))
+        elif isinstance(delivery.content, LabelMap):
+            right = delivery.content
+        else:
+            right = self._paint(delivery, self.delivery, faults)
+        if isinstance(left, LabelMap):
+            codes = self.gold.of_values(left)
+            if isinstance(right, LabelMap):
+                return kernels.joint_dense(
+                    left.values, right.values, codes, self.delivery.of_values(right), size=size
+                )
+            return kernels.joint_runs_dense(right, left.values, codes, size=size, runs_are_gold=False)
+        if isinstance(right, LabelMap):
+            codes = self.delivery.of_values(right)
+            return kernels.joint_runs_dense(left, right.values, codes, size=size, runs_are_gold=True)
+        return kernels.joint_runs(left, right, size=size)
+
+    def _paint(self, annotation: ImageAnnotation, classes: ClassMap, faults: list[Fault]) -> LabelRuns:
+        regions = annotation.content
+        if not isinstance(regions, Regions):
+            raise TypeError("only regions are painted")
+        codes = classes.of_regions(regions)
+        void = np.zeros(len(regions), np.bool_)
+        if classes is self.gold and self.crowd is Crowd.IGNORE:
+            void = regions.crowd
+            codes = np.where(void, np.int32(self.num_classes + 1), codes)
+        for i in np.flatnonzero(codes == self.num_classes + 2):
+            name = classes.source.classes[int(regions.classes[i])].name
+            faults.append(
+                Fault(
+                    code="coco.unknown_class_name",
+                    file=classes.file,
+                    image=annotation.key,
+                    annotation=regions.ids[i] if regions.ids else int(i),
+                    expected="a class of the ontology",
+                    got=f"{name!r}{classes.target.suggest(name)}",
+                )
+            )
+        if self.overlap is Overlap.ERROR:
+            faults += self._overlaps(annotation, regions, codes, ~void, classes.file)
+        return self._painted(regions, codes, self._priority(regions, codes, void))
+
+    def _painted(self, regions: Regions, codes: Codes, priority: Codes) -> LabelRuns:
+        return kernels.paint(
+            regions.starts,
+            regions.ends,
+            regions.offsets,
+            priority,
+            codes,
+            pixels=regions.height * regions.width,
+            background=self.num_classes,
+        )
+
+    def _priority(self, regions: Regions, codes: Codes, void: npt.NDArray[np.bool_]) -> Codes:
+        """Who owns a contested pixel: the region with the highest number, void regions last."""
+        order = np.arange(len(regions), dtype=np.int32)
+        if self.overlap is Overlap.SMALLEST:
+            areas = np.concatenate(
+                [np.zeros(1, np.int64), np.cumsum(regions.ends - regions.starts, dtype=np.int64)]
+            )[regions.offsets]
+            ranked = np.lexsort((order, codes, -np.diff(areas), ~void))
+        else:
+            ranked = np.lexsort((order, ~void))
+        priority = np.empty(len(regions), np.int32)
+        priority[ranked] = order
+        return priority
+
+    def _overlaps(
+        self,
+        annotation: ImageAnnotation,
+        regions: Regions,
+        codes: Codes,
+        counted: npt.NDArray[np.bool_],
+        file: str,
+    ) -> list[Fault]:
+        """A fault if regions of different classes share pixels.
+
+        Painted once with the highest class on top and once with the lowest, the two maps differ
+        exactly where more than one class lies.
+        """
+        order = np.arange(len(regions), dtype=np.int32)
+        ranks = []
+        for key in (codes, -codes):
+            rank = np.empty(len(regions), np.int32)
+            rank[np.lexsort((order, key, counted))] = order
+            ranks.append(rank)
+        # Regions that do not count lie below both, and are the same in both.
+        top, bottom = (self._painted(regions, codes, rank) for rank in ranks)
+        joint = kernels.joint_runs(top, bottom, size=self.num_classes + 3)
+        shared = int(joint.sum() - np.trace(joint))
+        if not shared:
+            return []
+        position = _first_difference(top, bottom)
+        inside = (regions.starts <= position) & (position < regions.ends)
+        owners = np.searchsorted(regions.offsets, np.flatnonzero(inside), side="right") - 1
+        ids = [regions.ids[i] if regions.ids else int(i) for i in owners if counted[i]]
+        x, y = divmod(position, regions.height)
+        return [
+            Fault(
+                code="semantic.overlap",
+                file=file,
+                image=annotation.key,
+                annotation=ids[0],
+                expected="one class a pixel",
+                got=f"{shared} px shared, first at x={x} y={y} by annotations {ids[:4]}",
+            )
+        ]
+
+
+def _first_difference(a: LabelRuns, b: LabelRuns) -> int:
+    starts = np.union1d(a.starts, b.starts)
+    left = a.codes[np.searchsorted(a.starts, starts, side="right") - 1]
+    right = b.codes[np.searchsorted(b.starts, starts, side="right") - 1]
+    return int(starts[np.flatnonzero(left != right)[0]])
+
+
+def _nothing(num_classes: int) -> Tally:
+    return Tally.from_table(np.zeros((num_classes + 1, num_classes + 1), np.int64))
