@@ -26,7 +26,10 @@ def ontology_text(ontology: Ontology, *, source: str) -> str:
     source : str
         The spec the classes were read from; named in the first line.
     """
-    lines = [f"# The classes of {_quoted(source)}; their order is the order of every report.", "classes:"]
+    lines = [
+        f"# The classes of {_quoted(source)}; their order is the order of every report.",
+        "classes:",
+    ]
     lines += [f"  - {_class(c)}" for c in ontology.classes]
     for key, values in (("ignore", ontology.ignore), ("unlabeled", ontology.unlabeled)):
         if values:

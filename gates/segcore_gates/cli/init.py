@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -26,13 +27,15 @@ def init(
     ] = "coco:${DELIVERY}",
     ontology: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The classes, where the gold does not name them; or preset:NAME."),
+        typer.Option(
+            metavar="FILE", help="The classes, where the gold does not name them; or preset:NAME."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> int:
     """Write a starter policy and ontology for a gold set.
 
-    Paths in the specs are meant as seen from DIR, as they will stand in the policy.
+    Relative paths are rewritten as seen from DIR, which is how a policy reads them.
 
     Example: segcore init --gold coco:gold.json --delivery coco:delivery.json
     """
@@ -41,10 +44,12 @@ def init(
     from segcore_gates.schema import editor_schema
     from segcore_gates.starter import ontology_text, policy_text
 
-    classes = _classes(gold, ontology, folder)
+    classes = _classes(gold, ontology)
     texts = {
         ONTOLOGY: ontology_text(classes, source=gold),
-        POLICY: policy_text(gold=gold, delivery=delivery, ontology=ONTOLOGY),
+        POLICY: policy_text(
+            gold=_as_seen_from(folder, gold), delivery=_as_seen_from(folder, delivery), ontology=ONTOLOGY
+        ),
         SCHEMA: json_text(editor_schema()),
     }
     present = [str(folder / name) for name in texts if (folder / name).exists()]
@@ -54,5 +59,36 @@ def init(
     for name, text in texts.items():
         write(str(folder / name), text)
         typer.echo(f"wrote {printable(folder / name)}")
-    typer.echo(f"next: set the thresholds in {POLICY}, then run: segcore gate {printable(folder / POLICY)}")
+    typer.echo(
+        f"next: set the thresholds in {POLICY}, then run: segcore gate {printable(folder / POLICY)}"
+    )
     return 0
+
+
+def _classes(gold: str, ontology: str | None) -> Ontology:
+    import segcore
+    from segcore.errors import InvalidInputError, OntologyError
+
+    if ontology is not None:
+        from segcore.ontology_file import load_ontology, preset
+
+        name = ontology.removeprefix("preset:")
+        return load_ontology(ontology) if name == ontology else preset(name)
+    source = segcore.open(gold)
+    classes = source.ontology
+    if source.faults.errors:
+        raise InvalidInputError(source.faults.sorted())
+    if classes is None:
+        raise OntologyError(f"{gold} stores ids without names: say what they mean with --ontology FILE")
+    return classes
+
+
+def _as_seen_from(folder: Path, spec: str) -> str:
+    from segcore.sources import Spec
+
+    parsed = Spec.parse(spec)
+    location = parsed.location
+    if "://" in location or location.startswith(("/", "~", "$")):
+        return spec
+    moved = Path(os.path.relpath(location, folder)).as_posix()
+    return spec.replace(f":{location}", f":{moved}", 1)
