@@ -8,12 +8,14 @@
     │   ├── OntologyError          an ontology is missing, broken or ambiguous
     │   └── MissingExtraError      an optional dependency is not installed
     ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
+    ├── RefusedFileError           a file was refused before it was read         (a fault of its owner)
     └── InvalidInputError          annotations were refused; carries the faults  (exit 3)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = [
     "InvalidInputError",
     "MissingExtraError",
     "OntologyError",
+    "RefusedFileError",
     "SegcoreError",
     "SpecError",
     "UsageError",
@@ -44,7 +47,18 @@ class SpecError(UsageError):
 
 
 class OntologyError(UsageError):
-    """The classes are not known, not well defined, or not the ones asked for."""
+    """The classes are not known, not well defined, or not the ones asked for.
+
+    Attributes
+    ----------
+    problems : tuple of DocumentError
+        What is wrong with the ontology file, in the order of the file; empty where the classes
+        do not come from a file.
+    """
+
+    def __init__(self, message: str, problems: Sequence[DocumentError] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class MissingExtraError(UsageError):
@@ -64,15 +78,70 @@ class DocumentError(SegcoreError):
         1-based line, where it is known.
     problem : str
         What is wrong, in one sentence, without the place.
+    others : tuple of DocumentError
+        What else is wrong with the same document.
     """
 
-    def __init__(self, code: str, problem: str, *, file: str, line: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        problem: str,
+        *,
+        file: str,
+        line: int | None = None,
+        others: Sequence[DocumentError] = (),
+    ) -> None:
         self.code = code
         self.file = file
         self.line = line
         self.problem = problem
+        self.others = tuple(others)
         place = file if line is None else f"{file}:{line}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__("\n".join([f"{place}: {problem}", *map(str, self.others)]))
+
+    @property
+    def problems(self) -> tuple[DocumentError, ...]:
+        """Everything that is wrong with the document, in the order of the file."""
+        return (self, *self.others)
+
+    def __reduce__(self) -> tuple[Callable[..., DocumentError], tuple[str, str]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(DocumentError, file=self.file, line=self.line, others=self.others)
+        return again, (self.code, self.problem)
+
+
+class RefusedFileError(SegcoreError):
+    """A file was refused before its content was looked at.
+
+    Attributes
+    ----------
+    code : str
+        ``path.*`` or ``limits.*`` (see :mod:`segcore.faults`).
+    file : str
+        The file as the user named it, or below the folder the user named.
+    expected, got : str
+        Short and printable.
+    """
+
+    def __init__(self, code: str, *, file: str, expected: str, got: str) -> None:
+        self.code = code
+        self.file = file
+        self.expected = expected
+        self.got = got
+        super().__init__(str(self.to_fault()))
+
+    def __reduce__(self) -> tuple[Callable[..., RefusedFileError], tuple[()]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(
+            RefusedFileError, self.code, file=self.file, expected=self.expected, got=self.got
+        )
+        return again, ()
+
+    def to_fault(self, *, image: str | None = None) -> Fault:
+        """The record of the contract, told apart by the ``image`` key where there is one."""
+        from segcore.faults import Fault
+
+        return Fault(code=self.code, file=self.file, image=image, expected=self.expected, got=self.got)
 
 
 class InvalidInputError(SegcoreError):

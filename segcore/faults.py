@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity"]
+__all__ = ["CODES", "Fault", "FaultLog", "Severity", "printable"]
 
 
 class Severity(str, enum.Enum):
@@ -112,6 +112,9 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.unknown_key": (_E, "a key is not part of the format"),
     "policy.duplicate_key": (_E, "a mapping holds a key twice"),
     "policy.bad_key": (_E, "a mapping key is not a plain name"),
+    "policy.missing_key": (_E, "a required key is missing"),
+    "policy.unsupported": (_E, "a key belongs to a later version of the format"),
+    "policy.bad_value": (_E, "a value has the wrong type or is not one of the allowed"),
     "policy.threshold": (_E, "a threshold is not a usable number"),
     "policy.unknown_class": (_E, "a class is not in the ontology"),
     "policy.uncovered_class": (_E, "a class has no threshold"),
@@ -122,6 +125,18 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.empty": (_E, "the file is empty"),
 }
 """Every code with its severity and its meaning."""
+
+
+def printable(text: str, *, limit: int = 80) -> str:
+    """``text`` from an untrusted file, safe to show: one line, no control characters, not long.
+
+    Letters of every script stay; what a terminal or a browser would act on (control characters,
+    direction overrides, lone surrogates) is written as a Python escape.
+    """
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
+    )
+    return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

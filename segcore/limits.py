@@ -11,6 +11,7 @@ __all__ = [
     "MAX_ANNOTATIONS",
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
+    "MAX_FOLDER_ENTRIES",
     "MAX_MASK_BYTES",
     "MAX_PIXELS",
     "MAX_RING_POINTS",
@@ -41,3 +42,6 @@ MAX_RING_POINTS: Final = 100_000
 
 MAX_RING_STEPS: Final = 4_000_000
 """Pixel steps along one polygon ring: what its rasterisation costs in memory."""
+
+MAX_FOLDER_ENTRIES: Final = 1_000_000
+"""Files and folders below one folder."""
