@@ -22,7 +22,9 @@ def check(
         str | None, typer.Option(metavar="FILE", help="Write the faults as JSON; - is standard output.")
     ] = None,
 ) -> int:
-    """Validate one source and list every fault; exit code 3 if it cannot be used.
+    """List every fault of one source.
+
+    Exit code 3 if it cannot be used.
 
     Example: segcore check coco:delivery.json --json faults.json
     """
@@ -33,16 +35,27 @@ def check(
     require_destination(json)
     with progress("checking") as advance:
         report = segcore.check(spec, ontology=ontology, progress=advance)
+    errors = sum(fault.severity is Severity.ERROR for fault in report.faults)
     if json is not None:
-        write(json, json_text(report.to_json()))
+        document = {
+            "schema": 1,
+            "outcome": "invalid" if errors else "valid",
+            "tool": {"name": "segcore", "version": segcore.__version__},
+            "inputs": [report.info.to_json()],
+            "counts": {report.info.role: report.counts.to_json()},
+            "classes": [] if report.ontology is None else list(report.ontology.names),
+            "faults": [fault.to_json() for fault in report.faults],
+        }
+        write(json, json_text(document))
     for fault in report.faults:
         typer.echo(f"{fault.severity.value}: {printable(fault)}", err=True)
-    errors = sum(fault.severity is Severity.ERROR for fault in report.faults)
     if json != STDOUT:
-        counts = ", ".join(
-            f"{number} {name.replace('_', ' ')}" for name, number in report.counts.items()
+        counts = report.counts
+        classes = 0 if report.ontology is None else len(report.ontology)
+        typer.echo(
+            f"{printable(spec)}: {report.info.images} images, {classes} classes, "
+            f"{counts.read} annotations read, {counts.rejected} rejected"
         )
         verdict = "cannot be used" if errors else "can be used"
-        typer.echo(f"{printable(spec)}: {report.images} images, {counts}")
         typer.echo(f"{verdict}: {errors} errors, {len(report.faults) - errors} warnings")
     return ExitCode.INVALID if errors else ExitCode.ACCEPTED

@@ -28,13 +28,17 @@ COMMANDS: Final = "segcore.commands"
 _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
+_ANYTHING: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""A command that cannot run says so, whatever it is called with."""
+
+
 class _Commands(TyperGroup):
     """A group whose commands are entry points, loaded one at a time."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature of the base class
         return sorted(_entry_points())
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         found = _entry_points().get(cmd_name)
         return None if found is None else _command(cmd_name, found)
 
@@ -50,17 +54,17 @@ def _entry_points() -> dict[str, tuple[EntryPoint, ...]]:
 
 
 def _command(name: str, points: tuple[EntryPoint, ...]) -> Any:
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     if len(points) > 1:
         listed = ", ".join(sorted(point.value for point in points))
-        app.command(name)(_unusable(UsageError(f"two packages provide the command {name!r}: {listed}")))
+        app.command(name, context_settings=_ANYTHING)(
+            _unusable(UsageError(f"two packages provide {name!r}: {listed}"))
+        )
     else:
         try:
             app.command(name, no_args_is_help=False)(points[0].load())
         except ImportError as error:
-            app.command(name, context_settings={"ignore_unknown_options": True})(
-                _unusable(_not_loaded(name, error))
-            )
+            app.command(name, context_settings=_ANYTHING)(_unusable(_not_loaded(name, error)))
     return typer.main.get_command(app)
 
 
@@ -72,14 +76,14 @@ def _not_loaded(name: str, error: ImportError) -> UsageError:
 
 
 def _unusable(error: UsageError) -> Any:
-    def command(words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+    def command(context: typer.Context) -> None:  # noqa: ARG001 - typer asks for a parameter
         raise error
 
     command.__doc__ = f"(not available: {error})"
     return command
 
 
-def _version(show: bool) -> None:  # noqa: FBT001 - the signature typer asks for
+def _version(show: bool) -> None:
     if show:
         typer.echo(f"segcore {__version__}")
         raise typer.Exit
@@ -103,15 +107,20 @@ def run(words: Sequence[str]) -> int:
 
     Exceptions of the command pass through; a wrong call is reported here.
     """
-    app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+    app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
     app.callback()(_root)
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=list(words), prog_name="segcore", standalone_mode=False)
-    except _ClickError as error:
-        return _report_wrong_call(error)
+        # not command.main(): typer answers a closed pipe with exit code 1, which means rejected here
+        with command.make_context("segcore", list(words) or ["--help"]) as context:
+            result = command.invoke(context)
+    except typer.Exit as leaving:
+        # nothing was asked for: help, but not the exit code of an accepted batch
+        return leaving.exit_code if words else ExitCode.USAGE
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except _ClickError as error:
+        return _report_wrong_call(error)
     return result if isinstance(result, int) else ExitCode.ACCEPTED
 
 

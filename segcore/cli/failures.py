@@ -19,7 +19,9 @@ def explain(error: Exception) -> tuple[int, str]:
     an internal error, shown in one line.
     """
     if isinstance(error, InvalidInputError):
-        return ExitCode.INVALID, printable_lines(str(error))
+        return ExitCode.INVALID, (
+            f"{printable_lines(str(error))}\n`segcore check SPEC` lists every fault of one side."
+        )
     if isinstance(error, DocumentError) and not error.code.startswith("policy."):
         return ExitCode.INVALID, printable_lines(str(error))
     if isinstance(error, SegcoreError):

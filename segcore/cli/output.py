@@ -1,4 +1,4 @@
-"""What the commands print and write: printable text, tables, progress, files that are whole or absent."""
+"""What the commands print and write: printable text, tables, progress, files whole or absent."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def table_text(
         table.add_row(*(Text(printable(cell)) for cell in row))
     terminal = sys.stdout.isatty()
     # a pipe has no width: let the table be as wide as it is
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=None if terminal else 400)
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=None if terminal else 400)
     console.print(table)
     for note in notes:
         console.print(Text(printable(note)), soft_wrap=True)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
 def json_text(document: Mapping[str, Any]) -> str:

@@ -36,20 +36,19 @@ COLUMNS: Final = (
 
 
 def score(
-    gold: Annotated[
-        str, typer.Argument(metavar="GOLD", help="The trusted side, such as coco:gold.json.")
-    ],
+    gold: Annotated[str, typer.Argument(metavar="GOLD", help="The trusted side: coco:gold.json.")],
     delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="The side under test.")],
     *,
     task: Annotated[str, typer.Option(metavar="TASK", help="What is compared: semantic.")] = "semantic",
     ontology: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The classes, where the gold does not name them.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="The classes, where the gold does not name them; or preset:NAME."
+        ),
     ] = None,
     overlap: Annotated[
         str | None,
-        typer.Option(
-            metavar="RULE", help="Who owns a pixel of several regions: smallest, last or error."
-        ),
+        typer.Option(metavar="RULE", help="Who owns a shared pixel: smallest, last or error."),
     ] = None,
     crowd: Annotated[
         str | None,
@@ -63,7 +62,9 @@ def score(
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes to work in.")] = 1,
 ) -> int:
-    """Print IoU, Dice, precision and recall of every class.
+    """Print the scores of every class.
+
+    IoU, Dice, precision and recall, worst class first; no policy, no verdict.
 
     Example: segcore score coco:gold.json coco:delivery.json --json scores.json
     """

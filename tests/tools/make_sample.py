@@ -67,7 +67,9 @@ def delivered(result: dict) -> dict:
 
 def write(name: str, images: list[dict], categories: list[dict], annotations: list[dict]) -> None:
     annotations.sort(key=lambda a: (a["image_id"], a.get("id", 0)))
-    annotations = [{"id": i, **{k: v for k, v in a.items() if k != "id"}} for i, a in enumerate(annotations, 1)]
+    annotations = [
+        {"id": i, **{k: v for k, v in a.items() if k != "id"}} for i, a in enumerate(annotations, 1)
+    ]
     document = {"images": images, "categories": categories, "annotations": annotations}
     (SAMPLE / name).write_text(json.dumps(document, separators=(",", ":")) + "\n")
 

@@ -1,0 +1,368 @@
+"""A batch from end to end, on sources small enough to count by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import segcore
+from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
+from segcore.errors import InvalidInputError, OntologyError, UsageError
+from segcore.faults import FaultLog
+from segcore.ontology import LabelClass, Ontology
+from segcore.sources import Source
+
+ONTOLOGY = Ontology(
+    (LabelClass(id=0, name="sky"), LabelClass(id=1, name="car")), ignore=(255,), unlabeled=(254,)
+)
+SYMBOLS = {"s": 0, "c": 1, ".": 254, "?": 255, "!": 77}
+
+
+def labels(drawing: str) -> np.ndarray:
+    """``s`` sky, ``c`` car, ``.`` unlabeled, ``?`` ignore, ``!`` a value nobody declared."""
+    return np.array([[SYMBOLS[x] for x in row] for row in drawing.split()], np.uint8)
+
+
+class Drawn(Source):
+    """A source of label maps or regions held in memory: what a third party would write."""
+
+    def __init__(self, images, *, ontology=ONTOLOGY, name="drawn:"):
+        self.images, self.name, self.faults = images, name, FaultLog()
+        self._ontology = ontology
+
+    @property
+    def ontology(self):
+        return self._ontology
+
+    def keys(self):
+        return tuple(sorted(self.images))
+
+    def read(self, key):
+        held = self.images[key]
+        if isinstance(held, Regions):
+            return ImageAnnotation(
+                key=key, height=held.height, width=held.width, content=held, read=len(held)
+            )
+        content = LabelMap(values=held, lookup=self._ontology.lookup(256))
+        return ImageAnnotation(key=key, height=held.shape[0], width=held.shape[1], content=content)
+
+    def annotation_count(self, key):
+        held = self.images[key]
+        return len(held) if isinstance(held, Regions) else 1
+
+    def digest(self):
+        return "0" * 64
+
+
+def drawn(**drawings):
+    return Drawn({key: labels(drawing) for key, drawing in drawings.items()})
+
+
+def regions(*pairs, shape, crowd=()):
+    """Regions from (class index, rows of 0 and 1)."""
+    made = [
+        Region(class_index=c, mask=RunMask.from_array(mask), crowd=i in crowd, id=i + 1)
+        for i, (c, mask) in enumerate(pairs)
+    ]
+    return Regions.from_regions(made, height=shape[0], width=shape[1])
+
+
+def mask(drawing: str) -> np.ndarray:
+    return np.array([[x == "#" for x in row] for row in drawing.split()])
+
+
+def test_the_confusion_counts_every_pixel_the_gold_does_not_ignore():
+    gold = drawn(a="sscc ss.? cc??")
+    delivery = drawn(a="sccc ss.s .c?c")
+
+    found = segcore.evaluate(gold, delivery)
+
+    #           delivered: sky car other
+    assert found.confusion.tolist() == [[3, 1, 0], [0, 3, 1], [0, 0, 1]]
+
+
+def test_scores_follow_from_the_confusion_by_hand():
+    found = segcore.evaluate(drawn(a="ssss cc.."), drawn(a="sscc c.c."))
+
+    sky, car = found.classes
+    assert (sky.intersection, sky.union, sky.iou) == (2, 4, 0.5)
+    assert (car.intersection, car.union, car.iou) == (1, 5, 0.2)
+    assert (sky.precision, sky.recall, sky.dice) == (1.0, 0.5, 4 / 6)
+    assert (car.precision, car.recall, car.dice) == (1 / 4, 1 / 2, 2 / 6)
+    assert found.mean_iou == pytest.approx(0.35, abs=1e-15)
+    assert found.pixel_accuracy == 3 / 6
+    assert found.frequency_weighted_iou == pytest.approx((4 * 0.5 + 2 * 0.2) / 6, abs=1e-15)
+
+
+def test_a_class_neither_side_holds_is_undefined_and_left_out_of_the_mean():
+    found = segcore.evaluate(drawn(a="ss"), drawn(a="ss"))
+
+    sky, car = found.classes
+    assert (car.iou, car.dice, car.precision, car.recall, car.mean_image_iou) == (None,) * 5
+    assert found.mean_iou == sky.iou == 1.0
+    assert found.to_json()["mean"] == {"iou": 1.0, "classes": 1}
+
+
+def test_a_class_only_the_delivery_holds_scores_zero():
+    found = segcore.evaluate(drawn(a="ss"), drawn(a="sc"))
+
+    assert found.classes[1].iou == 0.0
+    assert found.classes[1].support_images == 0
+
+
+def test_a_gold_image_that_was_not_delivered_counts_as_missed_and_is_named():
+    found = segcore.evaluate(drawn(a="sc", b="cc"), drawn(a="sc"))
+
+    assert found.images.missing_in_delivery == ("b",)
+    assert found.confusion.tolist() == [[1, 0, 0], [0, 1, 2], [0, 0, 0]]
+    assert [(f.code, f.image) for f in found.faults] == [("delivery.missing_image", "b")]
+
+
+def test_a_missing_image_given_as_regions_counts_as_missed_too():
+    gold = Drawn({"a": regions((0, mask("#. ..")), shape=(2, 2)), "b": regions((1, mask("## ..")), shape=(2, 2))})
+
+    found = segcore.evaluate(gold, Drawn({"a": gold.images["a"]}))
+
+    assert found.confusion.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 5]]
+
+
+def test_an_image_the_gold_does_not_hold_is_reported_and_not_scored():
+    found = segcore.evaluate(drawn(a="s"), drawn(a="s", z="c"))
+
+    assert found.images.extra_in_delivery == ("z",)
+    assert found.confusion.sum() == 1
+    assert found.counts["delivery"].ignored == {"image not in gold": 1}
+
+
+def test_a_delivery_of_other_images_is_refused_and_not_scored_as_zero():
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="s"), drawn(b="s"))
+
+    assert [f.code for f in refused.value.faults if f.severity == "error"] == ["delivery.image_match"]
+
+
+def test_a_size_mismatch_is_a_named_fault_and_not_a_resize():
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="ss ss", b="s"), drawn(a="s s", b="s"))
+
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.image) == ("delivery.size_mismatch", "a")
+    assert (fault.expected, fault.got) == ("2 x 2", "1 x 2")
+
+
+def test_ignore_in_a_delivery_over_counted_gold_is_wrong_and_said_aloud():
+    found = segcore.evaluate(drawn(a="ss?"), drawn(a="s??"))
+
+    assert found.classes[0].iou == 0.5
+    assert [(f.code, f.got) for f in found.faults] == [("mask.vendor_void", "1 px of ignore")]
+
+
+@pytest.mark.parametrize("side", ["gold", "delivery"])
+def test_a_value_nobody_declared_refuses_the_input(side):
+    good, bad = drawn(a="ss"), drawn(a="s!")
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(*((bad, good) if side == "gold" else (good, bad)))
+
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.image) == ("mask.unknown_value", "a")
+    assert "77" in fault.got
+
+
+def test_classes_are_matched_by_name_and_never_by_id():
+    swapped = Ontology((LabelClass(id=0, name="car"), LabelClass(id=1, name="sky")))
+    delivery = Drawn({"a": np.array([[1, 0]], np.uint8)}, ontology=swapped)
+
+    found = segcore.evaluate(drawn(a="sc"), delivery)
+
+    assert found.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_a_class_may_be_delivered_under_an_alias():
+    target = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="car", aliases=("auto",))))
+    vendor = Ontology((LabelClass(id=7, name="auto"),))
+    delivery = Drawn({"a": regions((0, mask(".#")), shape=(1, 2))}, ontology=vendor)
+
+    found = segcore.evaluate(drawn(a="sc"), delivery, ontology=target)
+
+    assert found.confusion.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+def test_a_delivered_class_the_ontology_does_not_have_names_the_annotation():
+    vendor = Ontology((LabelClass(id=7, name="carr"),))
+    delivery = Drawn({"a": regions((0, mask(".#")), shape=(1, 2))}, ontology=vendor)
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="sc"), delivery)
+
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.image, fault.annotation) == ("coco.unknown_class_name", "a", 1)
+    assert "did you mean 'car'" in fault.got
+
+
+BIG, SMALL = "#### #### ####", ".... .##. ...."
+
+
+@pytest.mark.parametrize(
+    ("rule", "order", "cars"),
+    [("smallest", "big first", 2), ("smallest", "small first", 2), ("last", "big first", 2), ("last", "small first", 0)],
+)
+def test_the_overlap_rule_says_who_owns_a_contested_pixel(rule, order, cars):
+    pairs = [(0, mask(BIG)), (1, mask(SMALL))]
+    held = regions(*(pairs if order == "big first" else pairs[::-1]), shape=(3, 4))
+
+    found = segcore.evaluate(drawn(a="ssss sccs ssss"), Drawn({"a": held}), overlap=rule)
+
+    assert found.classes[1].delivery_pixels == cars
+    assert found.classes[0].delivery_pixels == 12 - cars
+
+
+def test_the_overlap_rule_error_names_image_pixel_and_annotations():
+    held = regions((0, mask(BIG)), (1, mask(SMALL)), shape=(3, 4))
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="ssss sccs ssss"), Drawn({"a": held}), overlap="error")
+
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.image) == ("semantic.overlap", "a")
+    assert fault.got == "2 px shared, first at x=1 y=1 by annotations [1, 2]"
+
+
+def test_the_overlap_rule_error_sees_a_class_hidden_between_two_of_another():
+    held = regions((1, mask("##")), (0, mask("#.")), (1, mask("##")), shape=(1, 2))
+
+    with pytest.raises(InvalidInputError, match="1 px shared"):
+        segcore.evaluate(drawn(a="cc"), Drawn({"a": held}), overlap="error")
+
+
+def test_regions_of_one_class_may_overlap_under_any_rule():
+    held = regions((0, mask(BIG)), (0, mask(SMALL)), shape=(3, 4))
+
+    found = segcore.evaluate(drawn(a="ssss ssss ssss"), Drawn({"a": held}), overlap="error")
+
+    assert found.classes[0].iou == 1.0
+
+
+def test_gold_crowd_is_ignored_but_where_an_ordinary_region_covers_it():
+    gold = Drawn({"a": regions((1, mask("###.")), (1, mask("#...")), shape=(1, 4), crowd={0})})
+    delivery = drawn(a="ccs.")
+
+    ignored = segcore.evaluate(gold, delivery)
+    counted = segcore.evaluate(gold, delivery, crowd="class")
+
+    assert ignored.confusion.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert counted.confusion.tolist() == [[0, 0, 0], [1, 2, 0], [0, 0, 1]]
+    assert ignored.counts["gold"].ignored == {"crowd region": 1}
+    assert ignored.classes[1].support_instances == 1
+
+
+@given(hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])), hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])))
+@settings(max_examples=60)
+def test_dense_and_region_inputs_in_any_mix_give_the_same_confusion(gold, delivery):
+    def as_regions(values):
+        return regions(*((c, values == c) for c in (0, 1)), shape=values.shape)
+
+    dense = segcore.evaluate(Drawn({"a": gold}), Drawn({"a": delivery})).confusion
+
+    expected = np.zeros((3, 3), np.int64)
+    np.add.at(expected, (np.minimum(gold, 2).ravel(), np.minimum(delivery, 2).ravel()), 1)
+    assert np.array_equal(dense, expected)
+    for g in (gold, as_regions(gold)):
+        for d in (delivery, as_regions(delivery)):
+            assert np.array_equal(segcore.evaluate(Drawn({"a": g}), Drawn({"a": d})).confusion, expected)
+
+
+def batch(n=40):
+    rng = np.random.default_rng(3)
+    gold = {f"i{i:02d}": rng.choice(np.array([0, 1, 254, 255], np.uint8), (6, 7)) for i in range(n)}
+    delivery = {key: np.where(rng.random((6, 7)) < 0.8, v, np.uint8(1)).astype(np.uint8) for key, v in gold.items()}
+    return gold, delivery
+
+
+def test_the_same_bytes_come_out_for_any_number_of_jobs_and_any_order():
+    gold, delivery = batch()
+    shuffled = {key: delivery[key] for key in reversed(delivery)}
+
+    alone = segcore.evaluate(Drawn(gold), Drawn(delivery))
+    together = segcore.evaluate(Drawn(gold), Drawn(shuffled), jobs=2, backend="threading")
+
+    assert json.dumps(alone.to_json()) == json.dumps(together.to_json())
+
+
+def test_progress_counts_up_to_all_images():
+    gold, delivery = batch()
+    seen = []
+
+    segcore.evaluate(Drawn(gold), Drawn(delivery), progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_the_table_has_a_row_for_every_class_an_image_holds():
+    found = segcore.evaluate(drawn(a="sc", b="ss"), drawn(a="ss", b="ss"))
+
+    assert found.table() == {
+        "image": ["a", "a", "b"],
+        "class": ["sky", "car", "sky"],
+        "intersection": [1, 0, 2],
+        "union": [2, 1, 2],
+        "gold_pixels": [1, 1, 2],
+        "delivery_pixels": [2, 0, 2],
+        "iou": [0.5, 0.0, 1.0],
+    }
+
+
+def test_the_pooled_score_and_the_mean_over_images_are_told_apart():
+    found = segcore.evaluate(drawn(a="cccc", b="c..."), drawn(a="cccc", b="...."))
+
+    car = found.classes[1]
+    assert car.iou == 4 / 5
+    assert car.mean_image_iou == 0.5
+
+
+def test_every_fault_of_both_inputs_is_reported_in_one_run():
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="s!", b="ss", c="!!"), drawn(a="ss", b="s", c="ss"))
+
+    found = [(f.code, f.image) for f in refused.value.faults]
+    assert found == [
+        ("mask.unknown_value", "a"),
+        ("delivery.size_mismatch", "b"),
+        ("mask.unknown_value", "c"),
+    ]
+
+
+def test_an_invalid_input_has_the_document_of_the_contract():
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="s!"), drawn(a="ss"))
+
+    found = json.loads(json.dumps(refused.value.to_json()))
+    assert (found["schema"], found["outcome"]) == (1, "invalid")
+    assert [i["role"] for i in found["inputs"]] == ["gold", "delivery"]
+    assert found["counts"]["gold"]["annotations_read"] == 1
+    assert found["faults"][0]["code"] == "mask.unknown_value"
+
+
+def test_masks_without_classes_ask_for_an_ontology():
+    with pytest.raises(OntologyError, match="names no classes.*ontology"):
+        segcore.evaluate(Drawn({"a": labels("s")}, ontology=None), drawn(a="s"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"task": "semantics"}, {"jobs": 0}, {"overlap": "first"}, {"crowd": "count"}]
+)
+def test_an_option_out_of_range_is_a_usage_error(options):
+    with pytest.raises(UsageError):
+        segcore.evaluate(drawn(a="s"), drawn(a="s"), **options)
+
+
+def test_check_names_undeclared_values_and_counts_what_it_read():
+    found = segcore.check(drawn(a="s!", b="ss"))
+
+    assert [(f.code, f.image) for f in found.faults] == [("mask.unknown_value", "a")]
+    assert found.counts.read == 2
