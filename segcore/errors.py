@@ -49,7 +49,18 @@ class SpecError(UsageError):
 
 
 class OntologyError(UsageError):
-    """The classes are not known, not well defined, or not the ones asked for."""
+    """The classes are not known, not well defined, or not the ones asked for.
+
+    Attributes
+    ----------
+    problems : tuple of DocumentError
+        What is wrong with the ontology file, in the order of the file; empty where the classes
+        do not come from a file.
+    """
+
+    def __init__(self, message: str, problems: Sequence[DocumentError] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class MissingExtraError(UsageError):
@@ -69,15 +80,36 @@ class DocumentError(SegcoreError):
         1-based line, where it is known.
     problem : str
         What is wrong, in one sentence, without the place.
+    others : tuple of DocumentError
+        What else is wrong with the same document.
     """
 
-    def __init__(self, code: str, problem: str, *, file: str, line: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        problem: str,
+        *,
+        file: str,
+        line: int | None = None,
+        others: Sequence[DocumentError] = (),
+    ) -> None:
         self.code = code
         self.file = file
         self.line = line
         self.problem = problem
+        self.others = tuple(others)
         place = file if line is None else f"{file}:{line}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__("\n".join([f"{place}: {problem}", *map(str, self.others)]))
+
+    @property
+    def problems(self) -> tuple[DocumentError, ...]:
+        """Everything that is wrong with the document, in the order of the file."""
+        return (self, *self.others)
+
+    def __reduce__(self) -> tuple[Callable[..., DocumentError], tuple[str, str]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(DocumentError, file=self.file, line=self.line, others=self.others)
+        return again, (self.code, self.problem)
 
 
 class RefusedFileError(SegcoreError):
