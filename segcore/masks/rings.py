@@ -76,16 +76,18 @@ def traced_twice(rings: Rings, next_x: _F, next_y: _F) -> _B:
     ring = np.repeat(np.arange(len(rings)), np.diff(rings.offsets))
     # Equal edges, whichever way they go, have equal sums; hardly any others do.
     sums = 0.61803 * (x + next_x) + 0.41421 * (y + next_y) + 0.73205 * np.abs(x - next_x) + 7.5 * ring
-    sums.sort()
-    if not (sums[1:] == sums[:-1]).any():
+    in_order = np.sort(sums)
+    repeated = in_order[1:][in_order[1:] == in_order[:-1]]
+    if not len(repeated):
         return twice
-    forward = (x < next_x) | ((x == next_x) & (y < next_y))
-    moves = (x != next_x) | (y != next_y)
-    x0, x1 = np.where(forward, x, next_x)[moves], np.where(forward, next_x, x)[moves]
-    y0, y1 = np.where(forward, y, next_y)[moves], np.where(forward, next_y, y)[moves]
-    ring, way = ring[moves], np.where(forward, 1, -1)[moves]
+    some = np.isin(sums, repeated) & ((x != next_x) | (y != next_y))
+    x, y, next_x, next_y, ring = x[some], y[some], next_x[some], next_y[some], ring[some]
     if not len(ring):
         return twice
+    forward = (x < next_x) | ((x == next_x) & (y < next_y))
+    x0, x1 = np.where(forward, x, next_x), np.where(forward, next_x, x)
+    y0, y1 = np.where(forward, y, next_y), np.where(forward, next_y, y)
+    way = np.where(forward, 1, -1)
     order = np.lexsort((y1, x1, y0, x0, ring))
     columns = [column[order] for column in (ring, x0, y0, x1, y1)]
     new = np.ones(len(ring), np.bool_)
