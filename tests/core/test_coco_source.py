@@ -682,7 +682,7 @@ def paths_of(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PATHS = paths_of(dataset())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(PATHS), st.just(REMOVE) | JSON), min_size=1, max_size=3))
 def test_a_mutated_file_is_read_right_or_refused(
     opened: Opened, mutations: list[tuple[tuple[Any, ...], Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
@@ -34,6 +34,7 @@ def coco_rle(mask: np.ndarray) -> dict[str, object]:
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24))
 
 
+@settings(deadline=None)
 @given(masks)
 def test_compressed_counts_written_by_pycocotools_are_read_pixel_for_pixel(mask: np.ndarray) -> None:
     height, width = mask.shape
@@ -44,6 +45,7 @@ def test_compressed_counts_written_by_pycocotools_are_read_pixel_for_pixel(mask:
     assert (mask_of(batch, 0, height, width) == mask).all()
 
 
+@settings(deadline=None)
 @given(masks)
 def test_encoding_writes_the_bytes_pycocotools_writes(mask: np.ndarray) -> None:
     expected = coco_rle(mask)["counts"]
@@ -51,6 +53,7 @@ def test_encoding_writes_the_bytes_pycocotools_writes(mask: np.ndarray) -> None:
     assert encode_counts(RunMask.from_array(mask)) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(masks, min_size=1, max_size=1), st.data())
 def test_uncompressed_counts_with_empty_runs_are_canonical(
     some: list[np.ndarray], data: st.DataObject
@@ -210,6 +213,7 @@ def test_masks_of_other_shapes_do_not_look_row_major(mask: np.ndarray) -> None:
     assert batch.problems == ()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=0x17F), max_size=30))
 def test_any_text_is_a_mask_of_the_right_sum_or_refused(counts: str) -> None:
     batch = decode_rles([{"size": [5, 7], "counts": counts}], height=5, width=7)
