@@ -50,13 +50,15 @@ def _rewritten(node: Any, definitions: dict[str, Any]) -> Any:
         return _rewritten({**target, **own}, definitions)
     if "oneOf" in node or {"type": "null"} in node.get("anyOf", ()):
         return _rewritten(_without_null(node), definitions)
-    return {
-        key: {name: _rewritten(item, definitions) for name, item in value.items()}
-        if key == "properties"
-        else _rewritten(value, definitions)
-        for key, value in node.items()
-        if not (key == "title" and isinstance(value, str)) and (key, value) != ("default", None)
-    }
+    kept: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "properties":
+            kept[key] = {name: _rewritten(item, definitions) for name, item in value.items()}
+        elif key == "default" and isinstance(value, dict):
+            kept[key] = {name: item for name, item in value.items() if item is not None}
+        elif key != "title" and (key, value) != ("default", None):
+            kept[key] = _rewritten(value, definitions)
+    return kept
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
