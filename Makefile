@@ -1,0 +1,58 @@
+# Needs python3 with its venv module, and make. Everything is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+export PYTHONSAFEPATH := 1
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    install into $(VENV), gate the packaged sample delivery, print the verdict"
+	@echo "make test    ruff, mypy, import-linter, then the tests"
+	@echo "make lint    the static checks alone"
+	@echo "make bench   side by side with other tools (BENCH=--quick for a short run)"
+	@echo "make clean   remove what the other targets made"
+
+demo: $(VENV)/.demo
+	@$(BIN)/segcore demo segcore-demo --force
+
+test: $(VENV)/.test
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(BIN)/pytest -n auto $(PYTEST) || status=1; \
+	exit $$status
+
+lint: $(VENV)/.test
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/lint-imports || status=1; \
+	exit $$status
+
+bench: $(VENV)/.test
+	@PYTHONSAFEPATH= $(BIN)/python -m benchmarks $(BENCH)
+
+clean:
+	rm -rf $(VENV) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "installing segcore into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --editable '.[gates]'
+	@touch $@
+
+# Dependency groups need pip 25.1; Debian 12 has 23.0.
+$(VENV)/.test: $(BIN)/python pyproject.toml
+	@echo "installing segcore, its tests' tools and the peers it is compared with into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[gates,fast]' --group test --group peers --group lint
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,94 @@
+"""``segcore init``: a starter policy and ontology for a gold set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from segcore.ontology import Ontology
+
+__all__ = ["init"]
+
+POLICY: Final = "batch.gate.yaml"
+ONTOLOGY: Final = "ontology.yaml"
+SCHEMA: Final = "gate.schema.json"
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")] = Path(),
+    *,
+    gold: Annotated[str, typer.Option(metavar="SPEC", help="The trusted side: coco:gold.json.")],
+    delivery: Annotated[
+        str, typer.Option(metavar="SPEC", help="The side under test; by default the variable DELIVERY.")
+    ] = "coco:${DELIVERY}",
+    ontology: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="The classes, where the gold does not name them; or preset:NAME."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> int:
+    """Write a starter policy and ontology for a gold set.
+
+    Relative paths are rewritten as seen from DIR, which is how a policy reads them.
+
+    Example: segcore init --gold coco:gold.json --delivery coco:delivery.json
+    """
+    from segcore.cli.output import json_text, printable, write
+    from segcore.errors import UsageError
+    from segcore_gates.schema import editor_schema
+    from segcore_gates.starter import ontology_text, policy_text
+
+    classes = _classes(gold, ontology)
+    texts = {
+        ONTOLOGY: ontology_text(classes, source=gold),
+        POLICY: policy_text(
+            gold=_as_seen_from(folder, gold), delivery=_as_seen_from(folder, delivery), ontology=ONTOLOGY
+        ),
+        SCHEMA: json_text(editor_schema()),
+    }
+    present = [str(folder / name) for name in texts if (folder / name).exists()]
+    if present and not force:
+        raise UsageError(f"{', '.join(present)} is there already; --force replaces it")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write(str(folder / name), text)
+        typer.echo(f"wrote {printable(folder / name)}")
+    typer.echo(
+        f"next: set the thresholds in {POLICY}, then run: segcore gate {printable(folder / POLICY)}"
+    )
+    return 0
+
+
+def _classes(gold: str, ontology: str | None) -> Ontology:
+    import segcore
+    from segcore.errors import InvalidInputError, OntologyError
+
+    if ontology is not None:
+        from segcore.ontology_file import load_ontology, preset
+
+        name = ontology.removeprefix("preset:")
+        return load_ontology(ontology) if name == ontology else preset(name)
+    source = segcore.open(gold)
+    classes = source.ontology
+    if source.faults.errors:
+        raise InvalidInputError(source.faults.sorted())
+    if classes is None:
+        raise OntologyError(f"{gold} stores ids without names: say what they mean with --ontology FILE")
+    return classes
+
+
+def _as_seen_from(folder: Path, spec: str) -> str:
+    from segcore.sources import Spec
+
+    parsed = Spec.parse(spec)
+    location = parsed.location
+    if "://" in location or location.startswith(("/", "~", "$")):
+        return spec
+    moved = Path(os.path.relpath(location, folder)).as_posix()
+    return spec.replace(f":{location}", f":{moved}", 1)

@@ -1,0 +1,79 @@
+"""The job summary: one Markdown table a policy, every name from an input escaped."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from segcore.cli.output import printable
+from segcore_gates.report import PolicyReport
+from segcore_gates.text import HEADINGS, fault_line, note, summary_line, worst_first
+from segcore_gates.verdict import Outcome, Record
+
+__all__ = ["append_job_summary", "markdown"]
+
+_SUMMARY_LIMIT = 1 << 20
+"""GitHub drops a step's summary altogether above one MiB."""
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&:-])")
+_SHOWN_FAULTS = 20
+
+
+def markdown(reports: Sequence[PolicyReport]) -> str:
+    """All policies of a session."""
+    return "\n".join(_section(report) for report in reports)
+
+
+def append_job_summary(path: str, text: str) -> bool:
+    """Append ``text`` to ``$GITHUB_STEP_SUMMARY`` unless that would make GitHub drop all of it.
+
+    Returns
+    -------
+    bool
+        Whether it was written.
+    """
+    data = f"{text}\n".encode()
+    file = Path(path)
+    if (file.stat().st_size if file.exists() else 0) + len(data) > _SUMMARY_LIMIT:
+        return False
+    with file.open("ab") as stream:
+        stream.write(data)
+    return True
+
+
+def _section(report: PolicyReport) -> str:
+    lines = [f"### {_cell(os.path.basename(report.path))}: {_cell(summary_line(report))}", ""]
+    if report.failure is not None:
+        if report.outcome is Outcome.INVALID:
+            errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]
+            lines += [f"- {_cell(fault_line(fault))}" for fault in errors[:_SHOWN_FAULTS]]
+            if len(errors) > _SHOWN_FAULTS:
+                lines.append(f"- and {len(errors) - _SHOWN_FAULTS} more")
+        else:
+            lines += [f"- {_cell(line)}" for line in report.failure.message.splitlines()]
+        return "\n".join([*lines, ""])
+    lines += [f"| {' | '.join(HEADINGS)} |", "|---|---:|---:|---|---:|---|---|"]
+    lines += [_row(record) for record in worst_first(report.records)]
+    return "\n".join([*lines, ""])
+
+
+def _row(record: Record) -> str:
+    interval = record.interval
+    look = ", ".join(w.image for w in record.worst[:3]) if record.blocks else ""
+    cells = (
+        record.id,
+        "" if record.value is None else f"{record.value:.4f}",
+        f"{record.limit:g}",
+        "" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}",
+        "" if record.images is None else str(record.images),
+        record.verdict.value,
+        "; ".join(part for part in (note(record), f"worst images: {look}" if look else "") if part),
+    )
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Printable, and nothing in it is markup, a mention or a cell border."""
+    return _SPECIAL.sub(r"\\\1", printable(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

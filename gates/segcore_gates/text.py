@@ -1,0 +1,215 @@
+"""What a person reads in the terminal: the block of a failed gate and the table of a policy.
+
+Pure functions of records.  Every name that comes from an input is escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from segcore.cli.output import printable
+from segcore_gates.report import PolicyReport
+from segcore_gates.rules import Metric
+from segcore_gates.verdict import Interval, Outcome, Record, Verdict
+
+__all__ = [
+    "explain",
+    "fault_line",
+    "fault_lines",
+    "headline",
+    "note",
+    "summary_line",
+    "table",
+    "worst_first",
+]
+
+_NAMES = {Metric.IOU: "IoU", Metric.MEAN_IOU: "mean IoU", Metric.COVERAGE: "coverage"}
+_WIDTH = 48
+_SHOWN_FAULTS = 50
+
+HEADINGS = ("gate", "value", "limit", "bounds", "images", "verdict", "")
+
+
+def worst_first(records: Sequence[Record]) -> list[Record]:
+    """What blocks before what does not, then by verdict, then in the order given."""
+    order = list(Verdict)
+    return sorted(records, key=lambda r: (not r.blocks, -order.index(r.verdict)))
+
+
+def headline(record: Record) -> str:
+    """The number against the limit, or the reason where there is no number; one line."""
+    name = printable(record.class_name) if record.class_name is not None else ""
+    where = f"{name}, " if name else ""
+    if record.value is None or record.value >= record.limit or record.verdict is Verdict.THIN:
+        measured = "" if record.value is None else f"{_NAMES[record.metric]} {record.value:.4f}, "
+        return f"{measured}{printable(record.reason)}" + (f"  ({name})" if name else "")
+    value, limit = _apart(record.value, record.limit)
+    short = f"short by {_digits(record.limit - record.value)}"
+    return f"{_NAMES[record.metric]} {value} < {limit}  ({where}{short})"
+
+
+def explain(record: Record, *, policy: str, node_id: str) -> str:
+    """The block under FAILURES: what, by how much, how sure, where to look, how to go on.
+
+    Parameters
+    ----------
+    record : Record
+        A record that blocks.
+    policy : str
+        The policy file, as the reader would name it.
+    node_id : str
+        What pytest is called with to run this gate again.
+    """
+    lines = [headline(record)]
+    if record.reason and printable(record.reason) not in lines[0]:
+        lines.append(f"  {printable(record.reason)}")
+    if record.interval is not None and record.value is not None:
+        lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
+    if record.worst and record.metric is Metric.COVERAGE:
+        lines += ["", "  missing images", *(f"  {printable(w.image)}" for w in record.worst)]
+    elif record.worst:
+        names = [printable(w.image) for w in record.worst]
+        width = max(len(name) for name in [*names, "worst images"])
+        lines += ["", f"  {'worst images':<{width}}  {_NAMES[record.metric]:>6}"]
+        lines += [f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)]
+    if record.confusions and record.class_name is not None:
+        lines.append("")
+        lines += [f"  {printable(c.describe(record.class_name))}" for c in record.confusions]
+    lines += [
+        "",
+        f"  policy  {printable(policy)}:{record.policy_line}",
+        f"  rerun   pytest {printable(shlex.quote(node_id))}",
+    ]
+    return "\n".join(lines)
+
+
+def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]]:
+    """The rows of a policy's table, heading first, each with the record it shows.
+
+    Parameters
+    ----------
+    report : PolicyReport
+        Of one policy.
+    width : int
+        Columns of the terminal; the last cell is cut to fit.
+    """
+    records = worst_first(report.records)
+    rows = [HEADINGS, *(_cells(record) for record in records)]
+    wide = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
+    shown: list[Record | None] = [None, *records]
+    return [(_line(row, wide, width), record) for row, record in zip(rows, shown, strict=True)]
+
+
+def note(record: Record) -> str:
+    """The last cell of a row: why the verdict is what it is."""
+    if record.verdict is Verdict.FAIL and record.limit_kind == "min" and record.reason.startswith("below"):
+        return ""
+    return printable(record.reason)
+
+
+def summary_line(report: PolicyReport) -> str:
+    """``REJECT  2 fail, 1 thin, 1 warn, 1 pass``."""
+    found = report.outcome
+    if found is Outcome.INVALID:
+        errors = sum(fault["severity"] == "error" for fault in report.inputs.faults)
+        return f"INVALID  the input was refused, nothing was judged: {errors} fault(s)"
+    counted = Counter(record.verdict for record in report.records)
+    parts = [f"{counted[v]} {v.value.lower()}" for v in reversed(Verdict) if counted[v]]
+    if report.not_run:
+        parts.append(f"{report.not_run} not run")
+    return f"{found.value.upper()}  {', '.join(parts)}"
+
+
+def fault_line(fault: Mapping[str, Any]) -> str:
+    """One fault: code, place, expected, got."""
+    place = printable(fault["file"])
+    if fault["image"] is not None:
+        place += f": image {printable(fault['image'])}"
+    if fault["image_id"] is not None and str(fault["image_id"]) != fault["image"]:
+        place += f" (id {printable(fault['image_id'])})"
+    if fault["annotation"] is not None:
+        place += f": annotation {printable(fault['annotation'])}"
+    detail = ", ".join(f"{k} {printable(fault[k])}" for k in ("expected", "got") if fault[k])
+    return f"{fault['code']}: {place}" + (f": {detail}" if detail else "")
+
+
+def fault_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The faults that refuse the input, the first fifty of them."""
+    errors = [fault for fault in faults if fault["severity"] == "error"]
+    more = len(errors) - _SHOWN_FAULTS
+    lines = [fault_line(fault) for fault in errors[:_SHOWN_FAULTS]]
+    return [*lines, f"... and {more} more (the JSON report lists all)"] if more > 0 else lines
+
+
+def _apart(value: float, limit: float) -> tuple[str, str]:
+    """Both with as many digits as it takes to tell them apart."""
+    digits = next(d for d in range(4, 18) if f"{value:.{d}f}" != f"{limit:.{d}f}" or d == 17)
+    shown = f"{limit:.2f}" if digits == 4 and float(f"{limit:.2f}") == limit else f"{limit:.{digits}f}"
+    return f"{value:.{digits}f}", shown
+
+
+def _digits(difference: float) -> str:
+    return f"{difference:.4f}" if difference >= 0.00005 else f"{difference:.1e}"
+
+
+def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]:
+    lo, hi = min(interval.lower, limit), max(interval.upper, limit)
+    span = (hi - lo) or 1.0
+
+    def at(x: float) -> int:
+        return round((x - lo) / span * (_WIDTH - 1))
+
+    cells = [" "] * _WIDTH
+    cells[at(interval.lower) : at(interval.upper) + 1] = "─" * (at(interval.upper) - at(interval.lower) + 1)
+    for x, mark in ((interval.lower, "├"), (interval.upper, "┤"), (value, "●"), (limit, "┃")):
+        cells[at(x)] = mark
+    if interval.upper < limit:
+        sure = "even the upper bound is below the limit"
+    elif interval.lower >= limit:
+        sure = "the lower bound reaches the limit"
+    else:
+        sure = "the limit lies between the bounds"
+    images = "image" if interval.images == 1 else "images"
+    return [
+        f"  {''.join(cells).rstrip()}   ┃ limit",
+        f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}] from "
+        f"{interval.images} {images} that weigh like {interval.effective_images:.1f}: {sure}",
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _cells(record: Record) -> tuple[str, ...]:
+    interval = record.interval
+    return (
+        printable(record.id),
+        "" if record.value is None else f"{record.value:.4f}",
+        f"{record.limit:.4g}" if len(f"{record.limit:.4g}") > 4 else f"{record.limit:.2f}",
+        "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",
+        "" if record.images is None else str(record.images),
+        record.verdict.value,
+        note(record),
+    )
+
+
+def _line(row: Sequence[str], wide: Sequence[int], width: int) -> str:
+    left = {0, 5, 6}
+    cells = [c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))]
+    line = "  ".join(cells).rstrip()
+    before = len("  ".join(cells[:-1])) + 2
+    limit = max(width, before + 12)
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def relative(path: str, start: str) -> str:
+    """``path`` as someone standing in ``start`` would type it."""
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:  # another drive
+        return path

@@ -1,0 +1,61 @@
+"""``segcore check``: everything that is wrong with one source."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from segcore.cli import ExitCode
+
+__all__ = ["check"]
+
+
+def check(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="What to read, such as png:masks/.")],
+    *,
+    ontology: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The classes, where the source does not name them."),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the faults as JSON; - is standard output.")
+    ] = None,
+) -> int:
+    """List every fault of one source.
+
+    Exit code 3 if it cannot be used.
+
+    Example: segcore check coco:delivery.json --json faults.json
+    """
+    import segcore
+    from segcore.cli.output import STDOUT, json_text, printable, progress, require_destination, write
+    from segcore.faults import Severity
+
+    require_destination(json)
+    with progress("checking") as advance:
+        report = segcore.check(spec, ontology=ontology, progress=advance)
+    errors = sum(fault.severity is Severity.ERROR for fault in report.faults)
+    if json is not None:
+        document = {
+            "schema": 1,
+            "outcome": "invalid" if errors else "valid",
+            "tool": {"name": "segcore", "version": segcore.__version__},
+            "inputs": [report.info.to_json()],
+            "counts": {report.info.role: report.counts.to_json()},
+            "classes": [] if report.ontology is None else list(report.ontology.names),
+            "faults": [fault.to_json() for fault in report.faults],
+        }
+        write(json, json_text(document))
+    for fault in report.faults:
+        typer.echo(f"{fault.severity.value}: {printable(fault)}", err=True)
+    if json != STDOUT:
+        counts = report.counts
+        classes = 0 if report.ontology is None else len(report.ontology)
+        typer.echo(
+            f"{printable(spec)}: {report.info.images} images, {classes} classes, "
+            f"{counts.read} annotations read, {counts.rejected} rejected"
+        )
+        verdict = "cannot be used" if errors else "can be used"
+        typer.echo(f"{verdict}: {errors} errors, {len(report.faults) - errors} warnings")
+    return ExitCode.INVALID if errors else ExitCode.ACCEPTED

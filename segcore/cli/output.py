@@ -1,0 +1,217 @@
+"""What the commands print and write: printable text, tables, progress, files whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from segcore.errors import UsageError
+
+__all__ = [
+    "csv_text",
+    "json_text",
+    "printable",
+    "printable_lines",
+    "progress",
+    "require_destination",
+    "share",
+    "table_text",
+    "write",
+]
+
+STDOUT: Final = "-"
+"""The file name that means standard output."""
+
+PATIENCE_S: Final = 2.0
+"""Work shorter than this shows no progress bar."""
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def printable(text: object) -> str:
+    r"""``str(text)`` with everything a terminal could act on escaped.
+
+    Control characters (ANSI sequences begin with one), bidirectional and other invisible marks,
+    lone surrogates and unassigned code points become ``\xNN`` or ``\uNNNN``.
+    """
+    shown = str(text)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in shown)
+
+
+def printable_lines(text: str) -> str:
+    """``text`` made printable line by line; only the line feeds stay."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _escape(character: str) -> str:
+    point = ord(character)
+    if point <= 0xFF:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def share(value: float | None) -> str:
+    """A share with four digits, or a dash where it is undefined."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def table_text(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, notes: Sequence[str] = ()
+) -> str:
+    """A table for the terminal, first column left, the others right, every cell made printable.
+
+    Returns
+    -------
+    str
+        With colours only where standard output is a terminal that takes them.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for i, heading in enumerate(headings):
+        table.add_column(
+            Text(heading), justify="right" if i else "left", overflow="fold", no_wrap=bool(i)
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    terminal = sys.stdout.isatty()
+    # a pipe has no width: let the table be as wide as it is
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=None if terminal else 400)
+    console.print(table)
+    for note in notes:
+        console.print(Text(printable(note)), soft_wrap=True)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Canonical JSON: sorted keys, ASCII, no NaN, a line feed at the end."""
+    return json.dumps(document, sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+def csv_text(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """CSV as RFC 4180 has it; None is an empty cell.
+
+    Text that a spreadsheet would run as a formula is preceded by an apostrophe; numbers are not.
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(headings)
+    for row in rows:
+        writer.writerow([_neutral(cell) if isinstance(cell, str) else cell for cell in row])
+    return stream.getvalue()
+
+
+def _neutral(cell: str) -> str:
+    cell = printable(cell)
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+def require_destination(file: str | None) -> None:
+    """Refuse a destination that cannot be written, before the work is done.
+
+    Raises
+    ------
+    UsageError
+        ``file`` is a folder, or lies in a folder that does not exist.
+    """
+    if file is None or file == STDOUT:
+        return
+    path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"cannot write {file}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {file}: there is no folder {path.parent}; make it first")
+
+
+def write(file: str, text: str) -> None:
+    """Write ``text`` as UTF-8 so that ``file`` is the old one or the whole new one, never a part.
+
+    ``-`` is standard output.  A device or pipe is written to, not replaced.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    if file == STDOUT:
+        sys.stdout.write(text)
+        return
+    path = Path(os.path.realpath(file))
+    data = text.encode("utf-8")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path, data)
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error for work that takes longer than two seconds.
+
+    Yields
+    ------
+    callable (done, total) or None
+        None where standard error is not a terminal.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(printable(what), total=None)
+    began = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if not bar.live.is_started and done < total and time.monotonic() - began > PATIENCE_S:
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        bar.stop()

@@ -1,0 +1,59 @@
+"""What every test may use: real data that cannot be redistributed, and the rule about skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("SEGCORE_SHARED_DATA") or ROOT.parent / "shared" / "data")
+
+R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
+
+MISSING_COMPONENT = ("missing:", "could not import")
+"""How the reason of a skip begins when something that can be installed is not installed."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A function from the name of a data set to its folder.
+
+    The folder lies beside the checkout, or where SEGCORE_SHARED_DATA says.  A test whose data may
+    not be redistributed skips where the data set is absent, and says so.
+    """
+
+    def folder(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.is_dir():
+            pytest.skip(f"missing data: {name} may not be redistributed; set SEGCORE_SHARED_DATA")
+        return path
+
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _refuse_missing_component((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _refuse_missing_component((yield))
+
+
+def _refuse_missing_component(report: R) -> R:
+    """Turn "skipped, because a component is missing" into a failure where SEGCORE_REQUIRE is set."""
+    if os.environ.get("SEGCORE_REQUIRE") and report.skipped and isinstance(report.longrepr, tuple):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        if reason.startswith(MISSING_COMPONENT):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"{reason}\nSEGCORE_REQUIRE is set: a skip must not hide a missing component"
+            )
+    return report
