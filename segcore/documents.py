@@ -277,8 +277,13 @@ class _Builder:
             try:
                 value = _resolve(text)
             except ValueError as e:
-                self.refuse("policy.syntax", str(e), line)
+                self.refuse("policy.syntax", f"{self._where()}{e}", line)
         self._place(value, _Node(line, text))
+
+    def _where(self) -> str:
+        """The path of the value that is read now, ready to put before a problem."""
+        steps = (len(f.value) if isinstance(f.value, list) else f.key or "" for f in self._stack)
+        return f"{path}: " if (path := key_path(steps)) else ""
 
     def _key(self, frame: _Frame, text: str, *, plain: bool, line: int) -> None:
         frame.key, frame.key_line, frame.key_is_kept = text, line, False

@@ -9,6 +9,7 @@
     │   └── MissingExtraError      an optional dependency is not installed
     ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
     ├── RefusedFileError           a file was refused before it was read         (a fault of its owner)
+    ├── RefusedMaskError           the bytes of a mask were refused              (a fault of its owner)
     └── InvalidInputError          annotations were refused; carries the faults  (exit 3)
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "MissingExtraError",
     "OntologyError",
     "RefusedFileError",
+    "RefusedMaskError",
     "SegcoreError",
     "SpecError",
     "UsageError",
@@ -142,6 +144,33 @@ class RefusedFileError(SegcoreError):
         from segcore.faults import Fault
 
         return Fault(code=self.code, file=self.file, image=image, expected=self.expected, got=self.got)
+
+
+class RefusedMaskError(SegcoreError):
+    """The bytes of one mask cannot be read as class ids; they do not know their file.
+
+    Attributes
+    ----------
+    code : str
+        ``mask.*`` or ``limits.*`` (see :mod:`segcore.faults`).
+    expected, got : str
+        Short and printable.
+    """
+
+    def __init__(self, code: str, expected: str = "", got: str = "") -> None:
+        self.code = code
+        self.expected = expected
+        self.got = got
+        super().__init__(code, expected, got)
+
+    def to_fault(self, *, file: str, image: str | None = None) -> Fault:
+        """The record of the contract, with the place only the caller knows."""
+        from segcore.faults import Fault
+
+        return Fault(code=self.code, file=file, image=image, expected=self.expected, got=self.got)
+
+    def __str__(self) -> str:
+        return f"{self.code}: expected {self.expected}, got {self.got}"
 
 
 class InvalidInputError(SegcoreError):

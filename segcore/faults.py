@@ -7,11 +7,12 @@ The codes are a public contract: scripts match on them, so a code is added here 
 from __future__ import annotations
 
 import enum
+import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity", "printable"]
+__all__ = ["CODES", "Fault", "FaultLog", "Severity", "printable", "show"]
 
 
 class Severity(str, enum.Enum):
@@ -137,6 +138,11 @@ def printable(text: str, *, limit: int = 80) -> str:
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
     )
     return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
+
+
+def show(value: object) -> str:
+    """An untrusted value of any type and size as Python would write it, short and printable."""
+    return printable(reprlib.repr(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ __all__ = [
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
     "MAX_FOLDER_ENTRIES",
+    "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
     "MAX_PIXELS",
     "MAX_RING_POINTS",
@@ -42,6 +43,9 @@ MAX_RING_POINTS: Final = 100_000
 
 MAX_RING_STEPS: Final = 4_000_000
 """Pixel steps along one polygon ring: what its rasterisation costs in memory."""
+
+MAX_IMAGE_STEPS: Final = 64_000_000
+"""Pixel steps along all polygon rings of one image: what they cost in time."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -105,3 +106,14 @@ def test_the_metadata_is_what_an_index_asks_for(wheel):
     assert fields["Description-Content-Type"] == "text/markdown"
     assert {"gates", "fast"} <= set(fields.get_all("Provides-Extra"))
     assert fields.get_payload().startswith("# segcore")
+
+
+def test_the_lowest_versions_tox_installs_are_those_the_package_promises():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["gates"]]
+    text = (ROOT / "tests" / "constraints-lowest.txt").read_text()
+
+    constrained = [line for line in text.splitlines() if not line.startswith("#")]
+
+    promised = [requirement.replace(">=", "==") for requirement in requirements]
+    assert sorted(constrained, key=str.casefold) == sorted(promised, key=str.casefold)

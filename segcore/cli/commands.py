@@ -110,15 +110,17 @@ def run(words: Sequence[str]) -> int:
     app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
     app.callback()(_root)
     command = typer.main.get_command(app)
-    if not words:  # nothing was asked for: help, but not the exit code of an accepted batch
-        command.main(args=["--help"], prog_name="segcore", standalone_mode=False)
-        return ExitCode.USAGE
     try:
-        result = command.main(args=list(words), prog_name="segcore", standalone_mode=False)
-    except _ClickError as error:
-        return _report_wrong_call(error)
+        # not command.main(): typer answers a closed pipe with exit code 1, which means rejected here
+        with command.make_context("segcore", list(words) or ["--help"]) as context:
+            result = command.invoke(context)
+    except typer.Exit as leaving:
+        # nothing was asked for: help, but not the exit code of an accepted batch
+        return leaving.exit_code if words else ExitCode.USAGE
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except _ClickError as error:
+        return _report_wrong_call(error)
     return result if isinstance(result, int) else ExitCode.ACCEPTED
 
 

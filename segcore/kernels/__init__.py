@@ -2,4 +2,298 @@
 
 ``reference`` holds them in NumPy, complete; ``compiled`` holds their numba twins, equal bit for
 bit.  Positions are column-major throughout the run kernels (pixel (x, y) is ``x * height + y``).
+
+Arguments are checked here, before compiled code indexes memory with them; a broken one is a
+mistake of the caller, not of an input, and raises ValueError.
 """
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
+from segcore.kernels.decoded_counts import (
+    BAD_CHAR,
+    MAX_NUMBER_CHARS,
+    NEGATIVE_RUN,
+    OK,
+    RUN_TOO_LARGE,
+    SUM_MISMATCH,
+    TRUNCATED,
+    DecodedCounts,
+)
+from segcore.kernels.label_runs import LabelRuns
+
+__all__ = [
+    "BAD_CHAR",
+    "MAX_NUMBER_CHARS",
+    "NEGATIVE_RUN",
+    "OK",
+    "RUN_TOO_LARGE",
+    "SUM_MISMATCH",
+    "TRUNCATED",
+    "Choice",
+    "DecodedCounts",
+    "LabelRuns",
+    "active",
+    "cross_overlap",
+    "decode_counts",
+    "dense_runs",
+    "joint_dense",
+    "joint_runs",
+    "joint_runs_dense",
+    "keep_heap",
+    "paint",
+    "prepare",
+    "runs_from_counts",
+    "use",
+]
+
+Codes = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int32]
+Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+def joint_dense(
+    gold: Values, delivery: Values, gold_codes: Codes, delivery_codes: Codes, *, size: int
+) -> Counts:
+    """Count every pair of codes over two dense label maps.
+
+    Parameters
+    ----------
+    gold, delivery : uint8 or uint16, C-contiguous, of one shape
+        What the masks store.
+    gold_codes, delivery_codes : int32 (256,) or (65536,)
+        The code, 0 to ``size - 1``, of every value the array can store.
+    size : int
+        Number of codes.
+
+    Returns
+    -------
+    int64 (size, size)
+        ``[i, j]`` is the number of pixels with gold code ``i`` and delivery code ``j``; zeros
+        for empty maps.
+    """
+    if gold.shape != delivery.shape:
+        raise ValueError(f"the maps differ in shape: gold {gold.shape}, delivery {delivery.shape}")
+    _check_values(gold, gold_codes, size)
+    _check_values(delivery, delivery_codes, size)
+    return active().joint_dense(gold, delivery, gold_codes, delivery_codes, size=size)  # type: ignore[no-any-return]
+
+
+def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
+    """Count every pair of codes over two label maps held as runs, without rasterising them.
+
+    Parameters
+    ----------
+    gold, delivery : LabelRuns
+        Of the same number of pixels, with codes 0 to ``size - 1``.
+    size : int
+        Number of codes.
+
+    Returns
+    -------
+    int64 (size, size)
+        As :func:`joint_dense`.
+    """
+    if gold.pixels != delivery.pixels:
+        raise ValueError(f"the maps differ in pixels: gold {gold.pixels}, delivery {delivery.pixels}")
+    _check_runs(gold, size)
+    _check_runs(delivery, size)
+    return active().joint_runs(gold, delivery, size=size)  # type: ignore[no-any-return]
+
+
+def joint_runs_dense(
+    runs: LabelRuns, values: Values, codes: Codes, *, size: int, runs_are_gold: bool
+) -> Counts:
+    """Count every pair of codes over one label map held as runs and one that is dense.
+
+    Parameters
+    ----------
+    runs : LabelRuns
+        Column-major, with codes 0 to ``size - 1``.
+    values : uint8 or uint16 (H, W), C-contiguous
+        What the dense mask stores.
+    codes : int32 (256,) or (65536,)
+        The code of every value.
+    size : int
+        Number of codes.
+    runs_are_gold : bool
+        Which side is which.
+
+    Returns
+    -------
+    int64 (size, size)
+        As :func:`joint_dense`.
+    """
+    if runs.pixels != values.size:
+        raise ValueError(f"the maps differ in pixels: runs {runs.pixels}, dense {values.size}")
+    _check_runs(runs, size)
+    _check_values(values, codes, size)
+    return active().joint_runs_dense(runs, values, codes, size=size, runs_are_gold=runs_are_gold)  # type: ignore[no-any-return]
+
+
+def dense_runs(values: Values, codes: Codes) -> LabelRuns:
+    """The column-major runs of a dense label map.
+
+    Parameters
+    ----------
+    values : uint8 or uint16 (H, W), C-contiguous
+        What the mask stores.
+    codes : int32 (256,) or (65536,)
+        The code of every value.
+
+    Returns
+    -------
+    LabelRuns
+        Canonical; without runs for an empty map.
+    """
+    if values.ndim != 2:
+        raise ValueError(f"a label map has two dimensions, got {values.ndim}")
+    _check_values(values, codes, None)
+    return active().dense_runs(values, codes)  # type: ignore[no-any-return]
+
+
+def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
+    """Decode COCO's compressed counts of all masks of one image, strictly.
+
+    Parameters
+    ----------
+    data : uint8 (n,)
+        The counts of all masks, one after the other.
+    offsets : int64 (r + 1,)
+        Mask ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
+    pixels : int
+        Height x width of the image.
+
+    Returns
+    -------
+    DecodedCounts
+        Sound masks as runs; the others with the reason they were refused for.
+
+    Notes
+    -----
+    The code is that of ``rleToString`` in cocoapi's ``maskApi.c``: 5 bits a character from
+    ``'0'`` on, least significant first, and from the fourth number on the difference to the
+    number two before.
+    """
+    _check_offsets(offsets, data.size)
+    return active().decode_counts(data, offsets, pixels=pixels)  # type: ignore[no-any-return]
+
+
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+    """As :func:`decode_counts`, of uncompressed counts.
+
+    Parameters
+    ----------
+    counts : int64 (n,)
+        Lengths of background and foreground in turn, of all masks.
+    offsets : int64 (r + 1,)
+        Mask ``i`` is ``counts[offsets[i]:offsets[i + 1]]``.
+    pixels : int
+        Height x width of the image.
+    """
+    _check_offsets(offsets, counts.size)
+    return active().runs_from_counts(counts, offsets, pixels=pixels)  # type: ignore[no-any-return]
+
+
+def paint(
+    starts: Positions,
+    ends: Positions,
+    offsets: Counts,
+    priority: npt.NDArray[np.int32],
+    codes: Codes,
+    *,
+    pixels: int,
+    background: int,
+) -> LabelRuns:
+    """Paint regions into one label map, without rasterising it.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions, each region canonical.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+    priority : int32 (r,)
+        Distinct; a pixel belongs to the region of the highest priority that covers it.
+    codes : int32 (r,)
+        What each region paints.
+    pixels : int
+        Number of positions (height x width).
+    background : int
+        The code of pixels no region covers.
+
+    Returns
+    -------
+    LabelRuns
+        Canonical; without runs where ``pixels`` is 0.
+    """
+    _check_regions(starts, ends, offsets, pixels)
+    if not len(priority) == len(codes) == len(offsets) - 1:
+        raise ValueError(f"{len(offsets) - 1} regions, {len(priority)} priorities, {len(codes)} codes")
+    return active().paint(  # type: ignore[no-any-return]
+        starts, ends, offsets, priority, codes, pixels=pixels, background=background
+    )
+
+
+def cross_overlap(
+    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
+) -> int:
+    """Number of pixels covered by regions of different codes.
+
+    Parameters
+    ----------
+    starts, ends, offsets, codes, pixels
+        As for :func:`paint`.
+    """
+    _check_regions(starts, ends, offsets, pixels)
+    if len(codes) != len(offsets) - 1:
+        raise ValueError(f"{len(offsets) - 1} regions, {len(codes)} codes")
+    return active().cross_overlap(starts, ends, offsets, codes, pixels=pixels)  # type: ignore[no-any-return]
+
+
+def _check_values(values: Values, codes: Codes, size: int | None) -> None:
+    if values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"expected uint8 or uint16 values, got {values.dtype}")
+    if not values.flags.c_contiguous:
+        raise ValueError("expected C-contiguous values")
+    if codes.dtype != np.int32 or codes.shape != (1 << 8 * values.itemsize,):
+        raise ValueError(
+            f"expected int32 codes of every {values.dtype} value, got {codes.dtype} {codes.shape}"
+        )
+    if size is not None and not 0 <= int(codes.min()) <= int(codes.max()) < size:
+        raise ValueError(f"expected codes from 0 to {size - 1}, got {codes.min()} to {codes.max()}")
+
+
+def _check_runs(runs: LabelRuns, size: int) -> None:
+    starts, codes = runs.starts, runs.codes
+    if starts.dtype != np.int32 or codes.dtype != np.int32 or starts.shape != codes.shape:
+        raise ValueError("expected int32 starts and codes of one length")
+    if not starts.size:
+        if runs.pixels:
+            raise ValueError(f"no run covers the {runs.pixels} pixels")
+        return
+    if starts[0] != 0 or not (starts[1:] > starts[:-1]).all() or starts[-1] >= runs.pixels:
+        raise ValueError(f"expected starts that increase from 0 and stay below {runs.pixels}")
+    if not 0 <= int(codes.min()) <= int(codes.max()) < size:
+        raise ValueError(f"expected codes from 0 to {size - 1}, got {codes.min()} to {codes.max()}")
+
+
+def _check_offsets(offsets: Counts, size: int) -> None:
+    if offsets.dtype != np.int64 or not offsets.size or offsets[0] != 0 or offsets[-1] != size:
+        raise ValueError(f"expected int64 offsets from 0 to {size}")
+    if not (offsets[1:] >= offsets[:-1]).all():
+        raise ValueError("expected offsets that never decrease")
+
+
+def _check_regions(starts: Positions, ends: Positions, offsets: Counts, pixels: int) -> None:
+    if starts.dtype != np.int32 or ends.dtype != np.int32 or starts.shape != ends.shape:
+        raise ValueError("expected int32 starts and ends of one length")
+    _check_offsets(offsets, starts.size)
+    if starts.size and not (
+        0 <= int(starts.min()) and int(ends.max()) <= pixels and (starts < ends).all()
+    ):
+        raise ValueError(f"expected runs that are not empty and lie within 0 to {pixels}")

@@ -1,0 +1,414 @@
+"""The kernels in NumPy: complete by themselves, and what the compiled ones are held to."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.kernels.decoded_counts import (
+    BAD_CHAR,
+    MAX_NUMBER_CHARS,
+    NEGATIVE_RUN,
+    RUN_TOO_LARGE,
+    SUM_MISMATCH,
+    TRUNCATED,
+    DecodedCounts,
+)
+from segcore.kernels.label_runs import LabelRuns
+
+__all__ = [
+    "cross_overlap",
+    "decode_counts",
+    "dense_runs",
+    "joint_dense",
+    "joint_runs",
+    "joint_runs_dense",
+    "paint",
+    "runs_from_counts",
+]
+
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int32]
+Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Integers = npt.NDArray[np.signedinteger[Any]]
+
+BLOCK_PX: Final = 1 << 21
+"""Pixels compared at a time: bounds the scratch of a thread to twice as many bytes."""
+
+SPARSE_SHARE: Final = 8
+"""With more than one run in this many pixels, counting pixels is faster than finding runs."""
+
+
+class _Scratch(threading.local):
+    """Boolean buffers that outlive a call, one set a thread: fresh ones cost page faults."""
+
+    def __init__(self) -> None:
+        self.changed = np.zeros(0, np.bool_)
+        self.other = np.zeros(0, np.bool_)
+
+    def buffers(self, size: int) -> tuple[Bools, Bools]:
+        if size > self.changed.size:
+            self.changed = np.zeros(size, np.bool_)
+            self.other = np.zeros(size, np.bool_)
+        return self.changed[:size], self.other[:size]
+
+
+_scratch = _Scratch()
+
+
+# ------------------------------------------------------------------------------ dense maps
+
+
+def joint_dense(
+    gold: Values, delivery: Values, gold_codes: Codes, delivery_codes: Codes, *, size: int
+) -> Counts:
+    rows = gold_codes.astype(np.intp)
+    rows *= size
+    columns = delivery_codes.astype(np.intp)
+    flat_gold = gold.ravel()
+    flat_delivery = delivery.ravel()
+    table = np.zeros(size * size, np.int64)
+    for start in range(0, flat_gold.size, BLOCK_PX):
+        block = slice(start, start + BLOCK_PX)
+        _count_block(flat_gold[block], flat_delivery[block], rows, columns, table)
+    return table.reshape(size, size)
+
+
+def _count_block(
+    gold: Values,
+    delivery: Values,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    table: Counts,
+) -> None:
+    """Add the pixels of one block to ``table``; a run that crosses blocks counts in parts."""
+    last = gold.size - 1
+    changed, other = _scratch.buffers((gold.size + 7) & ~7)
+    np.not_equal(gold[1:], gold[:-1], out=changed[:last])
+    np.not_equal(delivery[1:], delivery[:-1], out=other[:last])
+    np.logical_or(changed[:last], other[:last], out=changed[:last])
+    changed[last] = True
+    changed[last + 1 :] = False
+    if np.count_nonzero(changed) * SPARSE_SHARE > gold.size:
+        _count_pixels(gold, delivery, rows, columns, table)
+        return
+    run_ends = _true_positions(changed)
+    cells = rows.take(gold.take(run_ends))
+    cells += columns.take(delivery.take(run_ends))
+    # Weights are summed in float64, exact up to 2**53 pixels.
+    table += np.bincount(cells, weights=np.diff(run_ends, prepend=-1), minlength=table.size).astype(
+        np.int64
+    )
+
+
+def _count_pixels(
+    gold: Values,
+    delivery: Values,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    table: Counts,
+) -> None:
+    step = max(1 << 16, 4 * table.size)
+    for start in range(0, gold.size, step):
+        cells = rows.take(gold[start : start + step])
+        cells += columns.take(delivery[start : start + step])
+        table += np.bincount(cells, minlength=table.size)
+
+
+def _true_positions(flags: Bools) -> npt.NDArray[np.intp]:
+    """``np.flatnonzero`` for long sparse flags, a multiple of 8: words first, then their bytes."""
+    words = flags.view(np.uint64)
+    hit = np.flatnonzero(words != 0)
+    inner = np.flatnonzero(words[hit].view(np.bool_))
+    positions = hit[inner >> 3]
+    positions <<= 3
+    inner &= 7
+    positions += inner
+    return positions
+
+
+def dense_runs(values: Values, codes: Codes) -> LabelRuns:
+    height, width = values.shape
+    if not values.size:
+        return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
+    # Neighbours along a column are compared in the row-major memory; only the few positions
+    # where they differ are put in column-major order.
+    changed = np.empty((height, width), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=changed[1:])
+    changed[0, 0] = True
+    np.not_equal(values[0, 1:], values[-1, :-1], out=changed[0, 1:])
+    if np.count_nonzero(changed) * SPARSE_SHARE > values.size:
+        flags = changed.ravel(order="F")
+        starts = np.flatnonzero(flags).astype(np.int32)
+        found = codes[values.ravel(order="F")[starts]]
+    else:
+        y, x = np.divmod(np.flatnonzero(changed), width)
+        starts = (x * height + y).astype(np.int32)
+        starts.sort()
+        x, y = np.divmod(starts, height)
+        found = codes[values[y, x]]
+    return _label_runs(starts, found, values.size)
+
+
+def joint_runs_dense(
+    runs: LabelRuns, values: Values, codes: Codes, *, size: int, runs_are_gold: bool
+) -> Counts:
+    dense = dense_runs(values, codes)
+    return joint_runs(runs, dense, size=size) if runs_are_gold else joint_runs(dense, runs, size=size)
+
+
+# ------------------------------------------------------------------------------ label runs
+
+
+def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
+    if not gold.pixels:
+        return np.zeros((size, size), np.int64)
+    n = gold.starts.size
+    events = np.empty(n + delivery.starts.size, np.int64 if gold.pixels >> 30 else np.int32)
+    np.left_shift(gold.starts, 1, out=events[:n])
+    np.left_shift(delivery.starts, 1, out=events[n:])
+    events[n:] |= 1
+    events.sort()
+    in_delivery = np.cumsum(events & 1, dtype=np.int32)
+    in_gold = np.arange(events.size, dtype=np.int32)
+    in_gold -= in_delivery
+    # The first event is gold's at 0; delivery index -1 there goes with a segment of no length.
+    in_delivery -= 1
+    cells = gold.codes.astype(np.intp).take(in_gold)
+    cells *= size
+    cells += delivery.codes.take(in_delivery)
+    events >>= 1
+    lengths = np.diff(events, append=events.dtype.type(gold.pixels))
+    counts = np.bincount(cells, weights=lengths, minlength=size * size)
+    return counts.astype(np.int64).reshape(size, size)
+
+
+def paint(
+    starts: Positions,
+    ends: Positions,
+    offsets: Counts,
+    priority: npt.NDArray[np.int32],
+    codes: Codes,
+    *,
+    pixels: int,
+    background: int,
+) -> LabelRuns:
+    if not pixels:
+        return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
+    sizes = np.diff(offsets)
+    keys = starts.astype(np.int64)
+    keys <<= 32
+    keys += np.repeat(codes.view(np.uint32), sizes)
+    keys.sort()
+    by_start = (keys >> 32).astype(np.int32)
+    by_end = np.sort(ends)
+    if (by_start[1:] < by_end[:-1]).any():
+        return _paint_overlapping(
+            starts,
+            ends,
+            np.repeat(priority, sizes),
+            priority,
+            codes,
+            pixels=pixels,
+            background=background,
+        )
+    # Without overlap starts and ends, sorted apart, still belong together.
+    bounds = np.empty(2 * keys.size + 1, np.int32)
+    bounds[0] = 0
+    bounds[1::2] = by_start
+    bounds[2::2] = by_end
+    found = np.full(bounds.size, background, np.int32)
+    found[1::2] = keys.astype(np.int32)
+    return _label_runs(bounds, found, pixels)
+
+
+def _paint_overlapping(
+    starts: Positions,
+    ends: Positions,
+    run_priority: npt.NDArray[np.int32],
+    priority: npt.NDArray[np.int32],
+    codes: Codes,
+    *,
+    pixels: int,
+    background: int,
+) -> LabelRuns:
+    """The largest rank over every segment between two boundaries, in O(T log T) time and O(T) memory.
+
+    A run of ``n`` segments is the union of two ranges of ``2**k <= n`` segments.  From the longest
+    ranges down, each range hands its rank to its two halves.
+    """
+    order = np.argsort(priority)
+    rank_of_run = np.searchsorted(priority[order], run_priority).astype(np.int32)
+    bounds = np.unique(np.concatenate((np.zeros(1, np.int32), starts, ends)))
+    first = np.searchsorted(bounds, starts)
+    count = np.searchsorted(bounds, ends) - first
+    level = np.frexp(count)[1] - 1
+    top = np.full(bounds.size, -1, np.int32)
+    for k in range(int(level.max()), -1, -1):
+        here = np.flatnonzero(level == k)
+        np.maximum.at(top, first[here], rank_of_run[here])
+        np.maximum.at(top, first[here] + count[here] - (1 << k), rank_of_run[here])
+        if k:
+            half = 1 << (k - 1)
+            handed = top[:-half].copy()
+            np.maximum(top[half:], handed, out=top[half:])
+    by_rank = np.append(codes[order], np.int32(background))
+    return _label_runs(bounds, by_rank[top], pixels)
+
+
+def _label_runs(starts: Positions, codes: Codes, pixels: int) -> LabelRuns:
+    """Canonical runs: drop those of no length, join neighbours of one code."""
+    keep = np.empty(starts.size, np.bool_)
+    if starts.size:
+        np.less(starts[:-1], starts[1:], out=keep[:-1])
+        keep[-1] = starts[-1] < pixels
+        if not keep.all():
+            starts, codes = starts[keep], codes[keep]
+            keep = np.empty(starts.size, np.bool_)
+        keep[0] = True
+        np.not_equal(codes[:-1], codes[1:], out=keep[1:])
+        if not keep.all():
+            starts, codes = starts[keep], codes[keep]
+    return LabelRuns(pixels=pixels, starts=starts, codes=codes)
+
+
+def cross_overlap(
+    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
+) -> int:
+    by_start, by_end = np.sort(starts), np.sort(ends)
+    if not (by_start[1:] < by_end[:-1]).any():
+        return 0
+    # Union of the runs of each code.  A union begins where all runs that began before have ended.
+    code_of_run = np.repeat(codes.astype(np.int64), np.diff(offsets)) << 32
+    by_start, by_end = np.sort(code_of_run + starts), np.sort(code_of_run + ends)
+    begins = np.append(True, by_start[1:] > by_end[:-1])
+    unions_start = np.sort((by_start[begins] & 0xFFFFFFFF).astype(np.int32))
+    unions_end = np.sort((by_end[np.append(begins[1:], True)] & 0xFFFFFFFF).astype(np.int32))
+    # Two unions cover x where start i + 1 <= x < end i; these ranges may overlap among themselves.
+    reached = np.append(np.int32(0), unions_end[:-2]) if unions_end.size > 1 else unions_end[:0]
+    shared = unions_end[:-1] - np.maximum(unions_start[1:], reached)
+    return int(shared[shared > 0].sum(dtype=np.int64))
+
+
+# ------------------------------------------------------------------------------ COCO counts
+
+
+def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
+    digits = data - np.uint8(48)
+    lengths = np.diff(offsets)
+    status = np.zeros(lengths.size, np.int8)
+    detail = np.zeros(lengths.size, np.int64)
+
+    def refuse(masks: Integers, code: int, details: Integers) -> None:
+        """Record a fault of ``masks`` and go on as if their counts were empty."""
+        nonlocal digits, lengths, offsets
+        status[masks] = code
+        detail[masks] = details
+        good = np.ones(lengths.size, np.bool_)
+        good[masks] = False
+        digits = digits[np.repeat(good, lengths)]
+        lengths = np.where(good, lengths, 0)
+        offsets = np.append(0, np.cumsum(lengths))
+
+    if digits.size and int(digits.max()) > 63:
+        bad = np.flatnonzero(digits > 63)
+        masks, first = np.unique(np.searchsorted(offsets, bad, side="right") - 1, return_index=True)
+        refuse(masks, BAD_CHAR, bad[first] - offsets[masks])
+    filled = np.flatnonzero(lengths)
+    masks = filled[digits[offsets[filled + 1] - 1] > 31]
+    if masks.size:
+        refuse(masks, TRUNCATED, lengths[masks])
+    last = np.flatnonzero(digits < 32)
+    chars = np.diff(last, prepend=-1)
+    if chars.size and int(chars.max()) > MAX_NUMBER_CHARS:
+        long = np.flatnonzero(chars > MAX_NUMBER_CHARS)
+        masks, first = np.unique(
+            np.searchsorted(offsets, last[long], side="right") - 1, return_index=True
+        )
+        refuse(masks, RUN_TOO_LARGE, -chars[long[first]])
+        last = np.flatnonzero(digits < 32)
+        chars = np.diff(last, prepend=-1)
+
+    numbers = digits[last].astype(np.int64)
+    numbers -= (numbers & 16) << 1
+    longer = np.flatnonzero(chars > 1)
+    place = 1
+    while longer.size:
+        more = numbers[longer] << 5
+        more |= digits[last[longer] - place] & 31
+        numbers[longer] = more
+        place += 1
+        longer = longer[chars[longer] > place]
+    firsts = np.searchsorted(last, offsets)
+    pairs, rows = _pairs(numbers, firsts)
+    filled = np.flatnonzero(np.diff(rows))
+    heads = rows[filled]
+    # From the fourth on, a number is the difference to the one two before it.
+    leads = pairs[heads, 0]
+    pairs[heads, 0] = 0
+    sums = np.cumsum(pairs, axis=0)
+    sums -= np.repeat(sums[heads] - pairs[heads], np.diff(rows)[filled], axis=0)
+    sums[heads, 0] = leads
+    sums[rows[1:][np.diff(firsts) & 1 == 1] - 1, 1] = 0
+    decoded = _runs(sums, rows, pixels)
+    ok = status == 0
+    decoded.status[~ok] = status[~ok]
+    decoded.detail[~ok] = detail[~ok]
+    return decoded
+
+
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+    pairs, rows = _pairs(counts, offsets)
+    return _runs(pairs, rows, pixels)
+
+
+def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
+    """Counts as rows of (background, foreground); a mask that ends in background gets a 0."""
+    sizes = np.diff(offsets)
+    rows = np.zeros(offsets.size, np.int64)
+    np.cumsum((sizes + 1) >> 1, out=rows[1:])
+    pairs = np.zeros((int(rows[-1]), 2), np.int64)
+    shift = 2 * rows[:-1] - offsets[:-1]
+    pairs.reshape(-1)[np.arange(numbers.size) + np.repeat(shift, sizes)] = numbers
+    return pairs, rows
+
+
+def _runs(pairs: Counts, rows: Counts, pixels: int) -> DecodedCounts:
+    """Canonical runs of the sound masks; wrapping sums of the others stay among themselves."""
+    sizes = np.diff(rows)
+    masks = sizes.size
+    status = np.zeros(masks, np.int8)
+    detail = np.zeros(masks, np.int64)
+    background, foreground = pairs[:, 0], pairs[:, 1]
+    ends = np.cumsum(background + foreground)
+    before = np.append(0, ends)[rows[:-1]]
+    totals = np.append(0, ends)[rows[1:]] - before
+    wrong = totals != pixels
+    status[wrong] = SUM_MISMATCH
+    detail[wrong] = totals[wrong]
+    flat = pairs.reshape(-1)
+    for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > pixels)):
+        if found.any():
+            where = np.flatnonzero(found)
+            owner = np.searchsorted(rows, where >> 1, side="right") - 1
+            owner, first = np.unique(owner, return_index=True)
+            status[owner] = code
+            detail[owner] = flat[where[first]]
+    mask_of_row = np.repeat(np.arange(masks), sizes)
+    keep = foreground > 0
+    if status.any():
+        keep &= (status == 0)[mask_of_row]
+    mask_of_run = mask_of_row[keep]
+    ends = (ends[keep] - before[mask_of_run]).astype(np.int32)
+    starts = ends - foreground[keep].astype(np.int32)
+    apart = np.ones(starts.size + 1, np.bool_)
+    apart[1:-1] = (starts[1:] != ends[:-1]) | (mask_of_run[1:] != mask_of_run[:-1])
+    if not apart.all():
+        starts, ends, mask_of_run = starts[apart[:-1]], ends[apart[1:]], mask_of_run[apart[:-1]]
+    offsets = np.searchsorted(mask_of_run, np.arange(masks + 1)).astype(np.int64)
+    return DecodedCounts(starts=starts, ends=ends, offsets=offsets, status=status, detail=detail)
