@@ -11,7 +11,7 @@ import pytest
 
 from segcore.cli.output import printable, printable_lines
 from segcore.errors import DocumentError, InvalidInputError, SegcoreError
-from segcore_gates.errors import PolicyError
+from segcore_gates.hand_written import require_pins
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import PAYLOAD, evaluations
 from segcore_gates.report import Failure, FailureKind, Inputs
@@ -44,11 +44,16 @@ class GateFile(pytest.File):
     def collect(self) -> Iterator[GateItem]:
         """One item a rule, in the order of the policy; reads the policy and its ontology, nothing else."""
         try:
-            loaded = load_policy(self.path)
-        except (PolicyError, SegcoreError) as error:
+            loaded = load_policy(_short(self.path), environ=os.environ)
+        except SegcoreError as error:
+            invalid = isinstance(error, InvalidInputError)
+            kind = FailureKind.INVALID if invalid else FailureKind.POLICY
             message = printable_lines(str(error))
-            failure = Failure(kind=FailureKind.POLICY, message=message)
-            self.stash[PAYLOAD] = {"path": self.nodeid, "failure": failure.to_json()}
+            self.stash[PAYLOAD] = {
+                "path": self.nodeid,
+                "inputs": Inputs.refused(error).to_json() if invalid else None,
+                "failure": Failure(kind=kind, message=message).to_json(),
+            }
             raise self.CollectError(message) from None
         for index, rule in enumerate(loaded.rules):
             yield GateItem.from_parent(self, name=printable(rule.id), rule=rule, loaded=loaded, index=index)
@@ -56,9 +61,9 @@ class GateFile(pytest.File):
     def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
         """The batch, evaluated by whoever asks first in this session."""
         if self._evaluation is None:
-            self._evaluation = evaluations(self.config).get(
-                loaded.gold, loaded.delivery, ontology=loaded.ontology
-            )
+            found = evaluations(self.config).get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
+            require_pins(loaded, found)
+            self._evaluation = found
         return self._evaluation
 
     def adjusted(self, loaded: LoadedPolicy, evaluation: Evaluation) -> Mapping[str, float]:
@@ -174,3 +179,9 @@ class GateItem(pytest.Item):
 
 
 _PUBLISHED = pytest.StashKey[bool]()
+
+
+def _short(path: Path) -> Path:
+    """Seen from the working directory where that is shorter, so that reports read the same elsewhere."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

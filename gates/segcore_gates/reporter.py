@@ -33,7 +33,7 @@ class Reporter:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._policies: dict[str, dict[int, Mapping[str, Any]]] = {}
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, Mapping[str, Any]] = {}
         self._began = time.time()
 
     def add(self, payload: Mapping[str, Any]) -> None:
@@ -46,14 +46,14 @@ class Reporter:
 
     def add_broken(self, payload: Mapping[str, Any]) -> None:
         """Note a policy that could not be read."""
-        self._broken[payload["path"]] = payload["failure"]["message"]
+        self._broken[payload["path"]] = payload
 
     def reports(self) -> list[PolicyReport]:
         """What every policy came to, by path."""
         found = [_report(path, items) for path, items in self._policies.items()]
         found += [
-            PolicyReport(path=path, failure=Failure(kind=FailureKind.POLICY, message=message))
-            for path, message in self._broken.items()
+            PolicyReport(path=path, inputs=_inputs(payload), failure=_failure(payload))
+            for path, payload in self._broken.items()
         ]
         return sorted(found, key=lambda report: report.path)
 
@@ -92,17 +92,26 @@ class Reporter:
 def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
     ordered = [items[index] for index in sorted(items)]
     any_item = ordered[0]
-    inputs = next((item["inputs"] for item in ordered if item["inputs"] is not None), None)
-    failure = next((item["failure"] for item in ordered if item["failure"] is not None), None)
+    with_inputs = next((item for item in ordered if item["inputs"] is not None), any_item)
+    failed = next((item for item in ordered if item["failure"] is not None), any_item)
     return PolicyReport(
         path=path,
         name=any_item["name"],
         sha256=any_item["sha256"],
         rules=any_item["rules"],
         records=tuple(Record.from_json(item["record"]) for item in ordered),
-        inputs=Inputs() if inputs is None else Inputs(**inputs),
-        failure=None if failure is None else Failure(kind=FailureKind(failure["kind"]), message=failure["message"]),
+        inputs=_inputs(with_inputs),
+        failure=_failure(failed),
     )
+
+
+def _inputs(payload: Mapping[str, Any]) -> Inputs:
+    return Inputs() if payload["inputs"] is None else Inputs(**payload["inputs"])
+
+
+def _failure(payload: Mapping[str, Any]) -> Failure | None:
+    given = payload["failure"]
+    return given and Failure(kind=FailureKind(given["kind"]), message=given["message"])
 
 
 def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
