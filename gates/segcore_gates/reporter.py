@@ -119,7 +119,7 @@ def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
     terminal.section(f"segmentation gates: {printable_lines(report.path)}", sep="=")
     failure = report.failure
     if failure is None:
-        for line, record in table(report, width=terminal.screen_width):
+        for line, record in table(report, width=terminal.config.get_terminal_writer().fullwidth):
             markup = "bold" if record is None else _COLORS.get(record.verdict, "yellow")
             terminal.write_line(line, **{markup: True})
         color = {Outcome.ACCEPT: "green", Outcome.INSUFFICIENT: "yellow"}.get(report.outcome, "red")

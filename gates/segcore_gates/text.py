@@ -66,8 +66,8 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         What pytest is called with to run this gate again.
     """
     lines = [headline(record)]
-    if record.reason and printable(record.reason) not in lines[0]:
-        lines.append(f"  {printable(record.reason)}")
+    if note(record) and note(record) not in lines[0]:
+        lines.append(f"  {note(record)}")
     if record.interval is not None and record.value is not None:
         lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
     if record.worst and record.metric is Metric.COVERAGE:
@@ -177,8 +177,8 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
     images = "image" if interval.images == 1 else "images"
     return [
         f"  {''.join(cells).rstrip()}   ┃ limit",
-        f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}] from "
-        f"{interval.images} {images} that weigh like {interval.effective_images:.1f}: {sure}",
+        f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}]: {sure}",
+        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} of equal size",
     ]
 
 
