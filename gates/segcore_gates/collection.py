@@ -56,7 +56,9 @@ class GateFile(pytest.File):
             }
             raise self.CollectError(message) from None
         for index, rule in enumerate(loaded.rules):
-            yield GateItem.from_parent(self, name=printable(rule.id), rule=rule, loaded=loaded, index=index)
+            yield GateItem.from_parent(
+                self, name=printable(rule.id), rule=rule, loaded=loaded, index=index
+            )
 
     def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
         """The batch, evaluated by whoever asks first in this session."""
@@ -82,7 +84,12 @@ class GateItem(pytest.Item):
     """A rule."""
 
     def __init__(
-        self, *, rule: Rule, loaded: LoadedPolicy, index: int, **kwargs: Any  # noqa: ANN401 - pytest's own
+        self,
+        *,
+        rule: Rule,
+        loaded: LoadedPolicy,
+        index: int,
+        **kwargs: Any,  # noqa: ANN401 - pytest's own
     ) -> None:
         super().__init__(**kwargs)
         self._rule, self._loaded, self._index = rule, loaded, index
@@ -102,9 +109,13 @@ class GateItem(pytest.Item):
         except DocumentError as error:
             self._fail(FailureKind.INVALID, "the input is invalid", [str(error)], error)
         except SegcoreError as error:
-            self._fail(FailureKind.USAGE, "the batch cannot be evaluated", str(error).splitlines(), error)
+            self._fail(
+                FailureKind.USAGE, "the batch cannot be evaluated", str(error).splitlines(), error
+            )
         except Exception as error:  # noqa: BLE001 - reported once in full, not once a gate
-            self._fail(FailureKind.INTERNAL, "internal error", [f"{type(error).__name__}: {error}"], error)
+            self._fail(
+                FailureKind.INTERNAL, "internal error", [f"{type(error).__name__}: {error}"], error
+            )
 
     def runtest(self) -> None:
         """Judge."""
@@ -120,7 +131,9 @@ class GateItem(pytest.Item):
             raise GateBlocked(record)
 
     def repr_failure(  # type: ignore[override] - pytest allows a string
-        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None  # noqa: ANN401
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """A block without a traceback for a gate that blocks."""
         if isinstance(excinfo.value, GateBlocked):

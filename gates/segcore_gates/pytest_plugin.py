@@ -92,7 +92,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     try:
         from segcore_gates.collection import GateFile
     except ModuleNotFoundError as error:
-        text = f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
+        text = (
+            f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
+        )
         pytest.exit(f"ERROR: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
     collector: pytest.Collector = GateFile.from_parent(parent, path=file_path)
     return collector
@@ -180,7 +182,9 @@ def evaluations(config: pytest.Config) -> Evaluations:
     return config.stash[_EVALUATIONS]
 
 
-def _attach(node: pytest.Item | pytest.Collector, report: pytest.CollectReport | pytest.TestReport) -> None:
+def _attach(
+    node: pytest.Item | pytest.Collector, report: pytest.CollectReport | pytest.TestReport
+) -> None:
     if (payload := node.stash.get(PAYLOAD, None)) is not None:
         report.segcore_gate = payload  # type: ignore[union-attr]
         del node.stash[PAYLOAD]

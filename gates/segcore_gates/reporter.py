@@ -63,7 +63,10 @@ class Reporter:
         if path is not None:
             target = Path(self._config.invocation_params.dir, path)
             began = datetime.datetime.fromtimestamp(self._began, datetime.UTC)
-            run = {"at": began.isoformat(timespec="seconds"), "seconds": round(time.time() - self._began, 3)}
+            run = {
+                "at": began.isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._began, 3),
+            }
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(os.fspath(target), json_text(document(reports, run=run)))
@@ -133,5 +136,3 @@ def _failure_line(report: PolicyReport, failure: Failure) -> str:
         return summary_line(report)
     first: Sequence[str] = failure.message.splitlines()
     return f"ERROR  {first[0] if first else failure.kind.value}"
-
-

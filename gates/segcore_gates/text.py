@@ -76,7 +76,9 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         names = [printable(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
         lines += ["", f"  {'worst images':<{width}}  {_NAMES[record.metric]:>6}"]
-        lines += [f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)]
+        lines += [
+            f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)
+        ]
     if record.confusions and record.class_name is not None:
         lines.append("")
         lines += [f"  {printable(c.describe(record.class_name))}" for c in record.confusions]
@@ -107,7 +109,11 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
 
 def note(record: Record) -> str:
     """The last cell of a row: why the verdict is what it is."""
-    if record.verdict is Verdict.FAIL and record.limit_kind == "min" and record.reason.startswith("below"):
+    if (
+        record.verdict is Verdict.FAIL
+        and record.limit_kind == "min"
+        and record.reason.startswith("below")
+    ):
         return ""
     return printable(record.reason)
 
@@ -165,7 +171,9 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
         return round((x - lo) / span * (_WIDTH - 1))
 
     cells = [" "] * _WIDTH
-    cells[at(interval.lower) : at(interval.upper) + 1] = "─" * (at(interval.upper) - at(interval.lower) + 1)
+    cells[at(interval.lower) : at(interval.upper) + 1] = "─" * (
+        at(interval.upper) - at(interval.lower) + 1
+    )
     for x, mark in ((interval.lower, "├"), (interval.upper, "┤"), (value, "●"), (limit, "┃")):
         cells[at(x)] = mark
     if interval.upper < limit:
@@ -201,7 +209,9 @@ def _cells(record: Record) -> tuple[str, ...]:
 
 def _line(row: Sequence[str], wide: Sequence[int], width: int) -> str:
     left = {0, 5, 6}
-    cells = [c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))]
+    cells = [
+        c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))
+    ]
     line = "  ".join(cells).rstrip()
     before = len("  ".join(cells[:-1])) + 2
     limit = max(width, before + 12)
