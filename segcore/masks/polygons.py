@@ -73,7 +73,7 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
     starts, ends, offsets = _fill(rings, height=height, width=width)
     filled = segment_sums((ends - starts).astype(np.int64), offsets)
     run_owner = np.repeat(rings.owner, np.diff(offsets))
-    _warn(rings, found, filled, (starts, ends, offsets), height=height, width=width)
+    each = starts, ends, offsets
     if len(rings) > len(np.unique(rings.owner)):
         starts, ends, offsets = union_of_runs(
             starts, ends, run_owner, owners=len(polygons), pixels=height * width
@@ -81,15 +81,12 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
     else:
         counts = np.bincount(run_owner, minlength=len(polygons))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    for item in np.unique(rings.owner):
-        if offsets[item] == offsets[item + 1]:
-            leaves = bool(rings.leaves[rings.owner == item].any())
-            found.add(
-                int(item),
-                "poly.empty_after_clip" if leaves else "poly.zero_area",
-                expected="at least one pixel centre inside",
-                got="none",
-            )
+    rings_of = np.bincount(rings.owner, minlength=len(polygons))
+    leaves = np.bincount(rings.owner, rings.leaves, minlength=len(polygons)) > 0
+    for item in np.flatnonzero((rings_of > 0) & (np.diff(offsets) == 0)).tolist():
+        code = "poly.empty_after_clip" if leaves[item] else "poly.zero_area"
+        found.add(item, code, expected="at least one pixel centre inside", got="none")
+    _warn(rings, found, filled, each, height=height, width=width)
     return _batch(found, starts, ends, offsets)
 
 
@@ -271,20 +268,20 @@ def _warn(
 ) -> None:
     """What is odd about rings that were accepted."""
     first = rings.offsets[:-1]
-    slack = _CLIP_SLACK_PX
+    kept = ~np.isin(rings.owner, list(found.refused))
     over = np.maximum(
         np.maximum(-np.minimum.reduceat(rings.x, first), -np.minimum.reduceat(rings.y, first)),
         np.maximum(
             np.maximum.reduceat(rings.x, first) - width, np.maximum.reduceat(rings.y, first) - height
         ),
     )
-    for r in np.flatnonzero(over > slack):
+    for r in np.flatnonzero(kept & (over > _CLIP_SLACK_PX)):
         got = f"ring {rings.number[r]}: {over[r]:.6g} px over the border"
         found.add(int(rings.owner[r]), "poly.clipped", expected="inside the image", got=got, error=False)
     # The fill of a simple ring differs from its area by less than a pixel along the boundary.
     gap = np.abs(rings.area - filled) > rings.length + 1
     long = np.diff(rings.offsets) > CROSSING_POINTS
-    for r in np.flatnonzero(rings.crosses | (gap & long & ~rings.leaves)):
+    for r in np.flatnonzero(kept & (rings.crosses | (gap & long & ~rings.leaves))):
         got = f"ring {rings.number[r]}: encloses {rings.area[r]:.6g} px, fills {filled[r]}"
         found.add(int(rings.owner[r]), "poly.self_intersection", got=got, error=False)
     for inner, outer in _nested(rings, runs):
