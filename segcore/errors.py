@@ -155,19 +155,27 @@ class RefusedMaskError(SegcoreError):
         ``mask.*`` or ``limits.*`` (see :mod:`segcore.faults`).
     expected, got : str
         Short and printable.
+    also : tuple of RefusedMaskError
+        What else is wrong with the same mask.
     """
 
-    def __init__(self, code: str, expected: str = "", got: str = "") -> None:
+    def __init__(
+        self, code: str, expected: str, got: str, also: Sequence[RefusedMaskError] = ()
+    ) -> None:
         self.code = code
         self.expected = expected
         self.got = got
-        super().__init__(code, expected, got)
+        self.also = tuple(also)
+        super().__init__(code, expected, got, self.also)
 
-    def to_fault(self, *, file: str, image: str | None = None) -> Fault:
-        """The record of the contract, with the place only the caller knows."""
+    def to_faults(self, *, file: str, image: str | None = None) -> list[Fault]:
+        """The records of the contract, with the place only the caller knows."""
         from segcore.faults import Fault
 
-        return Fault(code=self.code, file=file, image=image, expected=self.expected, got=self.got)
+        return [
+            Fault(code=e.code, file=file, image=image, expected=e.expected, got=e.got)
+            for e in (self, *self.also)
+        ]
 
     def __str__(self) -> str:
         return f"{self.code}: expected {self.expected}, got {self.got}"

@@ -22,6 +22,7 @@ __all__ = [
     "fault_lines",
     "headline",
     "note",
+    "relative",
     "summary_line",
     "table",
     "worst_first",

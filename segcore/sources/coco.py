@@ -18,7 +18,8 @@ from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
-from segcore.sources.coco_document import CocoImage, CocoIndex, index_dataset, index_results
+from segcore.sources.coco_document import index_dataset, index_results
+from segcore.sources.coco_entries import CocoImage, CocoIndex
 from segcore.sources.spec import Spec
 
 __all__ = ["CocoSource", "open_source"]
@@ -97,7 +98,12 @@ class CocoSource(Source):
         """SHA-256 (hex) of the file; of nothing where it could not be read."""
         return self._load()[1]
 
-    def resolve(self, *, ontology: Ontology | None, gold: Source | None = None) -> CocoSource:
+    def resolve(
+        self,
+        *,
+        ontology: Ontology | None,  # noqa: ARG002  (a COCO file names its own classes)
+        gold: Source | None = None,
+    ) -> CocoSource:
         """A list of results takes its images and categories from the gold.
 
         Raises
@@ -126,9 +132,7 @@ class CocoSource(Source):
         )
         for problem in masks.problems:
             annotation = index.ids[int(sound[problem.item])]
-            self.faults.add(
-                self._fault(problem.code, image, annotation, problem.expected, problem.got)
-            )
+            self.faults.add(self._fault(problem.code, image, annotation, problem.expected, problem.got))
         used = np.flatnonzero(~masks.refused)
         kept = masks if len(used) == len(masks) else masks.take(used)
         rows = sound[used]
@@ -276,7 +280,9 @@ class CocoSource(Source):
 
 def _number(value: object) -> float:
     """NaN where nothing comparable is stated."""
-    return float(value) if type(value) in (int, float) and abs(value) < 1e300 else np.nan  # type: ignore[arg-type,operator]
+    if (type(value) is float or type(value) is int) and -1e300 < value < 1e300:
+        return float(value)
+    return float("nan")
 
 
 def _box(value: object) -> list[float]:

@@ -1,0 +1,194 @@
+"""Mask values the ontology does not define: which they are, and what probably happened.
+
+The counting kernels find unknown values for nothing; only then is an image looked at here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.annotation import ImageAnnotation, LabelMap
+from segcore.faults import Fault
+from segcore.masks.schemes import SCHEMES
+from segcore.ontology import UNKNOWN, Ontology
+
+__all__ = ["looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
+
+_BLOCK_PX: Final = 1 << 20
+_SHOWN: Final = 3
+
+_SCHEME_VALUES: Final = 5
+"""Distinct values an image needs before another id scheme is named: fewer fit by chance."""
+_SCHEME_CLASSES: Final = 8
+"""Classes that must carry a scheme's names and ids before the ontology is taken for it."""
+_SHIFT_VALUES: Final = 3
+"""Distinct class values an image needs before a shift by one is named."""
+
+_BLEND_VALUES: Final = 3
+"""Distinct unknown values an image needs before blending is named; one is a class nobody declared."""
+_BLEND_SHARE: Final = 0.8
+"""Share of the unknown pixels that must lie between their neighbours."""
+_BLEND_RADIUS_PX: Final = 4
+"""How far the known values on both sides of a blended border may be."""
+_BLEND_SAMPLE: Final = 4096
+"""Unknown pixels looked at, evenly spread over the image."""
+
+
+def unknown_values(annotation: ImageAnnotation) -> dict[int, int]:
+    """Every value the ontology does not define with its number of pixels, by value.
+
+    Empty for an annotation made of regions.
+    """
+    if not isinstance(annotation.content, LabelMap):
+        return {}
+    values, lookup = annotation.content.values, annotation.content.lookup
+    counts = _counts(values, len(lookup))
+    return {int(v): int(counts[v]) for v in np.flatnonzero((counts > 0) & (lookup == UNKNOWN))}
+
+
+def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) -> list[Fault]:
+    """The faults of the unknown values of one image.
+
+    One ``mask.unknown_value`` with all of them, and where the evidence is strong one more fault
+    that says what probably happened: ``mask.id_scheme`` if the values fit another numbering of
+    the same classes, ``mask.suspect_blend`` if they lie between the values around them, which is
+    what resampling and anti-aliasing leave behind.
+
+    Parameters
+    ----------
+    annotation : ImageAnnotation
+    ontology : Ontology
+        The classes the annotation was read with.
+    file : str
+        What the faults call the source.
+
+    Returns
+    -------
+    list of Fault
+        Empty where every value is known.
+    """
+    if not isinstance(annotation.content, LabelMap):
+        return []
+    values, lookup = annotation.content.values, annotation.content.lookup
+    counts = _counts(values, len(lookup))
+    unknown = np.flatnonzero((counts > 0) & (lookup == UNKNOWN))
+    if not len(unknown):
+        return []
+    found = {str(v): int(counts[v]) for v in unknown}
+    faults = [("mask.unknown_value", ranges(np.flatnonzero(lookup != UNKNOWN)), summary(found))]
+    present = np.flatnonzero(counts)
+    scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
+    if scheme is not None:
+        faults.append(("mask.id_scheme", *scheme))
+    if looks_blended(values, lookup[values] == UNKNOWN, distinct=len(unknown)):
+        got = f"{len(unknown)} values between those of their neighbours"
+        faults.append(("mask.suspect_blend", "values of the ontology only", got))
+    return [
+        Fault(code=code, file=file, image=annotation.key, expected=expected, got=got)
+        for code, expected, got in faults
+    ]
+
+
+def looks_blended(
+    values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[np.bool_], *, distinct: int
+) -> bool:
+    """Whether the unknown pixels lie between the known ones around them.
+
+    Parameters
+    ----------
+    values : unsigned (H, W) or (H, W, channels)
+        Ids or colours.
+    unknown : bool (H, W)
+        The pixels whose value is not defined.
+    distinct : int
+        How many different values they have.
+    """
+    if distinct < _BLEND_VALUES or unknown.all():
+        return False
+    height, width = unknown.shape
+    rows, columns = np.nonzero(unknown)
+    step = -(-len(rows) // _BLEND_SAMPLE)
+    rows, columns = rows[::step], columns[::step]
+    layers = values if values.ndim == 3 else values[:, :, np.newaxis]
+    own = layers[rows, columns].astype(np.int32)
+    low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
+    high = np.full(own.shape, -1, np.int32)
+    for dy in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
+        for dx in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
+            y = np.clip(rows + dy, 0, height - 1)
+            x = np.clip(columns + dx, 0, width - 1)
+            near = layers[y, x].astype(np.int32)
+            known = ~unknown[y, x, np.newaxis]
+            low = np.where(known & (near < low), near, low)
+            high = np.where(known & (near > high), near, high)
+    # A channel in which both sides agree must agree, too; in one at least they must differ.
+    inside = (((low < own) & (own < high)) | ((low == own) & (own == high))).all(axis=1)
+    inside &= (low < high).any(axis=1)
+    return bool(inside.mean() >= _BLEND_SHARE)
+
+
+def ranges(values: npt.NDArray[np.integer]) -> str:
+    """Sorted values as ``0-18, 255``."""
+    if not len(values):
+        return "no value"
+    breaks = np.flatnonzero(np.diff(values) > 1)
+    firsts = values[np.concatenate([[0], breaks + 1])]
+    lasts = values[np.concatenate([breaks, [len(values) - 1]])]
+    parts = [
+        f"{a}" if a == b else f"{a}-{b}" for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]
+    shown = ", ".join(parts)
+    return shown if len(shown) <= 80 else f"{', '.join(parts[:4])} ... {parts[-1]}"
+
+
+def summary(found: dict[str, int]) -> str:
+    """``77 (12 px), 78 (3 px) and 5 more``, the most frequent first."""
+    ranked = sorted(found.items(), key=lambda item: (-item[1], len(item[0]), item[0]))
+    text = ", ".join(f"{value} ({count} px)" for value, count in ranked[:_SHOWN])
+    return text if len(ranked) <= _SHOWN else f"{text} and {len(ranked) - _SHOWN} more"
+
+
+def _counts(values: npt.NDArray[np.unsignedinteger], size: int) -> npt.NDArray[np.int64]:
+    # In blocks, because np.bincount makes every value eight bytes wide.
+    flat = values.reshape(-1)
+    counts = np.zeros(size, np.int64)
+    for at in range(0, len(flat), _BLOCK_PX):
+        counts += np.bincount(flat[at : at + _BLOCK_PX], minlength=size)
+    return counts
+
+
+def _other_scheme(
+    present: npt.NDArray[np.intp],
+    unknown: npt.NDArray[np.intp],
+    lookup: npt.NDArray[np.int32],
+    ontology: Ontology,
+) -> tuple[str, str] | None:
+    """Expected and got, if all values belong to another scheme of the declared one's data set."""
+    if len(present) < _SCHEME_VALUES:
+        return None
+    sizes = ((scheme, scheme.lookup(ontology, len(lookup))) for scheme in SCHEMES)
+    agreeing = {scheme.label: int(((table == lookup) & (table >= 0)).sum()) for scheme, table in sizes}
+    declared = max(SCHEMES, key=lambda scheme: agreeing[scheme.label])
+    if agreeing[declared.label] < _SCHEME_CLASSES:
+        return None
+    for other in SCHEMES:
+        if other.data_set != declared.data_set or other is declared:
+            continue
+        if len(unknown) >= other.telling and all(int(value) in other.ids for value in present):
+            return declared.label, f"values that all fit {other.label}"
+    return None
+
+
+def _shift(present: npt.NDArray[np.intp], lookup: npt.NDArray[np.int32]) -> tuple[str, str] | None:
+    """Expected and got, if every class value is one too high or one too low."""
+    classes = present[(lookup[present] >= 0) | (lookup[present] == UNKNOWN)]
+    if len(classes) < _SHIFT_VALUES:
+        return None
+    for step, got in ((1, "the same numbers plus 1"), (-1, "the same numbers minus 1")):
+        shifted = classes - step
+        if shifted.min() >= 0 and shifted.max() < len(lookup) and (lookup[shifted] >= 0).all():
+            return f"class ids {ranges(np.flatnonzero(lookup >= 0))}", got
+    return None

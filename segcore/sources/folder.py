@@ -1,0 +1,183 @@
+"""Folders of mask images: one file an image, keyed by its name."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from segcore.annotation import ImageAnnotation, LabelMap
+from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
+from segcore.faults import Fault, FaultLog, printable
+from segcore.files import Entry, list_files, read_bytes
+from segcore.limits import MAX_MASK_BYTES
+from segcore.ontology import Ontology
+from segcore.sources.base import Source
+from segcore.sources.spec import Spec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["MaskFolder"]
+
+
+class MaskFolder(Source):
+    """PNG masks below one folder, at any depth.
+
+    The key of an image is the file name without folders and without the suffix.  Files are listed
+    when the first key is asked for and read one by one; every image carries the digest of its file.
+
+    Parameters
+    ----------
+    spec : Spec
+        What the user named; its option ``ontology`` is the file of the classes.
+    suffix : str
+        How the names of the masks end; all other files are left alone.
+    """
+
+    def __init__(self, spec: Spec, *, suffix: str) -> None:
+        self.spec = spec
+        self.name = str(spec)
+        self.suffix = suffix
+        self.faults = FaultLog()
+        self._given: Ontology | None = None
+        self._own: Ontology | None = None
+        self._files: dict[str, Entry] | None = None
+        self._unplaced = 0
+        self._lookups: dict[int, npt.NDArray[np.int32]] = {}
+
+    @abstractmethod
+    def _decode(self, data: bytes) -> LabelMap:
+        """The label map of one file; raises RefusedMaskError."""
+
+    @property
+    def ontology(self) -> Ontology | None:
+        """The classes of the spec's own ontology file, else those given by :meth:`resolve`."""
+        if self._own is None and "ontology" in self.spec.options:
+            from segcore.ontology_file import load_ontology
+
+            self._own = load_ontology(self.spec.options["ontology"])
+        return self._given if self._own is None else self._own
+
+    def resolve(self, *, ontology: Ontology | None, gold: Source | None = None) -> Source:  # noqa: ARG002
+        """A source that uses ``ontology`` unless the spec names one of its own."""
+        if ontology is None:
+            return self
+        other = copy.copy(self)
+        other.faults = FaultLog(self.faults)
+        other._given = ontology
+        other._lookups = {}
+        return other
+
+    def keys(self) -> tuple[str, ...]:
+        """The image keys, sorted."""
+        return tuple(self._listing())
+
+    def annotation_count(self, key: str) -> int:
+        """1: a mask is one annotation."""
+        self._listing()[key]
+        return 1
+
+    @property
+    def unplaced(self) -> int:
+        """Masks that were refused for their name or their kind of file."""
+        self._listing()
+        return self._unplaced
+
+    def digest(self) -> str | None:
+        """None: each image carries the digest of its own file."""
+        return None
+
+    def read(self, key: str) -> ImageAnnotation | None:
+        """The mask of one image; None, and a fault, where it was refused.
+
+        Raises
+        ------
+        OntologyError
+            Nobody said what the values mean.
+        """
+        self._required_ontology()
+        entry = self._listing()[key]
+        try:
+            data = read_bytes(entry.location, limit=MAX_MASK_BYTES)
+            content = self._decode(data)
+        except RefusedFileError as error:
+            self.faults.add(error.to_fault(image=key))
+            return None
+        except RefusedMaskError as error:
+            self.faults.extend(error.to_faults(file=entry.location, image=key))
+            return None
+        except SpecError as error:
+            # It was there when the folder was listed: gone since then, or not for us to read.
+            fault = Fault(
+                code="path.not_regular",
+                file=entry.location,
+                image=key,
+                expected="a readable file",
+                got=printable(str(error).replace(entry.location, "this file")),
+            )
+            self.faults.add(fault)
+            return None
+        height, width = content.values.shape
+        digest = hashlib.sha256(data).digest()
+        return ImageAnnotation(key=key, height=height, width=width, content=content, digest=digest)
+
+    def _required_ontology(self) -> Ontology:
+        ontology = self.ontology
+        if ontology is None:
+            raise OntologyError(
+                f"{self.name}: masks store numbers, and nothing says what they mean: "
+                "give the classes with ?ontology=FILE in the spec, --ontology FILE, or `ontology:` in a policy"
+            )
+        return ontology
+
+    def _key(self, name: str) -> str | None:
+        """The image key of a file name that ends with the suffix; None leaves the file alone."""
+        return name[: len(name) - len(self.suffix)]
+
+    def _listing(self) -> dict[str, Entry]:
+        if self._files is None:
+            entries, faults = list_files(self.spec.location, suffix=self.suffix)
+            self._unplaced = sum(fault.file.lower().endswith(self.suffix.lower()) for fault in faults)
+            self._files = self._by_key(entries, faults)
+            self.faults.extend(faults)
+        return self._files
+
+    def _by_key(self, entries: list[Entry], faults: list[Fault]) -> dict[str, Entry]:
+        """Entries by image key, sorted; adds a fault for every key that several files share."""
+        found: dict[str, list[Entry]] = {}
+        for entry in entries:
+            key = self._key(entry.path.rpartition("/")[2])
+            if key is not None:
+                found.setdefault(key, []).append(entry)
+        unique: dict[str, Entry] = {}
+        for key in sorted(found):
+            first, *others = found[key]
+            if key and not others:
+                unique[key] = first
+                continue
+            self._unplaced += len(found[key])
+            if not key:
+                expected, got = f"a name in front of {self.suffix}", printable(repr(self.suffix))
+                faults += [
+                    Fault(code="path.unsafe", file=e.location, expected=expected, got=got)
+                    for e in found[key]
+                ]
+                continue
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            faults.append(
+                Fault(
+                    code="delivery.ambiguous_image",
+                    file=first.location,
+                    image=key,
+                    expected="one file an image",
+                    got=f"also {printable(others[0].path)}{more}",
+                )
+            )
+        return unique
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what a worker process can find again, so that jobs stay small."""
+        return self.__dict__ | {"_files": None, "_lookups": {}}
