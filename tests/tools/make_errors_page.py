@@ -47,7 +47,9 @@ def section(family: str) -> str:
         for code, (severity, meaning) in CODES.items()
         if code.startswith(f"{family}.")
     ]
-    return "\n".join([f"### `{family}.`", "", "| code | severity | meaning |", "|---|---|---|", *rows, ""])
+    return "\n".join(
+        [f"### `{family}.`", "", "| code | severity | meaning |", "|---|---|---|", *rows, ""]
+    )
 
 
 if __name__ == "__main__":
