@@ -15,7 +15,7 @@ from segcore.faults import Fault
 from segcore.masks.schemes import SCHEMES
 from segcore.ontology import UNKNOWN, Ontology
 
-__all__ = ["looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
+__all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
 _SHOWN: Final = 3
@@ -27,7 +27,7 @@ _SCHEME_CLASSES: Final = 8
 _SHIFT_VALUES: Final = 3
 """Distinct class values an image needs before a shift by one is named."""
 
-_BLEND_VALUES: Final = 3
+BLEND_VALUES: Final = 3
 """Distinct unknown values an image needs before blending is named; one is a class nobody declared."""
 _BLEND_SHARE: Final = 0.8
 """Share of the unknown pixels that must lie between their neighbours."""
@@ -83,7 +83,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
     if scheme is not None:
         faults.append(("mask.id_scheme", *scheme))
-    if looks_blended(values, lookup[values] == UNKNOWN, distinct=len(unknown)):
+    if len(unknown) >= BLEND_VALUES and looks_blended(values, lookup[values] == UNKNOWN):
         got = f"{len(unknown)} values between those of their neighbours"
         faults.append(("mask.suspect_blend", "values of the ontology only", got))
     return [
@@ -92,9 +92,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     ]
 
 
-def looks_blended(
-    values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[np.bool_], *, distinct: int
-) -> bool:
+def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[np.bool_]) -> bool:
     """Whether the unknown pixels lie between the known ones around them.
 
     Parameters
@@ -103,11 +101,11 @@ def looks_blended(
         Ids or colours.
     unknown : bool (H, W)
         The pixels whose value is not defined.
-    distinct : int
-        How many different values they have.
+
+    Notes
+    -----
+    Looks at the shape only; with fewer than BLEND_VALUES different unknown values it is no evidence.
     """
-    if distinct < _BLEND_VALUES or unknown.all():
-        return False
     height, width = unknown.shape
     rows, columns = np.nonzero(unknown)
     step = -(-len(rows) // _BLEND_SAMPLE)
