@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
@@ -36,6 +37,7 @@ _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     ClassIouGate: frozenset({"below_iou", "dilation", "iou", "max"}),
     MeanIouGate: frozenset({"below_iou", "classes", "dilation", "iou", "max"}),
 }
+_MAX_COMPARED: Final = 1000
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -68,7 +70,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``, did you mean 'confidence'?`` where a known word is close, else an empty string."""
-    folded = {item.casefold(): item for item in known}
+    folded = {item.casefold(): item for item in islice(known, _MAX_COMPARED)}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f", did you mean {folded[close[0]]!r}?" if close else ""
 
@@ -147,7 +149,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         return f"'{printable(value)}' {reason}; {_meant(meant, wanted)}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         written = printable(document.text(path), limit=40)
-        if 1 < value <= 100:
+        if 10 <= value <= 100:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
     if isinstance(value, dict) and path[0] == "gates" and len(path) == 3:
