@@ -55,7 +55,9 @@ def evaluate_for(
         found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
         require_pins(loaded, found)
         return found
-    sides = (Spec.parse(os.fspath(side)) if not isinstance(side, Spec) else side for side in (gold, delivery))
+    sides = (
+        Spec.parse(os.fspath(side)) if not isinstance(side, Spec) else side for side in (gold, delivery)
+    )
     classes = _beside(ontology, folder) if isinstance(ontology, str) else ontology
     return evaluations.get(*(_spec_beside(side, folder) for side in sides), ontology=classes)
 

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from segcore.ontology import Ontology
     from segcore.sources.spec import Spec
     from segcore_gates.evaluations import Evaluations
+    from segcore_gates.report import PolicyReport
     from segcore_gates.reporter import Reporter
 
-__all__ = ["EXPLICIT", "PAYLOAD", "Evaluate", "evaluations"]
+__all__ = ["COMMAND", "PAYLOAD", "Evaluate", "evaluations"]
 
 PAYLOAD = pytest.StashKey[dict[str, Any]]()
 """On an item: what its report carries to the controller, plain JSON values."""
 
-EXPLICIT = pytest.StashKey[frozenset[Path]]()
-"""On the config: files that are policies whatever they are called."""
+COMMAND = pytest.StashKey[bool]()
+"""On the config: ``segcore gate`` runs the session and reports errors itself."""
 
 _EVALUATIONS = pytest.StashKey["Evaluations"]()
 _SHARED = pytest.StashKey[Path]()
@@ -86,14 +87,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect policies."""
-    explicit = file_path in parent.config.stash.get(EXPLICIT, frozenset())
-    patterns = parent.config.getini("gate_files")
-    if not explicit and not any(fnmatch(file_path.name, pattern) for pattern in patterns):
+    if not any(fnmatch(file_path.name, pattern) for pattern in parent.config.getini("gate_files")):
         return None
     try:
         from segcore_gates.collection import GateFile
     except ModuleNotFoundError as error:
-        text = f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
+        text = (
+            f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
+        )
         pytest.exit(f"ERROR: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
     collector: pytest.Collector = GateFile.from_parent(parent, path=file_path)
     return collector
@@ -175,11 +176,15 @@ def evaluations(config: pytest.Config) -> Evaluations:
     if _EVALUATIONS not in config.stash:
         from segcore_gates.evaluations import Evaluations
 
-        config.stash[_EVALUATIONS] = Evaluations(config.stash.get(_SHARED, None))
+        config.stash[_EVALUATIONS] = Evaluations(
+            config.stash.get(_SHARED, None), progress=config.stash.get(COMMAND, False)
+        )
     return config.stash[_EVALUATIONS]
 
 
-def _attach(node: pytest.Item | pytest.Collector, report: pytest.CollectReport | pytest.TestReport) -> None:
+def _attach(
+    node: pytest.Item | pytest.Collector, report: pytest.CollectReport | pytest.TestReport
+) -> None:
     if (payload := node.stash.get(PAYLOAD, None)) is not None:
         report.segcore_gate = payload  # type: ignore[union-attr]
         del node.stash[PAYLOAD]
@@ -223,6 +228,10 @@ class _Controller:
         """Print the tables and tell GitHub; silent where no gate ran."""
         if self._reporter is not None:
             self._reporter.show(terminalreporter)
+
+    def reports(self) -> list[PolicyReport]:
+        """What every policy came to so far."""
+        return [] if self._reporter is None else self._reporter.reports()
 
     def _get(self) -> Reporter:
         if self._reporter is None:

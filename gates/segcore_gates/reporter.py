@@ -63,7 +63,10 @@ class Reporter:
         if path is not None:
             target = Path(self._config.invocation_params.dir, path)
             began = datetime.datetime.fromtimestamp(self._began, datetime.UTC)
-            run = {"at": began.isoformat(timespec="seconds"), "seconds": round(time.time() - self._began, 3)}
+            run = {
+                "at": began.isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._began, 3),
+            }
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(os.fspath(target), json_text(document(reports, run=run)))
@@ -119,7 +122,7 @@ def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
     terminal.section(f"segmentation gates: {printable_lines(report.path)}", sep="=")
     failure = report.failure
     if failure is None:
-        for line, record in table(report, width=terminal.screen_width):
+        for line, record in table(report, width=terminal.config.get_terminal_writer().fullwidth):
             markup = "bold" if record is None else _COLORS.get(record.verdict, "yellow")
             terminal.write_line(line, **{markup: True})
         color = {Outcome.ACCEPT: "green", Outcome.INSUFFICIENT: "yellow"}.get(report.outcome, "red")
@@ -133,5 +136,3 @@ def _failure_line(report: PolicyReport, failure: Failure) -> str:
         return summary_line(report)
     first: Sequence[str] = failure.message.splitlines()
     return f"ERROR  {first[0] if first else failure.kind.value}"
-
-

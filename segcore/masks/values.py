@@ -15,7 +15,7 @@ from segcore.faults import Fault
 from segcore.masks.schemes import SCHEMES
 from segcore.ontology import UNKNOWN, Ontology
 
-__all__ = ["looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
+__all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
 _SHOWN: Final = 3
@@ -27,12 +27,14 @@ _SCHEME_CLASSES: Final = 8
 _SHIFT_VALUES: Final = 3
 """Distinct class values an image needs before a shift by one is named."""
 
-_BLEND_VALUES: Final = 3
+BLEND_VALUES: Final = 3
 """Distinct unknown values an image needs before blending is named; one is a class nobody declared."""
 _BLEND_SHARE: Final = 0.8
 """Share of the unknown pixels that must lie between their neighbours."""
-_BLEND_RADIUS_PX: Final = 4
-"""How far the known values on both sides of a blended border may be."""
+_BLEND_STEPS_PX: Final = range(-8, 9, 2)
+"""Where the known values on both sides of a blended border are looked for, down and across."""
+_BLEND_SWING: Final = 8
+"""How far past its sides a blended value may be, as a part of their distance."""
 _BLEND_SAMPLE: Final = 4096
 """Unknown pixels looked at, evenly spread over the image."""
 
@@ -83,7 +85,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
     if scheme is not None:
         faults.append(("mask.id_scheme", *scheme))
-    if looks_blended(values, lookup[values] == UNKNOWN, distinct=len(unknown)):
+    if len(unknown) >= BLEND_VALUES and looks_blended(values, lookup[values] == UNKNOWN):
         got = f"{len(unknown)} values between those of their neighbours"
         faults.append(("mask.suspect_blend", "values of the ontology only", got))
     return [
@@ -92,9 +94,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     ]
 
 
-def looks_blended(
-    values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[np.bool_], *, distinct: int
-) -> bool:
+def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[np.bool_]) -> bool:
     """Whether the unknown pixels lie between the known ones around them.
 
     Parameters
@@ -103,11 +103,11 @@ def looks_blended(
         Ids or colours.
     unknown : bool (H, W)
         The pixels whose value is not defined.
-    distinct : int
-        How many different values they have.
+
+    Notes
+    -----
+    Looks at the shape only; with fewer than BLEND_VALUES different unknown values it is no evidence.
     """
-    if distinct < _BLEND_VALUES or unknown.all():
-        return False
     height, width = unknown.shape
     rows, columns = np.nonzero(unknown)
     step = -(-len(rows) // _BLEND_SAMPLE)
@@ -116,16 +116,18 @@ def looks_blended(
     own = layers[rows, columns].astype(np.int32)
     low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
     high = np.full(own.shape, -1, np.int32)
-    for dy in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
-        for dx in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
+    for dy in _BLEND_STEPS_PX:
+        for dx in _BLEND_STEPS_PX:
             y = np.clip(rows + dy, 0, height - 1)
             x = np.clip(columns + dx, 0, width - 1)
             near = layers[y, x].astype(np.int32)
             known = ~unknown[y, x, np.newaxis]
             low = np.where(known & (near < low), near, low)
             high = np.where(known & (near > high), near, high)
-    # A channel in which both sides agree must agree, too; in one at least they must differ.
-    inside = (((low < own) & (own < high)) | ((low == own) & (own == high))).all(axis=1)
+    # Bicubic and Lanczos filters swing past both sides a little.  A channel in which the sides agree
+    # must agree, too, and in one at least they must differ.
+    swing = (high - low) // _BLEND_SWING
+    inside = ((low - swing <= own) & (own <= high + swing)).all(axis=1)
     inside &= (low < high).any(axis=1)
     return bool(inside.mean() >= _BLEND_SHARE)
 

@@ -16,7 +16,7 @@ from segcore.errors import SpecError
 from segcore.faults import Fault
 from segcore.files import Entry
 from segcore.masks.png import decode_indices
-from segcore.masks.schemes import CITYSCAPES, cityscapes_ontology
+from segcore.masks.schemes import CITYSCAPES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.folder import MaskFolder
@@ -42,12 +42,15 @@ class CityscapesFolder(MaskFolder):
         super().__init__(spec, suffix=".png")
         self._file = file
         self._kind = file or _DEFAULT
-        self._classes = cityscapes_ontology()
 
     @property
     def ontology(self) -> Ontology:
-        """The 19 evaluated classes."""
-        return self._classes
+        """The 19 evaluated classes, by their train ids: the preset ``cityscapes``."""
+        if self._own is None:
+            from segcore.ontology_file import preset
+
+            self._own = preset("cityscapes")
+        return self._own
 
     def resolve(self, *, ontology: Ontology | None, gold: Source | None = None) -> Source:  # noqa: ARG002
         """The source itself: it names its classes."""
@@ -57,7 +60,7 @@ class CityscapesFolder(MaskFolder):
         values = decode_indices(data)
         size = 1 << (8 * values.itemsize)
         if size not in self._lookups:
-            self._lookups[size] = CITYSCAPES[self._kind].lookup(self._classes, size)
+            self._lookups[size] = CITYSCAPES[self._kind].lookup(self.ontology, size)
         return LabelMap(values=values, lookup=self._lookups[size])
 
     def _by_key(self, entries: list[Entry], faults: list[Fault]) -> dict[str, Entry]:

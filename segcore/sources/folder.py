@@ -129,7 +129,7 @@ class MaskFolder(Source):
         if ontology is None:
             raise OntologyError(
                 f"{self.name}: masks store numbers, and nothing says what they mean: "
-                "give the classes with ?ontology=FILE in the spec, --ontology FILE, or `ontology:` in a policy"
+                "give the classes with ?ontology=FILE in the spec, --ontology or a policy"
             )
         return ontology
 

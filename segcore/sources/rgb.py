@@ -17,7 +17,7 @@ from segcore.annotation import LabelMap
 from segcore.errors import OntologyError, RefusedMaskError, SpecError
 from segcore.masks.colors import ColorTable, hex_color
 from segcore.masks.png import decode_colors
-from segcore.masks.values import looks_blended, summary
+from segcore.masks.values import BLEND_VALUES, looks_blended, summary
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED
 from segcore.sources.base import Source
 from segcore.sources.folder import MaskFolder
@@ -56,7 +56,7 @@ class RgbFolder(MaskFolder):
             found = {hex_color(color): count for color, count in unknown.items()}
             expected = f"one of the {len(table.codes)} colours of the ontology"
             also: list[RefusedMaskError] = []
-            if looks_blended(pixels, table.is_unknown(pixels), distinct=len(unknown)):
+            if len(unknown) >= BLEND_VALUES and looks_blended(pixels, table.is_unknown(pixels)):
                 got = f"{len(unknown)} colours between those of their neighbours"
                 also.append(RefusedMaskError("mask.suspect_blend", "colours of the ontology only", got))
             raise RefusedMaskError("mask.unknown_value", expected, summary(found), also=also)

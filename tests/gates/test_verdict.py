@@ -443,7 +443,10 @@ def test_the_two_largest_confusions_are_shares_of_what_was_missed():
 
     said = [c.describe("person") for c in record.confusions]
 
-    assert said == ["50 % of missed person pixels went to rider", "33 % of missed person pixels went to <other>"]
+    assert said == [
+        "50 % of missed person pixels went to rider",
+        "33 % of missed person pixels went to <other>",
+    ]
 
 
 def test_pixels_taken_from_others_are_confusions_too():
@@ -451,7 +454,10 @@ def test_pixels_taken_from_others_are_confusions_too():
 
     said = [c.describe("person") for c in record.confusions]
 
-    assert said == ["75 % of extra person pixels came from car", "25 % of extra person pixels came from rider"]
+    assert said == [
+        "75 % of extra person pixels came from car",
+        "25 % of extra person pixels came from rider",
+    ]
 
 
 def test_the_worst_images_come_first_and_perfect_ones_not_at_all():
