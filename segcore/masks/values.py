@@ -18,6 +18,7 @@ from segcore.ontology import UNKNOWN, Ontology
 __all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
+_RUNS_PAY: Final = 8
 _SHOWN: Final = 3
 
 _SCHEME_VALUES: Final = 5
@@ -154,11 +155,18 @@ def summary(found: dict[str, int]) -> str:
 
 
 def _counts(values: npt.NDArray[np.unsignedinteger], size: int) -> npt.NDArray[np.int64]:
-    # In blocks, because np.bincount makes every value eight bytes wide.
+    # In blocks, because np.bincount makes every value eight bytes wide; by runs where that is less.
     flat = values.reshape(-1)
     counts = np.zeros(size, np.int64)
     for at in range(0, len(flat), _BLOCK_PX):
-        counts += np.bincount(flat[at : at + _BLOCK_PX], minlength=size)
+        block = flat[at : at + _BLOCK_PX]
+        ends = np.append(np.flatnonzero(block[1:] != block[:-1]), len(block) - 1)
+        if len(ends) * _RUNS_PAY < len(block):
+            lengths = np.diff(ends, prepend=-1)
+            # The weights are summed as float64, which is exact far beyond a block.
+            counts += np.bincount(block[ends], lengths, minlength=size).astype(np.int64)
+        else:
+            counts += np.bincount(block, minlength=size)
     return counts
 
 

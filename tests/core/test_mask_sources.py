@@ -329,6 +329,26 @@ def test_counting_in_blocks_counts_every_pixel(monkeypatch: pytest.MonkeyPatch) 
     assert unknown_values(annotation(values, SKY_CAR)) == {2: 25, 3: 25}
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    values=hnp.arrays(
+        np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)
+    ),
+    repeats=st.sampled_from([1, 40]),
+    block=st.integers(1, 2000),
+)
+def test_long_runs_and_noise_are_counted_alike(
+    values: npt.NDArray[np.uint8], repeats: int, block: int
+) -> None:
+    values = np.repeat(values, repeats, axis=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segcore.masks.values._BLOCK_PX", block)
+        found = unknown_values(annotation(values, SKY_CAR))
+
+    assert found == {v: int((values == v).sum()) for v in (2, 3, 4) if (values == v).any()}
+
+
 def test_ranges_are_short_and_readable() -> None:
     assert ranges(np.array([], np.int64)) == "no value"
     assert ranges(np.array([5])) == "5"
