@@ -126,7 +126,11 @@ def list_files(folder: str, *, suffix: str) -> tuple[list[Entry], list[Fault]]:
             limit = f"at most {MAX_FOLDER_ENTRIES} files and folders"
             return [], [Fault(code="limits.entries", file=folder, expected=limit, got="more")]
         if not _is_safe(path):
-            problem = ("path.unsafe", "a printable UTF-8 name", printable(path.rpartition("/")[2]))
+            problem = (
+                "path.unsafe",
+                "a printable UTF-8 name",
+                printable(path.rstrip("/").rpartition("/")[2]),
+            )
             location = printable(location, limit=400)
         if problem is not None:
             code, expected, got = problem
