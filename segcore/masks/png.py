@@ -46,7 +46,8 @@ def decode_indices(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16
     Raises
     ------
     RefusedMaskError
-        Any code of :func:`segcore.masks.png_chunks.parse_png`, ``mask.bit_depth`` or ``mask.unexpected_mode``.
+        Any code of :func:`segcore.masks.png_chunks.parse_png`, ``mask.bit_depth`` or
+        ``mask.unexpected_mode``.
     """
     png = parse_png(data)
     if png.color_type is ColorType.GRAY:
@@ -69,8 +70,8 @@ def decode_colors(data: bytes) -> npt.NDArray[np.uint8]:
     Raises
     ------
     RefusedMaskError
-        Any code of :func:`segcore.masks.png_chunks.parse_png`, or ``mask.unexpected_mode``: gray, 16 bits, or a pixel that is not
-        opaque, which has no one colour.
+        Any code of :func:`segcore.masks.png_chunks.parse_png`, or ``mask.unexpected_mode``: gray,
+        16 bits, or a pixel that is not opaque, which has no one colour.
     """
     png = parse_png(data)
     if png.color_type is ColorType.PALETTE:

@@ -132,7 +132,7 @@ def parse_png(data: bytes) -> Png:
     ------
     RefusedMaskError
         ``mask.not_png``, ``mask.truncated``, ``mask.corrupt``, ``mask.animated``,
-        ``mask.exif_orientation`` or ``limits.pixels``.
+        ``mask.exif_orientation``, ``limits.pixels`` or ``limits.entries``.
     """
     if not data.startswith(_SIGNATURE):
         raise _not_png(data)
