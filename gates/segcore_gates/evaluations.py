@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from segcore.errors import SegcoreError
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation
@@ -24,10 +27,13 @@ class Evaluations:
     directory : Path or None
         Private to the session and shared by its processes; what is in it is trusted and unpickled.
         None, or a folder this process does not see (a worker on another machine): nothing is shared.
+    progress : bool
+        Show a bar on a terminal.
     """
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, *, progress: bool = False) -> None:
         self._directory = directory if directory is not None and directory.is_dir() else None
+        self._progress = progress
         self._known: dict[str, Evaluation | Exception] = {}
 
     def get(
@@ -41,7 +47,7 @@ class Evaluations:
         key = hashlib.sha256(repr(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         if key not in self._known:
             self._known[key] = (
-                _evaluate(gold, delivery, ontology)
+                self._evaluate(gold, delivery, ontology)
                 if self._directory is None
                 else self._shared(self._directory / key, gold, delivery, ontology)
             )
@@ -59,7 +65,7 @@ class Evaluations:
             if path.exists():
                 found: Evaluation | Exception = pickle.loads(path.read_bytes())  # noqa: S301 - our own, private
                 return found
-            found = _evaluate(gold, delivery, ontology)
+            found = self._evaluate(gold, delivery, ontology)
             try:
                 data = pickle.dumps(found)
                 pickle.loads(data)  # noqa: S301 - an exception may be written and yet not be read
@@ -70,13 +76,20 @@ class Evaluations:
             part.replace(path)
             return found
 
+    def _evaluate(
+        self, gold: Spec | str, delivery: Spec | str, ontology: Ontology | str | None
+    ) -> Evaluation | Exception:
+        import segcore
+        from segcore.cli.output import progress
 
-def _evaluate(
-    gold: Spec | str, delivery: Spec | str, ontology: Ontology | str | None
-) -> Evaluation | Exception:
-    import segcore
+        try:
+            with progress("evaluating") if self._progress else nullcontext() as advance:
+                return segcore.evaluate(gold, delivery, ontology=ontology, progress=advance)
+        except Exception as error:  # noqa: BLE001 - kept, and raised to everyone who asks
+            return error
 
-    try:
-        return segcore.evaluate(gold, delivery, ontology=ontology)
-    except Exception as error:  # noqa: BLE001 - kept, and raised to everyone who asks
-        return error
+    @property
+    def internal_error(self) -> Exception | None:
+        """An exception of this process that segcore did not raise on purpose."""
+        errors = (found for found in self._known.values() if isinstance(found, Exception))
+        return next((error for error in errors if not isinstance(error, SegcoreError)), None)

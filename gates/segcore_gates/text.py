@@ -22,6 +22,7 @@ __all__ = [
     "fault_lines",
     "headline",
     "note",
+    "relative",
     "summary_line",
     "table",
     "worst_first",
@@ -65,8 +66,8 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         What pytest is called with to run this gate again.
     """
     lines = [headline(record)]
-    if record.reason and printable(record.reason) not in lines[0]:
-        lines.append(f"  {printable(record.reason)}")
+    if note(record) and note(record) not in lines[0]:
+        lines.append(f"  {note(record)}")
     if record.interval is not None and record.value is not None:
         lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
     if record.worst and record.metric is Metric.COVERAGE:
@@ -75,7 +76,9 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         names = [printable(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
         lines += ["", f"  {'worst images':<{width}}  {_NAMES[record.metric]:>6}"]
-        lines += [f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)]
+        lines += [
+            f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)
+        ]
     if record.confusions and record.class_name is not None:
         lines.append("")
         lines += [f"  {printable(c.describe(record.class_name))}" for c in record.confusions]
@@ -106,7 +109,11 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
 
 def note(record: Record) -> str:
     """The last cell of a row: why the verdict is what it is."""
-    if record.verdict is Verdict.FAIL and record.limit_kind == "min" and record.reason.startswith("below"):
+    if (
+        record.verdict is Verdict.FAIL
+        and record.limit_kind == "min"
+        and record.reason.startswith("below")
+    ):
         return ""
     return printable(record.reason)
 
@@ -164,7 +171,9 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
         return round((x - lo) / span * (_WIDTH - 1))
 
     cells = [" "] * _WIDTH
-    cells[at(interval.lower) : at(interval.upper) + 1] = "─" * (at(interval.upper) - at(interval.lower) + 1)
+    cells[at(interval.lower) : at(interval.upper) + 1] = "─" * (
+        at(interval.upper) - at(interval.lower) + 1
+    )
     for x, mark in ((interval.lower, "├"), (interval.upper, "┤"), (value, "●"), (limit, "┃")):
         cells[at(x)] = mark
     if interval.upper < limit:
@@ -176,8 +185,8 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
     images = "image" if interval.images == 1 else "images"
     return [
         f"  {''.join(cells).rstrip()}   ┃ limit",
-        f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}] from "
-        f"{interval.images} {images} that weigh like {interval.effective_images:.1f}: {sure}",
+        f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}]: {sure}",
+        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} of equal size",
     ]
 
 
@@ -200,7 +209,9 @@ def _cells(record: Record) -> tuple[str, ...]:
 
 def _line(row: Sequence[str], wide: Sequence[int], width: int) -> str:
     left = {0, 5, 6}
-    cells = [c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))]
+    cells = [
+        c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))
+    ]
     line = "  ".join(cells).rstrip()
     before = len("  ".join(cells[:-1])) + 2
     limit = max(width, before + 12)

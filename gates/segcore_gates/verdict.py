@@ -269,7 +269,10 @@ class Record:
             images_needed=support["images_needed"],
             confusions=tuple(
                 Confusion(
-                    class_name=c["class"], extra=c["direction"] == "extra", pixels=c["pixels"], share=c["share"]
+                    class_name=c["class"],
+                    extra=c["direction"] == "extra",
+                    pixels=c["pixels"],
+                    share=c["share"],
                 )
                 for c in data["confusions"]
             ),
@@ -282,7 +285,9 @@ def judge_all(
 ) -> tuple[Record, ...]:
     """Judge every rule of a policy, in the order given."""
     adjusted = adjusted_p_values(rules, evaluation)
-    return tuple(verdict(rule, evaluation, strict=strict, adjusted_p=adjusted.get(rule.id)) for rule in rules)
+    return tuple(
+        verdict(rule, evaluation, strict=strict, adjusted_p=adjusted.get(rule.id)) for rule in rules
+    )
 
 
 def adjusted_p_values(rules: Iterable[Rule], evaluation: Evaluation) -> dict[str, float]:
@@ -486,7 +491,10 @@ def _bound(
         if thin := _thin(rule, images, instances):
             found, reason = Verdict.THIN, thin
         elif rule.warn_below is not None and not sample.certifies(_exact(rule.warn_below), confidence):
-            found, reason = Verdict.WARN, f"the lower bound {lower:.4f} is below {_number(rule.warn_below)}"
+            found, reason = (
+                Verdict.WARN,
+                f"the lower bound {lower:.4f} is below {_number(rule.warn_below)}",
+            )
             kind, limit = LimitKind.WARN_BELOW, rule.warn_below
     elif sample.below(floor, confidence) and p is not None and p <= 1 - confidence:
         found = Verdict.FAIL
@@ -590,7 +598,9 @@ def _interval(sample: Sample, confidence: float) -> Interval | None:
 def _confusions(evaluation: Evaluation, index: int) -> tuple[Confusion, ...]:
     matrix = evaluation.confusion
     names = [*evaluation.ontology.names, _OTHER]
-    found = _shares(matrix[index], index, names, extra=False) + _shares(matrix[:, index], index, names, extra=True)
+    found = _shares(matrix[index], index, names, extra=False) + _shares(
+        matrix[:, index], index, names, extra=True
+    )
     return tuple(sorted(found, key=lambda c: -c.pixels)[:_CONFUSIONS])
 
 
@@ -629,5 +639,3 @@ def _number(threshold: float) -> str:
 
 def _plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-

@@ -44,6 +44,9 @@ Counts = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
+CHUNK_WORDS: Final = 1024
+"""Words looked through at a time; those with a change are kept in a buffer of the first cache."""
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -72,44 +75,85 @@ def joint_dense(
     table = np.zeros((size, size), np.int64)
     if not gold.size:
         return table
-    if gold.dtype == delivery.dtype and sys.byteorder == "little":
-        whole = gold.size - gold.size % (8 // gold.itemsize)
-        gold_words = gold[:whole].view(np.uint64)
-        delivery_words = delivery[:whole].view(np.uint64)
-    else:
-        gold_words = delivery_words = np.empty(0, np.uint64)
-    _joint_dense(gold, delivery, gold_words, delivery_words, gold_codes, delivery_codes, table)
+    whole = gold.size - gold.size % (8 // gold.itemsize)
+    if gold.dtype != delivery.dtype or sys.byteorder != "little":
+        whole = 0
+    _joint_dense(
+        gold,
+        delivery,
+        gold[:whole].view(np.uint64),
+        delivery[:whole].view(np.uint64),
+        gold_codes.view(np.uint32),
+        delivery_codes.view(np.uint32),
+        table.reshape(-1),
+        np.uint64(size),
+    )
     return table
 
 
 @_compile
-def _joint_dense(gold, delivery, gold_words, delivery_words, gold_codes, delivery_codes, table):  # type: ignore[no-untyped-def]
-    """Whole words hold 8 or 4 pixels: a word that equals itself moved by one pixel has no change."""
-    log_bits = np.uint64(3 + gold.itemsize - 1)
-    bits = np.uint64(8 * gold.itemsize)
-    back = np.uint64(64) - bits
-    lane_mask = (np.uint64(1) << bits) - np.uint64(1)
-    lanes = 8 // gold.itemsize
-    start = 0
-    gold_carry = np.uint64(gold[0])
-    delivery_carry = np.uint64(delivery[0])
-    for w in range(gold_words.size):
-        a = gold_words[w]
-        b = delivery_words[w]
-        changed = (a ^ ((a << bits) | gold_carry)) | (b ^ ((b << bits) | delivery_carry))
-        gold_carry = a >> back
-        delivery_carry = b >> back
-        while changed != 0:
-            lane = _trailing_zeros(changed) >> log_bits
-            end = w * lanes + np.int64(lane)
-            table[gold_codes[gold[start]], delivery_codes[delivery[start]]] += end - start
-            start = end
-            changed &= ~(lane_mask << (lane << log_bits))
-    for i in range(max(1, gold_words.size * lanes), gold.size):
-        if gold[i] != gold[i - 1] or delivery[i] != delivery[i - 1]:
-            table[gold_codes[gold[start]], delivery_codes[delivery[start]]] += i - start
+def _scan(gold, delivery, rows, columns, size, table, start, lo, hi):  # type: ignore[no-untyped-def]
+    """Count the runs that end before a pixel from ``lo`` to ``hi``; return where the next began."""
+    for i in range(lo, hi):
+        if gold[i] != gold[i - np.uint64(1)] or delivery[i] != delivery[i - np.uint64(1)]:
+            cell = np.uint64(rows[gold[start]]) * size + np.uint64(columns[delivery[start]])
+            table[cell] += np.int64(i - start)
             start = i
-    table[gold_codes[gold[start]], delivery_codes[delivery[start]]] += gold.size - start
+    return start
+
+
+@_compile
+def _joint_dense(gold, delivery, gold_words, delivery_words, rows, columns, table, size):  # type: ignore[no-untyped-def]
+    """A word holds 8 or 4 pixels; compared with itself moved by one pixel it shows the changes.
+
+    Chunk by chunk: the comparison, which the compiler makes a vector loop; then the words with a
+    change are collected without a branch, since one on them could not be predicted; then
+    only those are counted.  Unsigned indices spare the test for negative ones.
+    """
+    one = np.uint64(1)
+    bits = np.uint64(8 * gold.itemsize)
+    log_bits = np.uint64(2 + gold.itemsize)
+    rest = np.uint64(64) - bits
+    lanes = np.uint64(8 // gold.itemsize)
+    lane_mask = (one << bits) - one
+    changes = np.empty(CHUNK_WORDS, np.uint64)
+    hits = np.empty(CHUNK_WORDS, np.uint32)
+    pixels = np.uint64(gold.size)
+    words = gold_words.size
+    # The first word has none before it.
+    start = _scan(
+        gold, delivery, rows, columns, size, table, np.uint64(0), one, min(lanes, pixels)
+    )
+    for chunk in range(1, words, CHUNK_WORDS):
+        n = min(CHUNK_WORDS, words - chunk)
+        gold_here = gold_words[chunk : chunk + n]
+        gold_before = gold_words[chunk - 1 : chunk - 1 + n]
+        delivery_here = delivery_words[chunk : chunk + n]
+        delivery_before = delivery_words[chunk - 1 : chunk - 1 + n]
+        for k in range(n):
+            a = gold_here[k]
+            b = delivery_here[k]
+            a ^= (a << bits) | (gold_before[k] >> rest)
+            b ^= (b << bits) | (delivery_before[k] >> rest)
+            changes[k] = a | b
+        found = np.uint64(0)
+        for k in range(np.uint32(n)):
+            hits[found] = k
+            found += np.uint64(changes[k] != 0)
+        for h in range(found):
+            changed = changes[hits[h]]
+            base = (np.uint64(chunk) + np.uint64(hits[h])) * lanes
+            while changed != 0:
+                lane = _trailing_zeros(changed) >> log_bits
+                cell = np.uint64(rows[gold[start]]) * size + np.uint64(columns[delivery[start]])
+                table[cell] += np.int64(base + lane - start)
+                start = base + lane
+                changed &= ~(lane_mask << (lane << log_bits))
+    seen = max(lanes, np.uint64(words) * lanes)
+    if seen < pixels:
+        start = _scan(gold, delivery, rows, columns, size, table, start, seen, pixels)
+    cell = np.uint64(rows[gold[start]]) * size + np.uint64(columns[delivery[start]])
+    table[cell] += np.int64(pixels - start)
 
 
 def dense_runs(values: Values, codes: Codes) -> LabelRuns:

@@ -37,25 +37,31 @@ Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Integers = npt.NDArray[np.signedinteger[Any]]
 
-BLOCK_PX: Final = 1 << 21
-"""Pixels compared at a time: bounds the scratch of a thread to twice as many bytes."""
+BLOCK_PX: Final = 1 << 17
+"""Pixels compared at a time: their scratch stays in the cache of a core."""
 
-SPARSE_SHARE: Final = 8
-"""With more than one run in this many pixels, counting pixels is faster than finding runs."""
+MAX_BLOCK_PX: Final = 1 << 21
+"""With many classes a block grows up to this, so that its table does not outweigh it."""
+
+BUSY_SHARE: Final = 0.5
+"""From this share of 8-pixel words with a change on, counting pixels beats finding runs."""
+
+SORT_SHARE: Final = 0.1
+"""Up to this share of changed pixels, sorting their positions beats transposing the map."""
 
 
 class _Scratch(threading.local):
-    """Boolean buffers that outlive a call, one set a thread: fresh ones cost page faults."""
+    """Boolean buffers that outlive a call, two a thread: fresh ones cost page faults."""
 
     def __init__(self) -> None:
-        self.changed = np.zeros(0, np.bool_)
-        self.other = np.zeros(0, np.bool_)
+        self.gold = np.zeros(0, np.bool_)
+        self.delivery = np.zeros(0, np.bool_)
 
     def buffers(self, size: int) -> tuple[Bools, Bools]:
-        if size > self.changed.size:
-            self.changed = np.zeros(size, np.bool_)
-            self.other = np.zeros(size, np.bool_)
-        return self.changed[:size], self.other[:size]
+        if size > self.gold.size:
+            self.gold = np.zeros(size, np.bool_)
+            self.delivery = np.zeros(size, np.bool_)
+        return self.gold[:size], self.delivery[:size]
 
 
 _scratch = _Scratch()
@@ -67,15 +73,16 @@ _scratch = _Scratch()
 def joint_dense(
     gold: Values, delivery: Values, gold_codes: Codes, delivery_codes: Codes, *, size: int
 ) -> Counts:
+    """Count the runs both maps have in common, block by block; see the facade."""
     rows = gold_codes.astype(np.intp)
     rows *= size
     columns = delivery_codes.astype(np.intp)
-    flat_gold = gold.ravel()
-    flat_delivery = delivery.ravel()
+    gold, delivery = gold.reshape(-1), delivery.reshape(-1)
     table = np.zeros(size * size, np.int64)
-    for start in range(0, flat_gold.size, BLOCK_PX):
-        block = slice(start, start + BLOCK_PX)
-        _count_block(flat_gold[block], flat_delivery[block], rows, columns, table)
+    step = min(max(BLOCK_PX, 4 * table.size), MAX_BLOCK_PX)
+    for start in range(0, gold.size, step):
+        block = slice(start, start + step)
+        _count_block(gold[block], delivery[block], rows, columns, table)
     return table.reshape(size, size)
 
 
@@ -91,19 +98,27 @@ def _count_block(
     changed, other = _scratch.buffers((gold.size + 7) & ~7)
     np.not_equal(gold[1:], gold[:-1], out=changed[:last])
     np.not_equal(delivery[1:], delivery[:-1], out=other[:last])
-    np.logical_or(changed[:last], other[:last], out=changed[:last])
     changed[last] = True
-    changed[last + 1 :] = False
-    if np.count_nonzero(changed) * SPARSE_SHARE > gold.size:
+    changed[last + 1 :] = other[last:] = False
+    words = changed.view(np.uint64)
+    np.bitwise_or(words, other.view(np.uint64), out=words)
+    # Two levels: the words with a change, then the changes in them.
+    hit = np.flatnonzero(words != 0)
+    if hit.size > BUSY_SHARE * words.size:
         _count_pixels(gold, delivery, rows, columns, table)
         return
-    run_ends = _true_positions(changed)
+    inner = np.flatnonzero(words.take(hit).view(np.bool_))
+    run_ends = hit.take(inner >> 3)
+    run_ends <<= 3
+    inner &= 7
+    run_ends += inner
+    lengths = inner
+    lengths[0] = run_ends[0] + 1
+    np.subtract(run_ends[1:], run_ends[:-1], out=lengths[1:])
     cells = rows.take(gold.take(run_ends))
     cells += columns.take(delivery.take(run_ends))
     # Weights are summed in float64, exact up to 2**53 pixels.
-    table += np.bincount(cells, weights=np.diff(run_ends, prepend=-1), minlength=table.size).astype(
-        np.int64
-    )
+    table += np.bincount(cells, weights=lengths, minlength=table.size).astype(np.int64)
 
 
 def _count_pixels(
@@ -113,23 +128,9 @@ def _count_pixels(
     columns: npt.NDArray[np.intp],
     table: Counts,
 ) -> None:
-    step = max(1 << 16, 4 * table.size)
-    for start in range(0, gold.size, step):
-        cells = rows.take(gold[start : start + step])
-        cells += columns.take(delivery[start : start + step])
-        table += np.bincount(cells, minlength=table.size)
-
-
-def _true_positions(flags: Bools) -> npt.NDArray[np.intp]:
-    """``np.flatnonzero`` for long sparse flags, a multiple of 8: words first, then their bytes."""
-    words = flags.view(np.uint64)
-    hit = np.flatnonzero(words != 0)
-    inner = np.flatnonzero(words[hit].view(np.bool_))
-    positions = hit[inner >> 3]
-    positions <<= 3
-    inner &= 7
-    positions += inner
-    return positions
+    cells = rows.take(gold)
+    cells += columns.take(delivery)
+    table += np.bincount(cells, minlength=table.size)
 
 
 def dense_runs(values: Values, codes: Codes) -> LabelRuns:
@@ -142,7 +143,7 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     np.not_equal(values[1:], values[:-1], out=changed[1:])
     changed[0, 0] = True
     np.not_equal(values[0, 1:], values[-1, :-1], out=changed[0, 1:])
-    if np.count_nonzero(changed) * SPARSE_SHARE > values.size:
+    if np.count_nonzero(changed) > SORT_SHARE * values.size:
         flags = changed.ravel(order="F")
         starts = np.flatnonzero(flags).astype(np.int32)
         found = codes[values.ravel(order="F")[starts]]

@@ -108,11 +108,10 @@ class MaskBatch:
         return replace(everything.take(source), problems=tuple(problems))
 
 
-def segment_sums(
-    values: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def segment_sums(values: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sum of ``values[offsets[i]:offsets[i + 1]]`` for every ``i``; 0 for an empty segment."""
-    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+    total = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=total[1:])
     return total[offsets[1:]] - total[offsets[:-1]]
 
 

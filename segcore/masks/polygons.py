@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.faults import printable
+from segcore.faults import show
 from segcore.limits import MAX_IMAGE_STEPS, MAX_RING_POINTS, MAX_RING_STEPS
 from segcore.masks.batch import MaskBatch, MaskProblem, segment_sums, union_of_runs
+from segcore.masks.rings import CROSSING_POINTS, Rings, crossings, offsets_of, traced_twice
 from segcore.masks.rle import decode_strings
 
 __all__ = ["rasterize_polygons"]
@@ -31,10 +31,6 @@ _FRAME_FACTOR: Final = 4
 _CLIP_SLACK_PX: Final = 1.0
 """Tools round to the border; only what reaches further out is worth a warning."""
 
-_CROSSING_POINTS: Final = 128
-"""Rings of up to this many points are tested edge against edge; longer ones by their area."""
-
-_PAIRS_AT_ONCE: Final = 1 << 18
 _NESTED_RINGS: Final = 32
 """Annotations of more rings than this are not searched for a ring inside another."""
 
@@ -77,7 +73,7 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
     starts, ends, offsets = _fill(rings, height=height, width=width)
     filled = segment_sums((ends - starts).astype(np.int64), offsets)
     run_owner = np.repeat(rings.owner, np.diff(offsets))
-    _warn(rings, found, filled, (starts, ends, offsets), height=height, width=width)
+    each = starts, ends, offsets
     if len(rings) > len(np.unique(rings.owner)):
         starts, ends, offsets = union_of_runs(
             starts, ends, run_owner, owners=len(polygons), pixels=height * width
@@ -85,15 +81,12 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
     else:
         counts = np.bincount(run_owner, minlength=len(polygons))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    for item in np.unique(rings.owner):
-        if offsets[item] == offsets[item + 1]:
-            leaves = bool(rings.leaves[rings.owner == item].any())
-            found.add(
-                int(item),
-                "poly.empty_after_clip" if leaves else "poly.zero_area",
-                expected="at least one pixel centre inside",
-                got="none",
-            )
+    rings_of = np.bincount(rings.owner, minlength=len(polygons))
+    leaves = np.bincount(rings.owner, rings.leaves, minlength=len(polygons)) > 0
+    for item in np.flatnonzero((rings_of > 0) & (np.diff(offsets) == 0)).tolist():
+        code = "poly.empty_after_clip" if leaves[item] else "poly.zero_area"
+        found.add(item, code, expected="at least one pixel centre inside", got="none")
+    _warn(rings, found, filled, each, height=height, width=width)
     return _batch(found, starts, ends, offsets)
 
 
@@ -104,7 +97,9 @@ class _Found:
     problems: list[MaskProblem] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
 
-    def add(self, item: int, code: str, *, expected: str = "", got: str = "", error: bool = True) -> None:
+    def add(
+        self, item: int, code: str, *, expected: str = "", got: str = "", error: bool = True
+    ) -> None:
         self.problems.append(MaskProblem(item=item, code=code, expected=expected, got=got))
         if error:
             self.refused.add(item)
@@ -119,46 +114,7 @@ def _batch(
     return MaskBatch(starts=starts, ends=ends, offsets=offsets, refused=refused, problems=problems)
 
 
-@dataclass(slots=True)
-class _Rings:
-    """All rings of an image: ring ``r`` has the points ``offsets[r]:offsets[r + 1]``."""
-
-    x: _F
-    y: _F
-    offsets: _I
-    owner: _I
-    """The annotation of each ring."""
-    number: _I
-    """Its position among the rings of the annotation."""
-    area: _F = field(default_factory=lambda: np.empty(0))
-    """What the vertices enclose (shoelace, absolute), in px^2; the three below as well after checks."""
-    length: _F = field(default_factory=lambda: np.empty(0))
-    leaves: _B = field(default_factory=lambda: np.empty(0, np.bool_))
-    """Reaches out of the image."""
-    crosses: _B = field(default_factory=lambda: np.empty(0, np.bool_))
-
-    def __len__(self) -> int:
-        return len(self.owner)
-
-    def keep(self, wanted: _B) -> _Rings:
-        if wanted.all():
-            return self
-        sizes = np.diff(self.offsets)
-        points = np.repeat(wanted, sizes)
-        return _Rings(
-            x=self.x[points],
-            y=self.y[points],
-            offsets=_offsets(sizes[wanted]),
-            owner=self.owner[wanted],
-            number=self.number[wanted],
-            area=self.area[wanted],
-            length=self.length[wanted],
-            leaves=self.leaves[wanted],
-            crosses=self.crosses[wanted],
-        )
-
-
-def _collect(polygons: Sequence[object], found: _Found) -> _Rings:
+def _collect(polygons: Sequence[object], found: _Found) -> Rings:
     """The rings whose nesting, length and types are right."""
     rings: list[list[int | float]] = []
     owner: list[int] = []
@@ -168,7 +124,7 @@ def _collect(polygons: Sequence[object], found: _Found) -> _Rings:
         if not isinstance(polygon, list) or not polygon:
             found.add(item, "seg.empty" if polygon == [] else "seg.bad_type", expected=nested)
             continue
-        if all(type(value) in (int, float) for value in polygon):
+        if set(map(type, polygon)) <= {int, float}:
             found.add(item, "poly.bad_nesting", expected=nested, got="a flat list of numbers")
             continue
         for k, ring in enumerate(polygon):
@@ -182,7 +138,7 @@ def _collect(polygons: Sequence[object], found: _Found) -> _Rings:
                 found.add(item, "poly.bad_nesting", expected=nested, got=got)
             elif not kinds <= {int, float}:
                 at, value = next((i, v) for i, v in enumerate(ring) if type(v) not in (int, float))
-                got = printable(f"ring {k}: {value!r} at position {at}")
+                got = f"ring {k}: {show(value)} at position {at}"
                 found.add(item, "poly.bad_type", expected="numbers", got=got)
             elif len(ring) < 6:
                 got = f"ring {k}: {len(ring)} numbers"
@@ -201,10 +157,10 @@ def _collect(polygons: Sequence[object], found: _Found) -> _Rings:
                 number.append(k)
     sizes = np.fromiter(map(len, rings), np.int64, len(rings))
     flat = _floats(rings, int(sizes.sum()))
-    return _Rings(
-        x=flat[0::2],
-        y=flat[1::2],
-        offsets=_offsets(sizes // 2),
+    return Rings(
+        x=flat[0::2].copy(),
+        y=flat[1::2].copy(),
+        offsets=offsets_of(sizes // 2),
         owner=np.array(owner, np.int64),
         number=np.array(number, np.int64),
     )
@@ -219,27 +175,28 @@ def _floats(rings: list[list[int | float]], count: int) -> _F:
         return np.fromiter(values, np.float64, count)
 
 
-def _offsets(sizes: _I) -> _I:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-
-
-def _check(rings: _Rings, found: _Found, *, height: int, width: int) -> None:
+def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
     """Everything that must hold before pycocotools may see the numbers."""
     first, last = rings.offsets[:-1], rings.offsets[1:] - 1
+    sizes = np.diff(rings.offsets)
     good = np.ones(len(rings), np.bool_)
 
     def refuse(bad: _B, code: str, *, expected: str, got: Sequence[str] | _F | None = None) -> None:
-        for r in np.flatnonzero(bad & good):
+        if not bad.any():
+            return
+        for r in np.flatnonzero(bad & good).tolist():
             shown = f"ring {rings.number[r]}"
             if got is not None:
                 shown += f": {got[r]:.6g}" if isinstance(got, np.ndarray) else f": {got[r]}"
             found.add(int(rings.owner[r]), code, expected=expected, got=shown)
         good[bad] = False
 
-    finite = np.isfinite(rings.x) & np.isfinite(rings.y)
-    refuse(~np.logical_and.reduceat(finite, first), "poly.not_finite", expected="finite numbers")
-    x = rings.x = np.where(finite, rings.x, 0.0)
-    y = rings.y = np.where(finite, rings.y, 0.0)
+    x, y = rings.x, rings.y
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not finite.all():
+        refuse(~np.logical_and.reduceat(finite, first), "poly.not_finite", expected="finite numbers")
+        x = rings.x = np.where(finite, x, 0.0)
+        y = rings.y = np.where(finite, y, 0.0)
     left, right = np.minimum.reduceat(x, first), np.maximum.reduceat(x, first)
     top, bottom = np.minimum.reduceat(y, first), np.maximum.reduceat(y, first)
     reach = np.maximum(np.maximum(right, bottom), np.maximum(-left, -top))
@@ -249,29 +206,31 @@ def _check(rings: _Rings, found: _Found, *, height: int, width: int) -> None:
     boxes = _Boxes(left, right, top, bottom)
     refuse(outside, "poly.empty_after_clip", expected=f"inside {width} x {height}", got=boxes)
     # Rings that failed are kept at the origin, so that nothing below can overflow.
-    keep = np.repeat(good, np.diff(rings.offsets))
-    x = rings.x = np.where(keep, x, 0.0)
-    y = rings.y = np.where(keep, y, 0.0)
+    if not good.all():
+        keep = np.repeat(good, sizes)
+        x = rings.x = np.where(keep, x, 0.0)
+        y = rings.y = np.where(keep, y, 0.0)
     following = np.arange(1, len(x) + 1)
     following[last] = first
     dx, dy = x[following] - x, y[following] - y
-    steps = np.add.reduceat(np.maximum(np.abs(dx), np.abs(dy)), first) + np.diff(rings.offsets) / 5
+    steps = np.add.reduceat(np.maximum(np.abs(dx), np.abs(dy)), first) + sizes / 5
     too_long = f"a boundary of at most {MAX_RING_STEPS} px"
     refuse(steps > MAX_RING_STEPS, "poly.too_many_points", expected=too_long, got=steps)
     total = np.cumsum(np.where(good, steps, 0.0))
     in_all = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
     refuse(total > MAX_IMAGE_STEPS, "poly.too_many_points", expected=in_all, got=total)
     # Relative to the first vertex: products of large coordinates lose the last pixels.
-    rx, ry = x - np.repeat(x[first], np.diff(rings.offsets)), y - np.repeat(y[first], np.diff(rings.offsets))
-    rings.area = np.abs(np.add.reduceat(rx * dy - ry * dx, first)) / 2
+    x_from, y_from = x - np.repeat(x[first], sizes), y - np.repeat(y[first], sizes)
+    rings.area = np.abs(np.add.reduceat(x_from * dy - y_from * dx, first)) / 2
     rings.length = np.add.reduceat(np.hypot(dx, dy), first)
     rings.leaves = (left < 0) | (top < 0) | (right > width) | (bottom > height)
-    rings.crosses = _crossings(rings, x[following], y[following])
+    next_x, next_y = x[following], y[following]
+    rings.crosses = crossings(rings, next_x, next_y)
     flat = (rings.area < 1.0) & ~rings.crosses
     refuse(flat, "poly.zero_area", expected="an area of at least 1 px", got=rings.area)
-    twice = _traced_twice(rings, x[following], y[following])
-    got = ["boundary traced twice: the passes cancel"] * len(rings)
-    refuse(twice, "poly.zero_area", expected="each edge once", got=got)
+    twice = traced_twice(rings, next_x, next_y)
+    expected = "a boundary traced once: two passes cancel"
+    refuse(twice, "poly.zero_area", expected=expected)
 
 
 class _Boxes(Sequence[str]):
@@ -289,21 +248,21 @@ class _Boxes(Sequence[str]):
 
 
 def _fill(
-    rings: _Rings, *, height: int, width: int
+    rings: Rings, *, height: int, width: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], _I]:
     """The runs of every ring by the COCO rule."""
     from pycocotools import mask as coco_mask
 
     xy = np.stack([rings.x, rings.y], axis=1).ravel()
     cuts = (2 * rings.offsets).tolist()
-    parts = [xy[lo:hi] for lo, hi in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [xy[lo:hi] for lo, hi in pairwise(cuts)]
     encoded = coco_mask.frPyObjects(parts, height, width)
     decoded = decode_strings([rle["counts"] for rle in encoded], pixels=height * width)
     return decoded.starts, decoded.ends, decoded.offsets
 
 
 def _warn(
-    rings: _Rings,
+    rings: Rings,
     found: _Found,
     filled: _I,
     runs: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], _I],
@@ -313,20 +272,20 @@ def _warn(
 ) -> None:
     """What is odd about rings that were accepted."""
     first = rings.offsets[:-1]
-    slack = _CLIP_SLACK_PX
+    kept = ~np.isin(rings.owner, list(found.refused))
     over = np.maximum(
         np.maximum(-np.minimum.reduceat(rings.x, first), -np.minimum.reduceat(rings.y, first)),
         np.maximum(
             np.maximum.reduceat(rings.x, first) - width, np.maximum.reduceat(rings.y, first) - height
         ),
     )
-    for r in np.flatnonzero(over > slack):
+    for r in np.flatnonzero(kept & (over > _CLIP_SLACK_PX)):
         got = f"ring {rings.number[r]}: {over[r]:.6g} px over the border"
         found.add(int(rings.owner[r]), "poly.clipped", expected="inside the image", got=got, error=False)
     # The fill of a simple ring differs from its area by less than a pixel along the boundary.
     gap = np.abs(rings.area - filled) > rings.length + 1
-    long = np.diff(rings.offsets) > _CROSSING_POINTS
-    for r in np.flatnonzero(rings.crosses | (gap & long & ~rings.leaves)):
+    long = np.diff(rings.offsets) > CROSSING_POINTS
+    for r in np.flatnonzero(kept & (rings.crosses | (gap & long & ~rings.leaves))):
         got = f"ring {rings.number[r]}: encloses {rings.area[r]:.6g} px, fills {filled[r]}"
         found.add(int(rings.owner[r]), "poly.self_intersection", got=got, error=False)
     for inner, outer in _nested(rings, runs):
@@ -335,15 +294,14 @@ def _warn(
 
 
 def _nested(
-    rings: _Rings, runs: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], _I]
+    rings: Rings, runs: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], _I]
 ) -> list[tuple[int, int]]:
     """Pairs of rings of one annotation whose first covers no pixel the second does not."""
     starts, ends, offsets = runs
     pairs: list[tuple[int, int]] = []
-    edges = np.flatnonzero(np.diff(rings.owner)) + 1
-    for group in np.split(np.arange(len(rings)), edges):
-        if not 1 < len(group) <= _NESTED_RINGS:
-            continue
+    _, heads, counts = np.unique(rings.owner, return_index=True, return_counts=True)
+    for k in np.flatnonzero((counts > 1) & (counts <= _NESTED_RINGS)).tolist():
+        group = range(int(heads[k]), int(heads[k] + counts[k]))
         masks = [(starts[offsets[r] : offsets[r + 1]], ends[offsets[r] : offsets[r + 1]]) for r in group]
         for i, (inner_starts, inner_ends) in enumerate(masks):
             for j, (outer_starts, outer_ends) in enumerate(masks):
@@ -354,77 +312,6 @@ def _nested(
                 # Canonical runs: one mask lies in another iff each run lies in a single run.
                 at = np.searchsorted(outer_starts, inner_starts, "right") - 1
                 if (inner_ends <= outer_ends[at]).all():
-                    pairs.append((int(group[i]), int(group[j])))
+                    pairs.append((group[i], group[j]))
                     break
     return pairs
-
-
-def _traced_twice(rings: _Rings, next_x: _F, next_y: _F) -> _B:
-    """Rings with an edge that is passed an even number of times more one way than the other.
-
-    The even-odd fill sees no boundary there, although the ring goes around twice.
-    """
-    ring = np.repeat(np.arange(len(rings)), np.diff(rings.offsets))
-    forward = (rings.x < next_x) | ((rings.x == next_x) & (rings.y < next_y))
-    moves = (rings.x != next_x) | (rings.y != next_y)
-    x0, x1 = np.where(forward, rings.x, next_x)[moves], np.where(forward, next_x, rings.x)[moves]
-    y0, y1 = np.where(forward, rings.y, next_y)[moves], np.where(forward, next_y, rings.y)[moves]
-    ring, way = ring[moves], np.where(forward, 1, -1)[moves]
-    twice = np.zeros(len(rings), np.bool_)
-    if not len(ring):
-        return twice
-    order = np.lexsort((y1, x1, y0, x0, ring))
-    columns = [column[order] for column in (ring, x0, y0, x1, y1)]
-    new = np.ones(len(ring), np.bool_)
-    new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    if new.all():
-        return twice
-    at = np.flatnonzero(new)
-    net = np.add.reduceat(way[order], at)
-    twice[columns[0][at][(net != 0) & (net % 2 == 0)]] = True
-    return twice
-
-
-@lru_cache(maxsize=_CROSSING_POINTS)
-def _edge_pairs(n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """All pairs of edges of a ring of ``n`` that share no vertex."""
-    i, j = np.triu_indices(n, 2)
-    apart = ~((i == 0) & (j == n - 1))
-    return i[apart].astype(np.int32), j[apart].astype(np.int32)
-
-
-def _crossings(rings: _Rings, next_x: _F, next_y: _F) -> _B:
-    """Rings of up to 128 points of which two edges properly cross."""
-    crosses = np.zeros(len(rings), np.bool_)
-    sizes = np.diff(rings.offsets)
-    small = np.flatnonzero((sizes <= _CROSSING_POINTS) & (sizes > 3))
-    pairs = np.cumsum(sizes[small] * (sizes[small] - 3) // 2)
-    chunks = np.split(small, np.flatnonzero(np.diff(pairs // _PAIRS_AT_ONCE)) + 1)
-    for chunk in chunks:
-        if len(chunk):
-            crosses[chunk] = _crossings_of(rings, chunk, next_x, next_y)
-    return crosses
-
-
-def _crossings_of(rings: _Rings, chunk: _I, next_x: _F, next_y: _F) -> _B:
-    x, y = rings.x, rings.y
-    low_x, high_x = np.minimum(x, next_x), np.maximum(x, next_x)
-    low_y, high_y = np.minimum(y, next_y), np.maximum(y, next_y)
-    pairs = [_edge_pairs(int(n)) for n in np.diff(rings.offsets)[chunk]]
-    counts = np.fromiter((len(i) for i, _ in pairs), np.int64, len(pairs))
-    base = np.repeat(rings.offsets[chunk], counts)
-    i = np.concatenate([i for i, _ in pairs]) + base
-    j = np.concatenate([j for _, j in pairs]) + base
-    # Most pairs lie apart: two cheap passes leave few for the orientation test.
-    near = np.flatnonzero((low_x[i] < high_x[j]) & (low_x[j] < high_x[i]))
-    near = near[(low_y[i[near]] <= high_y[j[near]]) & (low_y[j[near]] <= high_y[i[near]])]
-    i, j = i[near], j[near]
-
-    def side(a: _I, px: _F, py: _F) -> _F:
-        return np.sign((next_x[a] - x[a]) * (py - y[a]) - (next_y[a] - y[a]) * (px - x[a]))
-
-    cut = (side(i, x[j], y[j]) * side(i, next_x[j], next_y[j]) < 0) & (
-        side(j, x[i], y[i]) * side(j, next_x[i], next_y[i]) < 0
-    )
-    ring = np.repeat(np.arange(len(chunk)), counts)[near[cut]]
-    return np.bincount(ring, minlength=len(chunk)) > 0

@@ -90,7 +90,9 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
 
 def decode_strings(counts: Sequence[str | bytes], *, pixels: int) -> DecodedCounts:
     """Decode compressed counts whose alphabet is known to be ASCII, such as pycocotools' own."""
-    return _decode_text([c.decode("ascii") if isinstance(c, bytes) else c for c in counts], pixels=pixels)
+    return _decode_text(
+        [c.decode("ascii") if isinstance(c, bytes) else c for c in counts], pixels=pixels
+    )
 
 
 def encode_counts(mask: RunMask) -> str:
@@ -112,7 +114,8 @@ def encode_counts(mask: RunMask) -> str:
     place = np.arange(chars.max())
     digits = (deltas[:, None] >> (5 * place)) & 31
     digits |= np.where(place < chars[:, None] - 1, 32, 0)
-    return (digits[place < chars[:, None]] + 48).astype(np.uint8).tobytes().decode("ascii")
+    text: bytes = (digits[place < chars[:, None]] + 48).astype(np.uint8).tobytes()
+    return text.decode("ascii")
 
 
 def _shape_problem(item: int, rle: object, *, height: int, width: int) -> MaskProblem | None:
@@ -187,7 +190,8 @@ def _batch(
         offsets=decoded.offsets,
         refused=refused,
         problems=tuple(
-            _decoding_problem(decoded, int(i), counts[i], pixels=pixels) for i in np.flatnonzero(refused)
+            _decoding_problem(decoded, i, counts[i], pixels=pixels)
+            for i in np.flatnonzero(refused).tolist()
         ),
     )
 

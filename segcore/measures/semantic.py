@@ -12,7 +12,7 @@ Nothing is dropped but what the gold ignores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,16 @@ class ClassMap:
         if known is None or known[0] is not label_map.lookup:
             known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
         return known[1]
+
+    def value_faults(self, annotation: ImageAnnotation) -> list[Fault]:
+        """The faults of the mask values that are no class of the evaluation; none for regions."""
+        content = annotation.content
+        if not isinstance(content, LabelMap):
+            return []
+        unknown = self.of_values(content) == len(self.target) + 2
+        lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
+        judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
+        return value_faults(judged, ontology=self.source, file=self.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,9 +144,9 @@ class SemanticMeasure:
             return Measured(tally=_nothing(k), faults=(fault,))
         table = self._joint(gold, delivery, faults)
         if table[k + 2].any():
-            faults += value_faults(gold, ontology=self.gold.source, file=self.gold.file)
+            faults += self.gold.value_faults(gold)
         if delivery is not None and table[:, k + 2].any():
-            faults += value_faults(delivery, ontology=self.delivery.source, file=self.delivery.file)
+            faults += self.delivery.value_faults(delivery)
         void = int(table[: k + 1, k + 1].sum())
         if void:
             faults.append(

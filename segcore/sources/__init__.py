@@ -7,7 +7,8 @@ the format of the spec, its value a function ``(spec: Spec) -> Source``.
 from __future__ import annotations
 
 import difflib
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from segcore.errors import SpecError
 from segcore.ontology import Ontology
@@ -19,9 +20,15 @@ __all__ = ["Source", "Spec", "formats", "open"]
 _GROUP = "segcore.sources"
 
 
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    # Looking through every installed distribution takes milliseconds: once a process is enough.
+    return {entry.name: entry for entry in entry_points(group=_GROUP)}
+
+
 def formats() -> tuple[str, ...]:
     """The formats that can be opened, sorted."""
-    return tuple(sorted({entry.name for entry in entry_points(group=_GROUP)}))
+    return tuple(sorted(_registered()))
 
 
 def open(spec: str | Spec | Source, *, ontology: Ontology | None = None) -> Source:  # noqa: A001
@@ -48,13 +55,13 @@ def open(spec: str | Spec | Source, *, ontology: Ontology | None = None) -> Sour
         source = spec
     else:
         parsed = Spec.parse(spec) if isinstance(spec, str) else spec
-        found = list(entry_points(group=_GROUP, name=parsed.format))
-        if not found:
+        entry = _registered().get(parsed.format)
+        if entry is None:
             known = formats()
             close = difflib.get_close_matches(parsed.format, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise SpecError(
                 f"{str(parsed)!r}: unknown format {parsed.format!r}{hint} (known: {', '.join(known)})"
             )
-        source = found[0].load()(parsed)
+        source = entry.load()(parsed)
     return source if ontology is None else source.resolve(ontology=ontology)

@@ -205,6 +205,18 @@ def test_a_delivered_class_the_ontology_does_not_have_names_the_annotation():
     assert "did you mean 'car'" in fault.got
 
 
+def test_a_value_of_a_class_the_evaluation_does_not_have_is_refused_too():
+    vendor = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="tram")))
+    delivery = Drawn({"a": np.array([[0, 1]], np.uint8)}, ontology=vendor)
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="sc"), delivery)
+
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.image) == ("mask.unknown_value", "a")
+    assert "1 (1 px)" in fault.got
+
+
 BIG, SMALL = "#### #### ####", ".... .##. ...."
 
 

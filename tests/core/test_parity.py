@@ -195,14 +195,29 @@ def test_the_cityscapes_layout_equals_the_official_evaluation(shared_data, tmp_p
     assert checked >= 8
 
 
-def test_the_three_cityscapes_encodings_of_one_image_agree(shared_data):
+def test_label_ids_and_instance_ids_of_one_image_agree(shared_data):
     root = shared_data("mmseg_test_data") / "pseudo_cityscapes_dataset" / "gtFine"
 
-    for encoding in ("labelTrainIds", "instanceIds"):
-        found = segcore.evaluate(f"cityscapes:{root}?file=labelIds", f"cityscapes:{root}?file={encoding}")
+    found = segcore.evaluate(f"cityscapes:{root}?file=labelIds", f"cityscapes:{root}?file=instanceIds")
 
-        assert found.mean_iou == 1.0
-        assert found.pixel_accuracy == 1.0
+    assert found.pixel_accuracy == found.mean_iou == 1.0
+
+
+def test_train_ids_differ_from_label_ids_exactly_where_the_two_files_differ(shared_data):
+    # The two files of this sample were scaled down one by one and differ in some pixels.
+    from cityscapesscripts.helpers.labels import id2label
+
+    root = shared_data("mmseg_test_data") / "pseudo_cityscapes_dataset" / "gtFine"
+    (label_path,) = root.rglob("*_gtFine_labelIds.png")
+    label_ids = np.asarray(Image.open(label_path))
+    train_ids = np.asarray(Image.open(str(label_path).replace("labelIds", "labelTrainIds")))
+
+    found = segcore.evaluate(f"cityscapes:{root}?file=labelIds", f"cityscapes:{root}?file=labelTrainIds")
+
+    expected = np.vectorize(lambda i: id2label[i].trainId)(label_ids)
+    counted = expected != 255
+    assert found.confusion.sum() == counted.sum()
+    assert found.confusion.sum() - np.trace(found.confusion) == (expected != train_ids)[counted].sum() > 0
 
 
 @pytest.mark.parametrize("rule", ["last", "smallest"])

@@ -48,7 +48,9 @@ def init(
     texts = {
         ONTOLOGY: ontology_text(classes, source=gold),
         POLICY: policy_text(
-            gold=_as_seen_from(folder, gold), delivery=_as_seen_from(folder, delivery), ontology=ONTOLOGY
+            gold=_as_seen_from(folder, gold).replace("$", "$$"),  # a path, not a variable
+            delivery=_as_seen_from(folder, delivery),
+            ontology=ONTOLOGY,
         ),
         SCHEMA: json_text(editor_schema()),
     }

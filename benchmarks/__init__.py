@@ -1,0 +1,1 @@
+"""segcore beside other tools, as ratios measured in one run.  Start with ``python -m benchmarks``."""

@@ -1,0 +1,121 @@
+"""``segcore gate``: judge a batch by its policy, with pytest underneath."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from segcore_gates.session import SessionResult
+
+__all__ = ["gate", "judge"]
+
+
+def gate(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="POLICY...",
+            help="Policy files. After --, arguments for pytest: the first begins with a dash.",
+            show_default=False,
+        ),
+    ],
+    *,
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write report.json, junit.xml and summary.md to this folder."),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
+    ] = None,
+) -> int:
+    """Judge a batch by its policy.
+
+    Exit code 0 accepted, 1 rejected, 2 not enough evidence, 3 invalid input, 4 usage or policy error.
+
+    Example: segcore gate batch.gate.yaml --report out -- -n 4
+    """
+    from segcore.cli.output import printable_lines
+
+    policies, pytest_args = _split(words)
+    result = judge(policies, pytest_args=pytest_args, report=report, json=json)
+    if result.error is not None:
+        raise result.error
+    for found in result.reports:
+        if found.failure is not None:
+            typer.echo(printable_lines(found.failure.message), err=True)
+    return result.exit_code
+
+
+def judge(
+    policies: Sequence[str],
+    *,
+    pytest_args: Sequence[str] = (),
+    report: str | None = None,
+    json: str | None = None,
+) -> SessionResult:
+    """Run the gates and write what was asked for; other commands judge through this too.
+
+    Parameters
+    ----------
+    policies, pytest_args
+        See :func:`segcore_gates.session.run_gates`.
+    report : str or None
+        A folder for report.json, junit.xml and summary.md; it is made.
+    json : str or None
+        A file for the JSON report; ``-`` is standard output, and then pytest prints to standard error.
+
+    Raises
+    ------
+    UsageError
+        A policy is not a file, or something cannot be written.
+    """
+    from segcore.cli.output import STDOUT, require_destination, write
+    from segcore_gates.markdown import markdown
+    from segcore_gates.session import run_gates
+
+    require_destination(json)
+    with _report_folder(report) as folder:
+        document = folder / "report.json"
+        with contextlib.redirect_stdout(sys.stderr) if json == STDOUT else contextlib.nullcontext():
+            result = run_gates(
+                policies, pytest_args=pytest_args, junit=report and folder / "junit.xml", json=document
+            )
+        if document.exists():
+            if json is not None:
+                write(json, document.read_text("utf-8"))
+            if report is not None:
+                (folder / "summary.md").write_text(markdown(result.reports), "utf-8")
+    return result
+
+
+@contextlib.contextmanager
+def _report_folder(report: str | None) -> Iterator[Path]:
+    """A folder to write into; what is in it at the end moves to ``report``, each file at once."""
+    import tempfile
+
+    from segcore.errors import UsageError
+
+    try:
+        if report is not None:
+            Path(report).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".segcore-", dir=report) as name:
+            folder = Path(name)
+            yield folder
+            if report is not None:
+                for file in sorted(folder.iterdir()):
+                    file.replace(Path(report) / file.name)
+    except OSError as error:
+        raise UsageError(f"cannot write to {report or 'the temporary folder'}: {error}") from error
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Policies, then what begins with a dash and everything after it."""
+    first = next((k for k, word in enumerate(words) if word.startswith("-")), len(words))
+    return [os.fspath(word) for word in words[:first]], list(words[first:])

@@ -1,0 +1,200 @@
+"""One policy file becomes pytest items: one item a rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from segcore.cli.output import printable, printable_lines
+from segcore.errors import DocumentError, InvalidInputError, SegcoreError
+from segcore_gates.hand_written import require_pins
+from segcore_gates.policy_file import load_policy
+from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
+from segcore_gates.report import Failure, FailureKind, Inputs
+from segcore_gates.text import explain, fault_lines, relative
+from segcore_gates.verdict import Record, adjusted_p_values, errored, verdict
+
+if TYPE_CHECKING:
+    from segcore.evaluation import Evaluation
+    from segcore_gates.policy_file import LoadedPolicy
+    from segcore_gates.rules import Rule
+
+__all__ = ["GateBlocked", "GateFile", "GateItem"]
+
+
+class GateBlocked(Exception):
+    """A gate keeps the batch from being accepted."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        super().__init__(f"{record.id}: {record.verdict.value}")
+
+
+class GateFile(pytest.File):
+    """A policy."""
+
+    _evaluation: Evaluation | None = None
+    _adjusted: Mapping[str, float] | None = None
+    _said = False
+
+    def collect(self) -> Iterator[GateItem]:
+        """One item a rule, in the order of the policy; reads the policy and its ontology, nothing else."""
+        try:
+            loaded = load_policy(_short(self.path), environ=os.environ)
+        except SegcoreError as error:
+            invalid = isinstance(error, InvalidInputError)
+            kind = FailureKind.INVALID if invalid else FailureKind.POLICY
+            message = printable_lines(str(error))
+            self.stash[PAYLOAD] = {
+                "path": self.nodeid,
+                "inputs": Inputs.refused(error).to_json() if invalid else None,
+                "failure": Failure(kind=kind, message=message).to_json(),
+            }
+            raise self.CollectError(message) from None
+        for index, rule in enumerate(loaded.rules):
+            yield GateItem.from_parent(
+                self, name=printable(rule.id), rule=rule, loaded=loaded, index=index
+            )
+
+    def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
+        """The batch, evaluated by whoever asks first in this session."""
+        if self._evaluation is None:
+            found = evaluations(self.config).get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
+            require_pins(loaded, found)
+            self._evaluation = found
+        return self._evaluation
+
+    def adjusted(self, loaded: LoadedPolicy, evaluation: Evaluation) -> Mapping[str, float]:
+        """The p values of the policy's rules."""
+        if self._adjusted is None:
+            self._adjusted = adjusted_p_values(loaded.rules, evaluation)
+        return self._adjusted
+
+    def first_time(self) -> bool:
+        """True once: what concerns all items is told in full by one of them."""
+        first, self._said = not self._said, True
+        return first
+
+
+class GateItem(pytest.Item):
+    """A rule."""
+
+    def __init__(
+        self,
+        *,
+        rule: Rule,
+        loaded: LoadedPolicy,
+        index: int,
+        **kwargs: Any,  # noqa: ANN401 - pytest's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self._rule, self._loaded, self._index = rule, loaded, index
+        self.add_marker("gate")
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Place in the policy, for ``-v`` and editors."""
+        return self.path, self._rule.line - 1, f"gate {self.name}"
+
+    def setup(self) -> None:
+        """Evaluate the batch; what goes wrong here is an error, not a failed gate."""
+        try:
+            self._file.evaluation(self._loaded)
+        except InvalidInputError as error:
+            lines = fault_lines([fault.to_json() for fault in error.faults])
+            self._fail(FailureKind.INVALID, f"the input is invalid: {len(lines)} fault(s)", lines, error)
+        except DocumentError as error:
+            self._fail(FailureKind.INVALID, "the input is invalid", [str(error)], error)
+        except SegcoreError as error:
+            self._fail(
+                FailureKind.USAGE, "the batch cannot be evaluated", str(error).splitlines(), error
+            )
+        except Exception as error:  # noqa: BLE001 - reported once in full, not once a gate
+            self._fail(
+                FailureKind.INTERNAL, "internal error", [f"{type(error).__name__}: {error}"], error
+            )
+
+    def runtest(self) -> None:
+        """Judge."""
+        evaluation = self._file.evaluation(self._loaded)
+        record = verdict(
+            self._rule,
+            evaluation,
+            strict=bool(self.config.getoption("--gate-strict")),
+            adjusted_p=self._file.adjusted(self._loaded, evaluation).get(self._rule.id),
+        )
+        self._publish(record, Inputs.of(evaluation), None)
+        if record.blocks:
+            raise GateBlocked(record)
+
+    def repr_failure(  # type: ignore[override] - pytest allows a string
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """A block without a traceback for a gate that blocks."""
+        if isinstance(excinfo.value, GateBlocked):
+            here = os.fspath(self.config.invocation_params.dir)
+            policy = relative(os.fspath(self.path), here)
+            return explain(excinfo.value.record, policy=policy, node_id=f"{policy}::{self.name}")
+        return super().repr_failure(excinfo, style)
+
+    @property
+    def _file(self) -> GateFile:
+        return self.getparent(GateFile)  # type: ignore[return-value]
+
+    def _fail(self, kind: FailureKind, short: str, lines: list[str], error: Exception) -> None:
+        shown = [printable(line) for line in lines]
+        message = "\n".join([short, *(f"  {line}" for line in shown)])
+        inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
+        self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
+        if not self._file.first_time():
+            pytest.fail(f"{short} (see the first error of {printable(self.path.name)})", pytrace=False)
+        if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
+            raise error
+        pytest.fail(message, pytrace=False)
+
+    def _publish(self, record: Record, inputs: Inputs, failure: Failure | None) -> None:
+        loaded = self._loaded
+        first = self._file.stash.get(_PUBLISHED, None) is None
+        self._file.stash[_PUBLISHED] = True
+        self.stash[PAYLOAD] = {
+            "path": self._file.nodeid,
+            "name": loaded.policy.name,
+            "sha256": loaded.sha256,
+            "rules": len(loaded.rules),
+            "index": self._index,
+            "record": record.to_json(),
+            "inputs": inputs.to_json() if first else None,
+            "failure": None if failure is None else failure.to_json(),
+        }
+        interval = record.interval
+        properties = {
+            "gate": record.id,
+            "metric": record.metric.value,
+            "class": record.class_name,
+            "verdict": record.verdict.value,
+            "value": record.value,
+            "limit": record.limit,
+            "lower": None if interval is None else interval.lower,
+            "upper": None if interval is None else interval.upper,
+            "images": record.images,
+            "reason": record.reason or None,
+        }
+        self.user_properties += [
+            (f"segcore.{key}", printable(value) if isinstance(value, str) else value)
+            for key, value in properties.items()
+            if value is not None
+        ]
+
+
+_PUBLISHED = pytest.StashKey[bool]()
+
+
+def _short(path: Path) -> Path:
+    """Seen from the working directory where that is shorter, so that reports read the same elsewhere."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,94 @@
+"""Evaluations for hand-written tests: the batch of a policy, or two specs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segcore.errors import UsageError
+from segcore.sources.spec import Spec
+
+if TYPE_CHECKING:
+    from segcore.evaluation import Evaluation
+    from segcore.ontology import Ontology
+    from segcore_gates.evaluations import Evaluations
+    from segcore_gates.policy_file import LoadedPolicy
+
+__all__ = ["evaluate_for", "require_pins"]
+
+
+def evaluate_for(
+    evaluations: Evaluations,
+    gold: Spec | str | os.PathLike[str],
+    delivery: Spec | str | None,
+    *,
+    ontology: Ontology | str | None,
+    folder: Path,
+) -> Evaluation:
+    """What the fixture ``segcore_evaluation`` returns.
+
+    Parameters
+    ----------
+    evaluations : Evaluations
+        Of the session.
+    gold, delivery
+        Two specs; or a policy file and None.
+    ontology
+        For two specs; a policy brings its own.
+    folder : Path
+        What relative paths start from.
+
+    Raises
+    ------
+    UsageError
+        The arguments do not fit together.
+    """
+    from segcore_gates.policy_file import load_policy
+
+    if delivery is None:
+        if ontology is not None:
+            raise UsageError("a policy brings its own ontology: leave `ontology` out")
+        if isinstance(gold, Spec):
+            raise UsageError(f"{gold} needs a delivery: call with a policy file or with two specs")
+        loaded = load_policy(folder / os.fspath(gold), environ=os.environ)
+        found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
+        require_pins(loaded, found)
+        return found
+    sides = (
+        Spec.parse(os.fspath(side)) if not isinstance(side, Spec) else side for side in (gold, delivery)
+    )
+    classes = _beside(ontology, folder) if isinstance(ontology, str) else ontology
+    return evaluations.get(*(_spec_beside(side, folder) for side in sides), ontology=classes)
+
+
+def require_pins(loaded: LoadedPolicy, evaluation: Evaluation) -> None:
+    """Refuse inputs other than the ones the policy was written for.
+
+    Raises
+    ------
+    UsageError
+        The digest of an input does not begin with the one the policy pins.
+    """
+    pins = {"gold": loaded.gold_sha256, "delivery": loaded.delivery_sha256}
+    for info in evaluation.inputs:
+        pin = pins.get(info.role)
+        if pin is not None and not info.sha256.startswith(pin.lower()):
+            raise UsageError(
+                f"{loaded.path}: the {info.role} is not the one the policy pins: expected sha256 {pin}, "
+                f"got {info.sha256}; review what changed, then update the pin"
+            )
+
+
+def _spec_beside(spec: Spec, folder: Path) -> Spec:
+    return Spec(
+        format=spec.format,
+        location=_beside(spec.location, folder),
+        options={key: _beside(value, folder) for key, value in spec.options.items()},
+    )
+
+
+def _beside(text: str, folder: Path) -> str:
+    """The path below ``folder`` if there is one; project numbers, URLs and presets stay as they are."""
+    path = folder / text
+    return os.fspath(path) if path.exists() else text

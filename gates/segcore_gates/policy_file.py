@@ -1,0 +1,359 @@
+"""Policy files: read, resolved and checked, with every problem in one error."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from segcore.documents import YamlDocument, key_path, parse_yaml
+from segcore.errors import (
+    DocumentError,
+    InvalidInputError,
+    OntologyError,
+    RefusedFileError,
+    SpecError,
+    UsageError,
+)
+from segcore.faults import printable
+from segcore.files import read_bytes
+from segcore.limits import MAX_YAML_BYTES
+from segcore.ontology import Ontology
+from segcore.ontology_file import load_ontology, ontology_from_document, preset
+from segcore.sources.spec import Spec
+from segcore_gates.errors import PolicyError, PolicyProblem
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
+from segcore_gates.policy_messages import explain
+from segcore_gates.resolution import check_class_names, resolve_rules
+from segcore_gates.rules import Rule
+
+__all__ = ["LoadedPolicy", "load_policy"]
+
+_Path = tuple[str | int, ...]
+
+_GATE_ID: Final = re.compile(GATE_ID)
+_RESERVED: Final = frozenset({"coverage"})
+_VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
+_PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
+"""Formats whose location names something on a platform, not a path."""
+_PATH_OPTIONS: Final = frozenset({"gt", "masks", "ontology"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPolicy:
+    """A policy that can be judged by.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    policy : Policy
+        What it says.
+    ontology : Ontology
+        The classes it is judged by, its own or those of the gold.
+    rules : tuple of Rule
+        Coverage, then the gates as written, classes in ontology order.
+    gold, delivery : Spec
+        Variables replaced, paths relative to the working directory.
+    gold_sha256, delivery_sha256 : str or None
+        The pins: what the input's digest must begin with.
+    sha256 : str
+        Of the policy's bytes.
+    """
+
+    path: Path
+    policy: Policy
+    ontology: Ontology
+    rules: tuple[Rule, ...]
+    gold: Spec
+    delivery: Spec
+    gold_sha256: str | None
+    delivery_sha256: str | None
+    sha256: str
+    _document: YamlDocument = field(repr=False)
+
+    def line(self, path: _Path = ()) -> int:
+        """The 1-based line of a key, or of its nearest ancestor that is written."""
+        return self._document.line(path)
+
+
+def load_policy(path: Path, *, environ: Mapping[str, str]) -> LoadedPolicy:
+    """Read and check one policy file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``*.gate.yaml`` file; paths in it are relative to its folder.
+    environ : Mapping of str to str
+        The variables that paths may use as ``${NAME}``.
+
+    Raises
+    ------
+    PolicyError
+        The policy, or the ontology it names, cannot be used; carries all problems.
+    SpecError
+        There is no such file.
+    InvalidInputError
+        The policy has no ontology and the gold, which would have to name the classes, is faulty.
+    """
+    file = str(path)
+    try:
+        data = read_bytes(file, limit=MAX_YAML_BYTES, follow_symlinks=True)
+        document = parse_yaml(data, file=file)
+    except RefusedFileError as e:
+        problem = f"expected {e.expected}, got {e.got}"
+        raise PolicyError(
+            [PolicyProblem(code=e.code, file=file, line=None, path="", message=problem)]
+        ) from None
+    except DocumentError as e:
+        raise PolicyError(map(_from_document_error, e.problems)) from None
+    return _Loader(path, document, environ).load(sha256=hashlib.sha256(data).hexdigest())
+
+
+def _from_document_error(e: DocumentError) -> PolicyProblem:
+    return PolicyProblem(code=e.code, file=e.file, line=e.line, path="", message=e.problem)
+
+
+class _Loader:
+    def __init__(self, path: Path, document: YamlDocument, environ: Mapping[str, str]) -> None:
+        self._path = path
+        self._document = document
+        self._environ = environ
+        self._problems: list[PolicyProblem] = []
+
+    def load(self, *, sha256: str) -> LoadedPolicy:
+        value = self._document.value
+        if not isinstance(value, dict):
+            self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
+            raise PolicyError(self._problems)
+        for gate_id in value["gates"] if isinstance(value.get("gates"), dict) else ():
+            self._check_gate_id(gate_id)
+        raw = self._prepared(value)
+        policy = self._validated(raw)
+        gold, delivery = self._spec("gold", raw), self._spec("delivery", raw)
+        ontology = self._ontology(raw, gold)
+        rules: tuple[Rule, ...] = ()
+        if ontology is not None:
+            check_class_names(self._document, ontology, self.refuse)
+            rules = resolve_rules(
+                policy.gates if policy is not None else _usable_gates(raw),
+                coverage=policy.coverage if policy is not None else Coverage(),
+                defaults=policy.defaults if policy is not None else Defaults(),
+                ontology=ontology,
+                document=self._document,
+                refuse=self.refuse,
+            )
+        if self._problems or policy is None or gold is None or delivery is None or ontology is None:
+            raise PolicyError(sorted(self._problems, key=self._by_line))
+        return LoadedPolicy(
+            path=self._path,
+            policy=policy,
+            ontology=ontology,
+            rules=rules,
+            gold=gold,
+            delivery=delivery,
+            gold_sha256=_pin(policy.gold),
+            delivery_sha256=_pin(policy.delivery),
+            sha256=sha256,
+            _document=self._document,
+        )
+
+    def refuse(self, code: str, path: _Path, message: str) -> None:
+        problem = PolicyProblem(
+            code=code,
+            file=self._document.file,
+            line=self._document.line(path),
+            path=key_path(path),
+            message=message,
+        )
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+    def _by_line(self, problem: PolicyProblem) -> tuple[bool, str, int]:
+        return problem.file != self._document.file, problem.file, problem.line or 0
+
+    def _check_gate_id(self, gate_id: str) -> None:
+        path = ("gates", gate_id)
+        if gate_id in _RESERVED:
+            self.refuse(
+                "policy.bad_key", path, f"{gate_id!r} is the name of a built-in rule: choose another"
+            )
+        elif not _GATE_ID.fullmatch(gate_id):
+            problem = "a gate is named with small letters, digits and single dashes, such as class-iou"
+            self.refuse("policy.bad_key", path, problem)
+
+    def _prepared(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What is written, with text where text is meant: a class called 123, a checksum of digits."""
+        self._refuse_nothing(value, ())
+        raw = dict(value)
+        for key in ("name", "gold", "delivery"):
+            if key in raw:
+                raw[key] = self._as_text((key,))
+        if isinstance(raw.get("gates"), dict):
+            raw["gates"] = {
+                gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
+                if isinstance(gate, dict) and "classes" in gate
+                else gate
+                for gate_id, gate in raw["gates"].items()
+            }
+        return raw
+
+    def _refuse_nothing(self, value: object, path: _Path) -> None:
+        """An empty value could mean 'off' or 'the default', so it means neither."""
+        if value is None:
+            hint = (
+                " (a decimal comma? numbers are written with a point)" if str(path[-1]).isdigit() else ""
+            )
+            self.refuse("policy.bad_value", path, f"the key has no value{hint}")
+        elif isinstance(value, dict) and path != ("ontology",):
+            for key, item in value.items():
+                self._refuse_nothing(item, (*path, key))
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                self._refuse_nothing(item, (*path, i))
+
+    def _as_text(self, path: _Path) -> object:
+        value: Any = self._document.value
+        for step in path:
+            value = value[step]
+        if isinstance(value, dict):
+            return {key: self._as_text((*path, key)) for key in value}
+        if isinstance(value, list):
+            return [self._as_text((*path, i)) for i in range(len(value))]
+        return None if value is None else self._document.text(path)
+
+    def _validated(self, raw: dict[str, Any]) -> Policy | None:
+        try:
+            return Policy.model_validate(raw)
+        except ValidationError as e:
+            refused = {problem.path for problem in self._problems}
+            for error in e.errors(include_url=False):
+                code, path, message = explain(error, self._document)
+                if key_path(path) not in refused or code == "policy.missing_key":
+                    self.refuse(code, path, message)
+        return None
+
+    def _spec(self, key: str, raw: dict[str, Any]) -> Spec | None:
+        given = raw.get(key)
+        if isinstance(given, str) and given:
+            try:
+                spec = Spec.parse(given)
+            except SpecError as e:
+                self.refuse("policy.bad_value", (key,), str(e))
+                return None
+            paths: dict[str, _Path] = {}
+        elif isinstance(given, dict):
+            try:
+                mapping = InputSpec.model_validate(given)
+            except ValidationError:
+                return None
+            spec = Spec(
+                format=mapping.format,
+                location=mapping.path,
+                options=dict(mapping.__pydantic_extra__ or {}),
+            )
+            paths = {name: (key, name) for name in given}
+        else:
+            return None
+        location = self._expand(spec.location, paths.get("path", (key,)))
+        options = {
+            name: self._expand(option, paths.get(name, (key,))) for name, option in spec.options.items()
+        }
+        if location is None or None in options.values():
+            return None
+        return Spec(
+            format=spec.format,
+            location=location if spec.format in _PLATFORMS else self._beside(location),
+            options={
+                name: self._beside(option) if name in _PATH_OPTIONS else option
+                for name, option in options.items()
+                if option is not None
+            },
+        )
+
+    def _expand(self, text: str, path: _Path) -> str | None:
+        """``text`` with its variables replaced; None where one of them cannot be."""
+        failed = False
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal failed
+            if match[1] == "$":
+                return "$"
+            if match[2] is None:
+                failed = True
+                self.refuse(
+                    "policy.bad_value", path, "write ${NAME} for a variable and $$ for a dollar sign"
+                )
+            elif not self._environ.get(match[2]):
+                failed = True
+                state = "is empty" if match[2] in self._environ else "is not set"
+                problem = f"the environment variable {match[2]} {state}"
+                self.refuse("policy.unresolved_variable", path, problem)
+            return "" if failed else self._environ[match[2]]
+
+        expanded = _VARIABLE.sub(replace, text)
+        return None if failed else expanded
+
+    def _beside(self, location: str) -> str:
+        """A relative path, seen from the policy's folder."""
+        if "://" in location or location.startswith("preset:") or PurePath(location).is_absolute():
+            return location
+        return str(self._path.parent / location)
+
+    def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
+        given = raw.get("ontology")
+        try:
+            if isinstance(given, dict):
+                return ontology_from_document(self._document, ("ontology",))
+            if isinstance(given, str):
+                name = given.removeprefix("preset:")
+                if name != given:
+                    return preset(name)
+                location = self._expand(given, ("ontology",))
+                return None if location is None else load_ontology(self._beside(location))
+        except OntologyError as e:
+            self._problems += map(_from_document_error, e.problems)
+            if not e.problems:
+                self.refuse("policy.bad_value", ("ontology",), str(e))
+            return None
+        return None if "ontology" in raw or gold is None else self._ontology_of_gold(gold)
+
+    def _ontology_of_gold(self, gold: Spec) -> Ontology | None:
+        import segcore
+
+        try:
+            source = segcore.open(gold)
+            ontology = source.ontology
+        except UsageError as e:
+            self.refuse("policy.bad_value", ("gold",), str(e))
+            return None
+        if ontology is None:
+            if source.faults.errors:
+                raise InvalidInputError(source.faults.sorted())
+            problem = (
+                f"the gold ({printable(str(gold), limit=200)}) names no classes: add the key 'ontology'"
+            )
+            self.refuse("policy.missing_key", (), problem)
+        return ontology
+
+
+def _usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
+    """The gates without errors of their own, so that their classes are checked in the same run."""
+    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
+    found: dict[str, Gate] = {}
+    gates = raw.get("gates")
+    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
+        try:
+            found[gate_id] = adapter.validate_python(gate)
+        except ValidationError:
+            continue
+    return found
+
+
+def _pin(given: str | InputSpec) -> str | None:
+    return given.sha256 if isinstance(given, InputSpec) else None

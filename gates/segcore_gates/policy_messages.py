@@ -1,0 +1,191 @@
+"""pydantic's findings in the words of the person who wrote the policy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from segcore.documents import YamlDocument
+from segcore.faults import printable
+from segcore_gates.policy import (
+    ClassIouGate,
+    Coverage,
+    Defaults,
+    InputSpec,
+    MeanIouGate,
+    Policy,
+    Support,
+)
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+
+__all__ = ["did_you_mean", "explain"]
+
+_Path = tuple[str | int, ...]
+
+_GATES: Final[dict[str, type[BaseModel]]] = {"iou": ClassIouGate, "mean-iou": MeanIouGate}
+_LATER_METRICS: Final = frozenset({"ap", "bad-image-share", "boundary-iou", "pq", "rq", "sq"})
+_LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
+    Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
+    Coverage: frozenset({"sampled_from"}),
+    Defaults: frozenset({"seed"}),
+    ClassIouGate: frozenset({"below_iou", "dilation", "iou", "max"}),
+    MeanIouGate: frozenset({"below_iou", "classes", "dilation", "iou", "max"}),
+}
+_NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
+
+
+def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, str]:
+    """What one validation error means.
+
+    Returns
+    -------
+    code : str
+        ``policy.*``.
+    path : tuple of str or int
+        The key in the document.
+    message : str
+        What is wrong and, where it can be told, what was meant.
+    """
+    path = _path_in_document(error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(path, document)
+    if kind == "missing":
+        return "policy.missing_key", path[:-1], f"the key {path[-1]!r} is missing"
+    if kind == "union_tag_not_found" and isinstance(_value(document, path), dict):
+        return "policy.missing_key", path, "the key 'metric' is missing"
+    if kind == "union_tag_invalid" and path[0] == "gates":
+        return _unknown_metric((*path, "metric"), document)
+    if _is_share(path) and kind not in {"dict_type", "too_short"}:
+        return "policy.threshold", path, _share_problem(path, document)
+    return "policy.bad_value", path, _value_problem(error, path, document)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``, did you mean 'confidence'?`` where a known word is close, else an empty string."""
+    folded = {item.casefold(): item for item in known}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f", did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def _path_in_document(location: tuple[str | int, ...]) -> _Path:
+    """Without the branch names pydantic puts into a path: ``gates, class-iou, iou, min``."""
+    steps = [step for i, step in enumerate(location) if not (i == 2 and location[0] == "gates")]
+    return tuple(step for step in steps if not (isinstance(step, str) and step.startswith("<")))
+
+
+def _value(document: YamlDocument, path: _Path) -> Any:
+    value: Any = document.value
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _shown(document: YamlDocument, path: _Path) -> str:
+    try:
+        return f"'{printable(document.text(path), limit=40)}'"
+    except KeyError:
+        return "a list" if isinstance(_value(document, path), list) else "a mapping"
+
+
+def _is_share(path: _Path) -> bool:
+    if path[0] == "gates":
+        return len(path) > 2 and path[2] in {"confidence", "min", "warn_below"}
+    return path in {("coverage", "gold_images"), ("defaults", "confidence")}
+
+
+def _model(document: YamlDocument, path: _Path) -> type[BaseModel]:
+    """The model of the mapping at ``path``."""
+    if not path:
+        return Policy
+    if path[-1] == "support":
+        return Support
+    if path[0] == "gates":
+        return _GATES.get(_value(document, path).get("metric"), ClassIouGate)
+    models: dict[str | int, type[BaseModel]] = {"coverage": Coverage, "defaults": Defaults}
+    return models.get(path[0], InputSpec)
+
+
+def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
+    key = str(path[-1])
+    model = _model(document, path[:-1])
+    if key in _LATER_KEYS.get(model, ()):
+        return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
+    hint = did_you_mean(key, model.model_fields)
+    return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
+
+
+def _unknown_metric(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
+    metric = _value(document, path)
+    known = " and ".join(_GATES)
+    if isinstance(metric, str) and metric in _LATER_METRICS:
+        problem = f"metric {metric!r} is not supported by this version of segcore (it has {known})"
+        return "policy.unsupported", path, problem
+    hint = did_you_mean(metric, [*_GATES, *_LATER_METRICS]) if isinstance(metric, str) else ""
+    return "policy.bad_value", path, f"unknown metric {_shown(document, path)}{hint} (there are {known})"
+
+
+def _share_problem(path: _Path, document: YamlDocument) -> str:
+    value = _value(document, path)
+    wanted = {
+        "confidence": "a share between 0.5 and 1 (neither of them itself)",
+        "gold_images": "all, or a share between 0 and 1",
+    }.get(str(path[-1]), "a share between 0 and 1")
+    if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):
+        number = float(value.strip().rstrip("% ").replace(",", "."))
+        meant = number / 100 if "%" in value or number > 1 else number
+        reason = "is text, not a number"
+        if "," in value:
+            reason += " (numbers are written with a point)"
+        elif "%" not in value:
+            reason += " (numbers are written without quotes)"
+        return f"'{printable(value)}' {reason}; {_meant(meant, wanted)}"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        written = printable(document.text(path), limit=40)
+        if 1 < value <= 100:
+            return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
+        return f"{written} is not {wanted}"
+    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3:
+        return "mean-iou has one limit, not one for each class: write a number"
+    return f"expected {wanted}, got {_shown(document, path)}"
+
+
+def _meant(number: float, wanted: str) -> str:
+    return f"did you mean {number:.10g}?" if 0 <= number <= 1 else f"expected {wanted}"
+
+
+def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    value = _value(document, path)
+    got = f"got {_shown(document, path)}"
+    if path == ("version",):
+        return f"this version of segcore reads policies of version 1, {got}"
+    if kind in {"literal_error", "enum"}:
+        allowed = re.findall(r"'([^']*)'", context["expected"])
+        hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+        return f"expected {' or '.join(allowed)}, {got}{hint}"
+    if kind == "dict_type" and _is_share(path):
+        written = document.text(path) if isinstance(value, (int, float)) else "0.85"
+        return (
+            f"limits are given by class: write {path[-1]}: {{default: {printable(written, limit=40)}}}"
+        )
+    if kind == "too_short":
+        return "it is empty: name at least one" if value else "it is empty"
+    if kind in {"int_type", "greater_than_equal"}:
+        return f"expected a whole number, {context.get('ge', 0)} or more, {got}"
+    if kind == "string_pattern_mismatch":
+        return f"expected 12 to 64 hex digits (0-9, a-f), {got}"
+    if kind in {"string_type", "string_too_short"}:
+        return f"expected text, {got}"
+    if kind == "tuple_type":
+        return f"expected a list, {got}"
+    if kind in {"dict_type", "model_type", "model_attributes_type", "union_tag_not_found"}:
+        return f"expected keys and values, {got}"
+    if kind == "union_tag_invalid":
+        return f"expected text or keys and values, {got}"
+    return f"{error['msg']}, {got}"

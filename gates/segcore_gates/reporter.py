@@ -1,0 +1,138 @@
+"""Gathers the verdicts of a session on the controller and hands them to whoever reads them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segcore.cli.output import json_text, printable_lines, write
+from segcore.errors import UsageError
+from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
+from segcore_gates.text import relative, summary_line, table
+from segcore_gates.verdict import Outcome, Record, Verdict
+
+__all__ = ["Reporter"]
+
+_COLORS = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "red",
+    Verdict.MISSING: "red",
+    Verdict.ERROR: "red",
+}
+
+
+class Reporter:
+    """The verdicts of one session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._policies: dict[str, dict[int, Mapping[str, Any]]] = {}
+        self._broken: dict[str, Mapping[str, Any]] = {}
+        self._began = time.time()
+
+    def add(self, payload: Mapping[str, Any]) -> None:
+        """Note what one item's report carried; a repeated item replaces its first run."""
+        items = self._policies.setdefault(payload["path"], {})
+        before = items.get(payload["index"])
+        if before is not None and payload["inputs"] is None:
+            payload = {**payload, "inputs": before["inputs"]}
+        items[payload["index"]] = payload
+
+    def add_broken(self, payload: Mapping[str, Any]) -> None:
+        """Note a policy that could not be read."""
+        self._broken[payload["path"]] = payload
+
+    def reports(self) -> list[PolicyReport]:
+        """What every policy came to, by path."""
+        found = [_report(path, items) for path, items in self._policies.items()]
+        found += [
+            PolicyReport(path=path, inputs=_inputs(payload), failure=_failure(payload))
+            for path, payload in self._broken.items()
+        ]
+        return sorted(found, key=lambda report: report.path)
+
+    def write(self, path: str | None) -> None:
+        """Write the JSON report, where one was asked for, and GitHub's job summary."""
+        reports = self.reports()
+        if path is not None:
+            target = Path(self._config.invocation_params.dir, path)
+            began = datetime.datetime.fromtimestamp(self._began, datetime.UTC)
+            run = {
+                "at": began.isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._began, 3),
+            }
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write(os.fspath(target), json_text(document(reports, run=run)))
+            except (OSError, UsageError) as error:
+                pytest.exit(f"--gate-report: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary and reports:
+            from segcore_gates.markdown import append_job_summary, markdown
+
+            append_job_summary(summary, markdown(reports))
+
+    def show(self, terminal: pytest.TerminalReporter) -> None:
+        """Print a table a policy, worst first, and the annotations GitHub picks up."""
+        reports = self.reports()
+        for report in reports:
+            _show(terminal, report)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from segcore_gates.github import annotations
+
+            root = os.environ.get("GITHUB_WORKSPACE", os.fspath(self._config.invocation_params.dir))
+            prefix = Path(relative(os.fspath(self._config.rootpath), root)).as_posix()
+            for line in annotations(reports, prefix=prefix):
+                terminal.write_line(line)
+
+
+def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
+    ordered = [items[index] for index in sorted(items)]
+    any_item = ordered[0]
+    with_inputs = next((item for item in ordered if item["inputs"] is not None), any_item)
+    failed = next((item for item in ordered if item["failure"] is not None), any_item)
+    return PolicyReport(
+        path=path,
+        name=any_item["name"],
+        sha256=any_item["sha256"],
+        rules=any_item["rules"],
+        records=tuple(Record.from_json(item["record"]) for item in ordered),
+        inputs=_inputs(with_inputs),
+        failure=_failure(failed),
+    )
+
+
+def _inputs(payload: Mapping[str, Any]) -> Inputs:
+    return Inputs() if payload["inputs"] is None else Inputs(**payload["inputs"])
+
+
+def _failure(payload: Mapping[str, Any]) -> Failure | None:
+    given = payload["failure"]
+    return given and Failure(kind=FailureKind(given["kind"]), message=given["message"])
+
+
+def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
+    terminal.ensure_newline()
+    terminal.section(f"segmentation gates: {printable_lines(report.path)}", sep="=")
+    failure = report.failure
+    if failure is None:
+        for line, record in table(report, width=terminal.config.get_terminal_writer().fullwidth):
+            markup = "bold" if record is None else _COLORS.get(record.verdict, "yellow")
+            terminal.write_line(line, **{markup: True})
+        color = {Outcome.ACCEPT: "green", Outcome.INSUFFICIENT: "yellow"}.get(report.outcome, "red")
+        terminal.write_line(summary_line(report), bold=True, **{color: True})
+        return
+    terminal.write_line(_failure_line(report, failure), bold=True, red=True)
+
+
+def _failure_line(report: PolicyReport, failure: Failure) -> str:
+    if failure.kind is FailureKind.INVALID:
+        return summary_line(report)
+    first: Sequence[str] = failure.message.splitlines()
+    return f"ERROR  {first[0] if first else failure.kind.value}"

@@ -1,0 +1,228 @@
+"""From gates as they are written to rules as they are judged: every class, every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from segcore.documents import YamlDocument
+from segcore.faults import printable
+from segcore.ontology import Ontology
+from segcore_gates.policy import ClassIouGate, Coverage, Defaults, Gate, MeanIouGate
+from segcore_gates.policy_messages import did_you_mean
+from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
+
+__all__ = ["Refuse", "check_class_names", "resolve_rules"]
+
+_Path = tuple[str | int, ...]
+
+Refuse = Callable[[str, _Path, str], None]
+"""Takes the code, the path and the message of a problem."""
+
+_DEFAULT = "default"
+
+
+def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse) -> None:
+    """Refuse every class name in the gates that is not in the ontology.
+
+    Works on the document, not on the models, so that names are checked in gates that hold other
+    errors too.
+    """
+    gates = document.value.get("gates") if isinstance(document.value, dict) else None
+    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
+        if not isinstance(gate, dict):
+            continue
+        for key in ("min", "warn_below", "classes"):
+            path = ("gates", gate_id, key)
+            named = gate.get(key)
+            if isinstance(named, dict):
+                for name in named:
+                    if name != _DEFAULT:
+                        _check_name(name, (*path, name), ontology, refuse)
+            elif isinstance(named, list):
+                for i, item in enumerate(named):
+                    if not isinstance(item, (dict, list)):
+                        _check_name(document.text((*path, i)), (*path, i), ontology, refuse)
+
+
+def _check_name(name: str, path: _Path, ontology: Ontology, refuse: Refuse) -> None:
+    if name in ontology.names:
+        return
+    shown = printable(name, limit=40)
+    if (index := ontology.index(name)) is not None:
+        own = ontology.names[index]
+        refuse("policy.unknown_class", path, f"{shown!r} is an alias of class {own!r}: write {own}")
+        return
+    hint = did_you_mean(name, ontology.names)
+    refuse("policy.unknown_class", path, f"class {shown!r} is not in the ontology{hint}")
+
+
+def resolve_rules(
+    gates: Mapping[str, Gate],
+    *,
+    coverage: Coverage,
+    defaults: Defaults,
+    ontology: Ontology,
+    document: YamlDocument,
+    refuse: Refuse,
+) -> tuple[Rule, ...]:
+    """The rules of a policy: coverage, then the gates as written, classes in ontology order."""
+    rules = [_coverage_rule(coverage, defaults, document)]
+    for gate_id, gate in gates.items():
+        path = ("gates", gate_id)
+        if isinstance(gate, MeanIouGate):
+            if gate.warn_below is not None and gate.warn_below < gate.min:
+                refuse(
+                    "policy.threshold", (*path, "warn_below"), _below_floor(gate.warn_below, gate.min)
+                )
+            rules.append(
+                _rule(
+                    gate_id,
+                    gate,
+                    defaults,
+                    class_name=None,
+                    minimum=gate.min,
+                    warn_below=gate.warn_below,
+                    line=document.line((*path, "min")),
+                )
+            )
+        else:
+            rules += _class_rules(gate_id, gate, defaults, ontology, document, refuse)
+    return tuple(rules)
+
+
+def _class_rules(
+    gate_id: str,
+    gate: ClassIouGate,
+    defaults: Defaults,
+    ontology: Ontology,
+    document: YamlDocument,
+    refuse: Refuse,
+) -> Iterator[Rule]:
+    path: _Path = ("gates", gate_id)
+    judged = _judged_classes(gate, ontology, (*path, "classes"), refuse)
+    soft = gate.warn_below or {}
+    if _DEFAULT in soft and _DEFAULT in gate.min and soft[_DEFAULT] < gate.min[_DEFAULT]:
+        problem = _below_floor(soft[_DEFAULT], gate.min[_DEFAULT])
+        refuse("policy.threshold", (*path, "warn_below", _DEFAULT), problem)
+    for key, limits in (("min", gate.min), ("warn_below", soft)):
+        for name in limits:
+            if name in ontology.names and name not in judged:
+                problem = f"class {name!r} has a limit here but is not among the classes of this gate"
+                refuse("policy.bad_value", (*path, key, name), problem)
+    if _DEFAULT not in gate.min and (uncovered := [name for name in judged if name not in gate.min]):
+        problem = (
+            f"no limit for {_listed(uncovered)}: name them, add default, or narrow the gate with classes"
+        )
+        refuse("policy.uncovered_class", (*path, "min"), problem)
+    for name in judged:
+        key = name if name in gate.min else _DEFAULT
+        if key not in gate.min:
+            problem = (
+                f"class {name!r} has no limit: name it, add default, or narrow the gate with classes"
+            )
+            refuse("policy.uncovered_class", (*path, "min"), problem)
+            continue
+        minimum, warn_below = gate.min[key], soft.get(name, soft.get(_DEFAULT))
+        if warn_below is not None and warn_below < minimum:
+            if name in soft:
+                problem = _below_floor(warn_below, minimum)
+                refuse("policy.threshold", (*path, "warn_below", name), problem)
+            warn_below = None
+        yield _rule(
+            gate_id,
+            gate,
+            defaults,
+            class_name=name,
+            minimum=minimum,
+            warn_below=warn_below,
+            line=document.line((*path, "min", key)),
+        )
+
+
+def _judged_classes(
+    gate: ClassIouGate, ontology: Ontology, path: _Path, refuse: Refuse
+) -> tuple[str, ...]:
+    """The classes of one gate, in ontology order."""
+    if gate.classes == "all":
+        if _DEFAULT in ontology.names:
+            problem = "a class called 'default' cannot be told from the limit of all others: rename it"
+            refuse("policy.bad_value", path, problem)
+        return ontology.names
+    if isinstance(gate.classes, tuple):
+        for i, name in enumerate(gate.classes):
+            if name in gate.classes[:i]:
+                refuse("policy.bad_value", (*path, i), f"class '{printable(name)}' is named twice")
+        return tuple(name for name in ontology.names if name in gate.classes)
+    unsaid = [c.name for c in ontology.classes if c.thing is None]
+    if unsaid:
+        problem = f"the ontology does not say thing: true or false for {_listed(unsaid)}"
+        refuse("policy.bad_value", path, problem)
+    wanted = gate.classes == "things"
+    names = tuple(c.name for c in ontology.classes if c.thing is wanted)
+    if not names and not unsaid:
+        refuse("policy.bad_value", path, f"the ontology has no {gate.classes}")
+    return names
+
+
+def _coverage_rule(coverage: Coverage, defaults: Defaults, document: YamlDocument) -> Rule:
+    return Rule(
+        id="coverage",
+        gate="coverage",
+        metric=Metric.COVERAGE,
+        class_name=None,
+        minimum=coverage.gold_images,
+        warn_below=None,
+        severity=Level.ERROR,
+        judge=Judge.ESTIMATE,
+        confidence=defaults.confidence,
+        support_images=0,
+        support_instances=0,
+        thin=Thin.WARN,
+        absent=Level.ERROR,
+        extra_images=coverage.extra_images,
+        line=document.line(("coverage", "gold_images")),
+    )
+
+
+def _rule(
+    gate_id: str,
+    gate: ClassIouGate | MeanIouGate,
+    defaults: Defaults,
+    *,
+    class_name: str | None,
+    minimum: float,
+    warn_below: float | None,
+    line: int,
+) -> Rule:
+    judge = gate.judge or defaults.judge
+    support = defaults.support
+    if gate.support is not None:
+        support = support.model_copy(
+            update={key: getattr(gate.support, key) for key in gate.support.model_fields_set}
+        )
+    return Rule(
+        id=gate_id if class_name is None else f"{gate_id}[{class_name}]",
+        gate=gate_id,
+        metric=Metric(gate.metric),
+        class_name=class_name,
+        minimum=minimum,
+        warn_below=warn_below,
+        severity=gate.severity or defaults.severity,
+        judge=judge,
+        confidence=gate.confidence or defaults.confidence,
+        support_images=support.images,
+        support_instances=support.instances,
+        thin=gate.thin or defaults.thin or (Thin.ERROR if judge is Judge.BOUND else Thin.WARN),
+        absent=gate.absent or defaults.absent,
+        extra_images=ExtraImages.ALLOW,
+        line=line,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(printable(name, limit=40) for name in names[:5]) + more
+
+
+def _below_floor(warn_below: float, minimum: float) -> str:
+    return f"warn_below {warn_below:.10g} lies below min {minimum:.10g} and would never warn"
