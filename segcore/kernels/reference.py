@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.decoded_counts import (
-    BAD_CHAR,
-    MAX_NUMBER_CHARS,
-    NEGATIVE_RUN,
-    RUN_TOO_LARGE,
-    SUM_MISMATCH,
-    TRUNCATED,
-    DecodedCounts,
-)
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 
 __all__ = [
     "cross_overlap",
@@ -35,8 +27,6 @@ Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Indices = npt.NDArray[np.intp]
-Integers = npt.NDArray[np.signedinteger[Any]]
 
 BLOCK_PX: Final = 1 << 17
 """Pixels compared at a time: their scratch stays in the cache of a core."""
@@ -135,6 +125,7 @@ def _count_pixels(
 
 
 def dense_runs(values: Values, codes: Codes) -> LabelRuns:
+    """Find the changes along columns in row-major memory; see the facade."""
     height, width = values.shape
     if not values.size:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
@@ -160,6 +151,7 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
 def joint_runs_dense(
     runs: LabelRuns, values: Values, codes: Codes, *, size: int, runs_are_gold: bool
 ) -> Counts:
+    """Join the runs of both; see the facade."""
     dense = dense_runs(values, codes)
     return joint_runs(runs, dense, size=size) if runs_are_gold else joint_runs(dense, runs, size=size)
 
@@ -168,6 +160,7 @@ def joint_runs_dense(
 
 
 def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
+    """Merge the starts of both sides; see the facade."""
     if not gold.pixels:
         return np.zeros((size, size), np.int64)
     n = gold.starts.size
@@ -177,7 +170,7 @@ def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
     events[n:] |= 1
     events.sort()
     # The first event is gold's at 0; there delivery's -1, its last run, gets a segment of no length.
-    in_delivery = _running_sum(events & 1)
+    in_delivery = running_sum(events & 1)
     in_gold = np.arange(events.size) - in_delivery
     in_delivery -= 1
     cells = gold.codes.astype(np.intp).take(in_gold)
@@ -199,11 +192,13 @@ def paint(
     pixels: int,
     background: int,
 ) -> LabelRuns:
+    """Sort the runs, or where they overlap, paint the segments between their bounds."""
     if not pixels:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
     regions = np.repeat(np.arange(codes.size, dtype=np.uint32), np.diff(offsets))
     bits = codes.size.bit_length()
-    keys = starts.astype(np.uint32 if pixels.bit_length() + bits <= 32 else np.uint64)
+    narrow = pixels.bit_length() + bits <= 32
+    keys: npt.NDArray[np.uint32 | np.uint64] = starts.astype(np.uint32 if narrow else np.uint64)
     keys <<= bits
     keys |= regions
     keys.sort()
@@ -275,8 +270,14 @@ def _label_runs(starts: Positions, codes: Codes, pixels: int) -> LabelRuns:
 
 
 def cross_overlap(
-    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
+    starts: Positions,
+    ends: Positions,
+    offsets: Counts,
+    codes: Codes,
+    *,
+    pixels: int,  # noqa: ARG001 - the compiled twin needs it
 ) -> int:
+    """Join the runs of each code, then find where these unions overlap; see the facade."""
     by_start, by_end = np.sort(starts), np.sort(ends)
     if not (by_start[1:] < by_end[:-1]).any():
         return 0
@@ -290,146 +291,3 @@ def cross_overlap(
     reached = np.append(np.int32(0), unions_end[:-2]) if unions_end.size > 1 else unions_end[:0]
     shared = unions_end[:-1] - np.maximum(unions_start[1:], reached)
     return int(shared[shared > 0].sum(dtype=np.int64))
-
-
-# ------------------------------------------------------------------------------ COCO counts
-
-
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
-    digits = data - np.uint8(48)
-    lengths = np.diff(offsets)
-    status = np.zeros(lengths.size, np.int8)
-    detail = np.zeros(lengths.size, np.int64)
-
-    def refuse(masks: Integers, code: int, details: Integers) -> None:
-        """Record a fault of ``masks`` and go on as if their counts were empty."""
-        nonlocal digits, lengths, offsets
-        status[masks] = code
-        detail[masks] = details
-        good = np.ones(lengths.size, np.bool_)
-        good[masks] = False
-        digits = digits[np.repeat(good, lengths)]
-        lengths = np.where(good, lengths, 0)
-        offsets = np.append(0, np.cumsum(lengths))
-
-    if digits.size and int(digits.max()) > 63:
-        bad = np.flatnonzero(digits > 63)
-        masks, first = np.unique(np.searchsorted(offsets, bad, side="right") - 1, return_index=True)
-        refuse(masks, BAD_CHAR, bad[first] - offsets[masks])
-    filled = np.flatnonzero(lengths)
-    masks = filled[digits[offsets[filled + 1] - 1] > 31]
-    if masks.size:
-        refuse(masks, TRUNCATED, lengths[masks])
-    numbers, last, long = _numbers(digits)
-    if long.size:
-        masks, first = np.unique(np.searchsorted(offsets, last[long], side="right") - 1, return_index=True)
-        refuse(masks, RUN_TOO_LARGE, -np.diff(last, prepend=-1)[long[first]])
-        numbers, last, _ = _numbers(digits)
-
-    firsts = np.searchsorted(last, offsets)
-    pairs, rows = _pairs(numbers, firsts)
-    sizes = np.diff(rows)
-    filled = np.flatnonzero(sizes)
-    heads = rows[filled]
-    # From the fourth on, a number is the difference to the one two before it.
-    leads = pairs[heads, 0]
-    pairs[heads, 0] = 0
-    sums = np.cumsum(pairs, axis=0)
-    sums -= np.repeat(sums[heads] - pairs[heads], sizes[filled], axis=0)
-    sums[heads, 0] = leads
-    sums[rows[1:][np.diff(firsts) & 1 == 1] - 1, 1] = 0
-    decoded = _runs(sums, rows, pixels)
-    refused = status != 0
-    decoded.status[refused] = status[refused]
-    decoded.detail[refused] = detail[refused]
-    return decoded
-
-
-def _numbers(digits: npt.NDArray[np.uint8]) -> tuple[Counts, Indices, Indices]:
-    """The numbers, where the last character of each is, and which have too many characters.
-
-    Most have one or two characters: these are put together in narrow integers, all at once.
-    """
-    last = np.flatnonzero(digits < 32)
-    padded = np.zeros(digits.size + MAX_NUMBER_CHARS, np.uint8)
-    padded[MAX_NUMBER_CHARS:] = digits
-    top = digits.take(last)
-    top ^= 16
-    below = padded[MAX_NUMBER_CHARS - 1 :].take(last)
-    continued = below >> 5
-    numbers = (top.view(np.int8) - np.int8(16)).astype(np.int16)
-    numbers *= continued * np.uint8(31) + np.uint8(1)
-    numbers += (below & 31) * continued
-    numbers = numbers.astype(np.int64)
-    continued &= padded[MAX_NUMBER_CHARS - 2 :].take(last) >> 5
-    longer = np.flatnonzero(continued.view(np.bool_))
-    for place in range(2, MAX_NUMBER_CHARS):
-        if not longer.size:
-            break
-        below = padded[MAX_NUMBER_CHARS - place :].take(last.take(longer))
-        numbers[longer] = (numbers.take(longer) << 5) | (below & 31)
-        longer = longer.compress(padded[MAX_NUMBER_CHARS - place - 1 :].take(last.take(longer)) > 31)
-    return numbers, last, longer
-
-
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
-    pairs, rows = _pairs(counts, offsets)
-    return _runs(pairs, rows, pixels)
-
-
-def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
-    """Counts as rows of (background, foreground); a mask that ends in background gets a 0."""
-    sizes = np.diff(offsets)
-    rows = np.zeros(offsets.size, np.int64)
-    np.cumsum((sizes + 1) >> 1, out=rows[1:])
-    pairs = np.zeros((int(rows[-1]), 2), np.int64)
-    given = np.ones(pairs.size, np.bool_)
-    given[2 * rows[1:][sizes & 1 == 1] - 1] = False
-    pairs.reshape(-1)[given] = numbers
-    return pairs, rows
-
-
-def _runs(pairs: Counts, rows: Counts, pixels: int) -> DecodedCounts:
-    """Canonical runs of the sound masks; wrapping sums of the others stay among themselves."""
-    sizes = np.diff(rows)
-    status = np.zeros(sizes.size, np.int8)
-    detail = np.zeros(sizes.size, np.int64)
-    flat = pairs.reshape(-1)
-    bounds = _running_sum(pairs[:, 0] + pairs[:, 1])
-    at = np.zeros(rows.size, np.int64)
-    at[rows > 0] = bounds[rows[rows > 0] - 1]
-    totals = np.diff(at)
-    wrong = totals != pixels
-    status[wrong] = SUM_MISMATCH
-    detail[wrong] = totals[wrong]
-    if flat.size and (int(flat.min()) < 0 or int(flat.max()) > pixels):
-        for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > pixels)):
-            where = np.flatnonzero(found)
-            owner = np.searchsorted(rows, where >> 1, side="right") - 1
-            owner, first = np.unique(owner, return_index=True)
-            status[owner] = code
-            detail[owner] = flat[where[first]]
-    bounds -= np.repeat(at[:-1], sizes)
-    keep = pairs[:, 1] > 0
-    if status.any():
-        keep &= np.repeat(status == 0, sizes)
-    kept = np.flatnonzero(keep)
-    ends = bounds.take(kept).astype(np.int32)
-    starts = ends - pairs[:, 1].take(kept).astype(np.int32)
-    offsets = np.searchsorted(kept, rows)
-    # A background run of no length joins two runs of one mask.
-    apart = np.ones(kept.size + 1, np.bool_)
-    np.not_equal(starts[1:], ends[:-1], out=apart[1:-1])
-    apart[offsets] = True
-    if not apart.all():
-        starts, ends = starts.compress(apart[:-1]), ends.compress(apart[1:])
-        offsets = np.searchsorted(np.flatnonzero(apart), offsets)
-    return DecodedCounts(starts=starts, ends=ends, offsets=offsets, status=status, detail=detail)
-
-
-def _running_sum(numbers: Counts) -> Counts:
-    """``np.cumsum`` into every second place of an array.
-
-    NumPy's loop over contiguous results waits on memory at each step; this is four times faster.
-    """
-    return np.cumsum(numbers, out=np.empty((numbers.size, 2), np.int64)[:, 0])
