@@ -18,6 +18,7 @@ from segcore.ontology import UNKNOWN, Ontology
 __all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
+_RUNS_PAY: Final = 8
 _SHOWN: Final = 3
 
 _SCHEME_VALUES: Final = 5
@@ -85,7 +86,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
     if scheme is not None:
         faults.append(("mask.id_scheme", *scheme))
-    if len(unknown) >= BLEND_VALUES and looks_blended(values, lookup[values] == UNKNOWN):
+    if len(unknown) >= BLEND_VALUES and looks_blended(values, (lookup == UNKNOWN)[values]):
         got = f"{len(unknown)} values between those of their neighbours"
         faults.append(("mask.suspect_blend", "values of the ontology only", got))
     return [
@@ -109,9 +110,9 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
     Looks at the shape only; with fewer than BLEND_VALUES different unknown values it is no evidence.
     """
     height, width = unknown.shape
-    rows, columns = np.nonzero(unknown)
-    step = -(-len(rows) // _BLEND_SAMPLE)
-    rows, columns = rows[::step], columns[::step]
+    rows, columns = np.divmod(_sample(unknown), width)
+    if not len(rows):
+        return False
     layers = values if values.ndim == 3 else values[:, :, np.newaxis]
     own = layers[rows, columns].astype(np.int32)
     low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
@@ -153,12 +154,32 @@ def summary(found: dict[str, int]) -> str:
     return text if len(ranked) <= _SHOWN else f"{text} and {len(ranked) - _SHOWN} more"
 
 
+def _sample(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """At most BLEND_SAMPLE flat positions of the marked pixels, evenly spread."""
+    flat = marked.reshape(-1)
+    step = max(-(-int(np.count_nonzero(flat)) // _BLEND_SAMPLE), 1)
+    parts, seen = [np.empty(0, np.int64)], 0
+    # In blocks, because a position takes eight bytes.
+    for at in range(0, len(flat), _BLOCK_PX):
+        found = np.flatnonzero(flat[at : at + _BLOCK_PX])
+        parts.append(found[-seen % step :: step] + at)
+        seen += len(found)
+    return np.concatenate(parts)
+
+
 def _counts(values: npt.NDArray[np.unsignedinteger], size: int) -> npt.NDArray[np.int64]:
-    # In blocks, because np.bincount makes every value eight bytes wide.
+    # In blocks, because np.bincount makes every value eight bytes wide; by runs where that is less.
     flat = values.reshape(-1)
     counts = np.zeros(size, np.int64)
     for at in range(0, len(flat), _BLOCK_PX):
-        counts += np.bincount(flat[at : at + _BLOCK_PX], minlength=size)
+        block = flat[at : at + _BLOCK_PX]
+        ends = np.append(np.flatnonzero(block[1:] != block[:-1]), len(block) - 1)
+        if len(ends) * _RUNS_PAY < len(block):
+            lengths = np.diff(ends, prepend=-1)
+            # The weights are summed as float64, which is exact far beyond a block.
+            counts += np.bincount(block[ends], lengths, minlength=size).astype(np.int64)
+        else:
+            counts += np.bincount(block, minlength=size)
     return counts
 
 
