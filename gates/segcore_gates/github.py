@@ -8,13 +8,13 @@ from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headline, worst_first
 from segcore_gates.verdict import Outcome
 
-__all__ = ["annotations"]
+__all__ = ["error_commands"]
 
 _SHOWN = 10
 """GitHub shows ten annotations of a kind for each step."""
 
 
-def annotations(reports: Sequence[PolicyReport], *, prefix: str = "") -> list[str]:
+def error_commands(reports: Sequence[PolicyReport], *, prefix: str = "") -> list[str]:
     """Up to ten ``::error`` lines, worst first.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +43,7 @@ def append_job_summary(path: str, text: str) -> bool:
 
 
 def _section(report: PolicyReport) -> str:
-    lines = [f"### {_cell(os.path.basename(report.path))}: {_cell(summary_line(report))}", ""]
+    lines = [f"### {_cell(Path(report.path).name)}: {_cell(summary_line(report))}", ""]
     if report.failure is not None:
         if report.outcome is Outcome.INVALID:
             errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]

@@ -34,6 +34,7 @@ COMMAND = pytest.StashKey[bool]()
 
 _EVALUATIONS = pytest.StashKey["Evaluations"]()
 _SHARED = pytest.StashKey[Path]()
+_NEEDS = pytest.StashKey[dict[str, str]]()
 
 _WORKER_KEY = "segcore_directory"
 
@@ -92,12 +93,17 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     try:
         from segcore_gates.collection import GateFile
     except ModuleNotFoundError as error:
-        text = (
-            f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
-        )
-        pytest.exit(f"ERROR: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+        parent.config.stash.setdefault(_NEEDS, {})[file_path.name] = error.name or "a module"
+        return None
     collector: pytest.Collector = GateFile.from_parent(parent, path=file_path)
     return collector
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to pass over policies because the extra is missing."""
+    if needs := session.config.stash.get(_NEEDS, None):
+        lines = (f"{name} needs {module}, which is not installed" for name, module in needs.items())
+        raise pytest.UsageError("\n".join([*lines, 'pip install "segcore[gates]"']))
 
 
 @pytest.hookimpl(wrapper=True)

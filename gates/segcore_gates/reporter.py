@@ -84,11 +84,11 @@ class Reporter:
         for report in reports:
             _show(terminal, report)
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            from segcore_gates.github import annotations
+            from segcore_gates.github import error_commands
 
             root = os.environ.get("GITHUB_WORKSPACE", os.fspath(self._config.invocation_params.dir))
             prefix = Path(relative(os.fspath(self._config.rootpath), root)).as_posix()
-            for line in annotations(reports, prefix=prefix):
+            for line in error_commands(reports, prefix=prefix):
                 terminal.write_line(line)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segcore.cli.output import printable
+from segcore.faults import CODES
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 from segcore_gates.verdict import Interval, Outcome, Record, Verdict
@@ -132,7 +133,7 @@ def summary_line(report: PolicyReport) -> str:
 
 
 def fault_line(fault: Mapping[str, Any]) -> str:
-    """One fault: code, place, expected, got."""
+    """One fault: code, place, meaning, expected, got."""
     place = printable(fault["file"])
     if fault["image"] is not None:
         place += f": image {printable(fault['image'])}"
@@ -141,7 +142,8 @@ def fault_line(fault: Mapping[str, Any]) -> str:
     if fault["annotation"] is not None:
         place += f": annotation {printable(fault['annotation'])}"
     detail = ", ".join(f"{k} {printable(fault[k])}" for k in ("expected", "got") if fault[k])
-    return f"{fault['code']}: {place}" + (f": {detail}" if detail else "")
+    meaning = CODES[fault["code"]][1]
+    return f"{fault['code']}: {place}: {meaning}" + (f" ({detail})" if detail else "")
 
 
 def fault_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -186,7 +188,7 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
     return [
         f"  {''.join(cells).rstrip()}   ┃ limit",
         f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}]: {sure}",
-        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} of equal size",
+        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} equal ones",
     ]
 
 
