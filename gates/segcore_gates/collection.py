@@ -117,7 +117,7 @@ class GateItem(pytest.Item):
     def _evaluation_error(self) -> Exception | None:
         try:
             self._file.evaluation(self._loaded)
-        except Exception as error:  # noqa: BLE001 - reported once in full, not once a gate
+        except Exception as error:
             return error
         return None
 

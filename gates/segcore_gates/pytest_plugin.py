@@ -34,7 +34,9 @@ COMMAND = pytest.StashKey[bool]()
 
 _EVALUATIONS = pytest.StashKey["Evaluations"]()
 _SHARED = pytest.StashKey[Path]()
-_NEEDS = pytest.StashKey[dict[str, str]]()
+_NEEDS = pytest.StashKey[list[str]]()
+_REASON = pytest.StashKey[str]()
+_INSTALL = 'pip install "segcore[gates]"'
 
 _WORKER_KEY = "segcore_directory"
 
@@ -93,7 +95,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     try:
         from segcore_gates.collection import GateFile
     except ModuleNotFoundError as error:
-        parent.config.stash.setdefault(_NEEDS, {})[file_path.name] = error.name or "a module"
+        needs = f"{file_path.name} needs {error.name}, which is not installed: {_INSTALL}"
+        if hasattr(parent.config, "workerinput"):  # a worker's usage error would reach nobody
+            missing: pytest.Collector = _Unavailable.from_parent(parent, path=file_path)
+            missing.stash[_REASON] = needs
+            return missing
+        parent.config.stash.setdefault(_NEEDS, []).append(needs)
         return None
     collector: pytest.Collector = GateFile.from_parent(parent, path=file_path)
     return collector
@@ -102,8 +109,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to pass over policies because the extra is missing."""
     if needs := session.config.stash.get(_NEEDS, None):
-        lines = (f"{name} needs {module}, which is not installed" for name, module in needs.items())
-        raise pytest.UsageError("\n".join([*lines, 'pip install "segcore[gates]"']))
+        raise pytest.UsageError("\n".join(needs))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -194,6 +200,15 @@ def _attach(
     if (payload := node.stash.get(PAYLOAD, None)) is not None:
         report.segcore_gate = payload  # type: ignore[union-attr]
         del node.stash[PAYLOAD]
+
+
+class _Unavailable(pytest.File):
+    """A policy that cannot be collected because the extra is missing."""
+
+    def collect(self) -> Generator[pytest.Item, None, None]:
+        """Say so."""
+        raise self.CollectError(self.stash[_REASON])
+        yield
 
 
 class _Sharing:

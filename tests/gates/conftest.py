@@ -9,16 +9,16 @@ from pathlib import Path
 import pycocotools.mask
 import pytest
 import scipy.special
+import segcore_gates.collection
+import segcore_gates.reporter
 
 import segcore.batch
 import segcore.kernels.reference
 import segcore.sources.coco
-import segcore_gates.collection
-import segcore_gates.reporter  # noqa: F401
 
 # Sessions that pytester runs in this process forget what they imported, and compiled modules cannot be
 # imported twice; so they are imported here, once for all.
-_LOADED = (pycocotools.mask, scipy.special)
+_LOADED = (pycocotools.mask, scipy.special, segcore, segcore_gates)
 
 SIDE = 10
 CLASSES = ("car", "person", "rider")

@@ -115,6 +115,16 @@ def test_a_missing_extra_is_a_usage_error_that_says_what_to_install(batch):
     assert "Traceback" not in text
 
 
+def test_a_missing_extra_is_seen_through_workers_too(batch):
+    batch.makeconftest("import sys; sys.modules['pydantic'] = None")
+    batch.makepyfile("def test_other(): pass")
+
+    result = batch.runpytest_subprocess("-n", "2")
+
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(['*batch.gate.yaml needs pydantic*pip install "segcore[[]gates]"*'])
+
+
 # -- verdicts -------------------------------------------------------------------------------------
 
 
