@@ -48,17 +48,24 @@ class GateFile(pytest.File):
         except SegcoreError as error:
             refused = Inputs.refused(error) if isinstance(error, InvalidInputError) else None
             kind = FailureKind.POLICY if refused is None else FailureKind.INVALID
-            message = printable_lines(str(error))
-            self.stash[PAYLOAD] = {
-                "path": self.nodeid,
-                "inputs": refused and refused.to_json(),
-                "failure": Failure(kind=kind, message=message).to_json(),
-            }
-            raise self.CollectError(message) from None
+            raise self.CollectError(self._note(kind, str(error), refused)) from None
+        except Exception as error:
+            self._note(FailureKind.INTERNAL, f"internal error: {type(error).__name__}: {error}", None)
+            raise
         for index, rule in enumerate(loaded.rules):
             yield GateItem.from_parent(
                 self, name=printable(rule.id), rule=rule, loaded=loaded, index=index
             )
+
+    def _note(self, kind: FailureKind, message: str, inputs: Inputs | None) -> str:
+        """Let the report of the collection carry the failure; the message, made printable."""
+        message = printable_lines(message)
+        self.stash[PAYLOAD] = {
+            "path": self.nodeid,
+            "inputs": inputs and inputs.to_json(),
+            "failure": Failure(kind=kind, message=message).to_json(),
+        }
+        return message
 
     def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
         """The batch, evaluated by whoever asks first in this session."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -227,6 +228,7 @@ class _Controller:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._began = time.time()
         self._reporter: Reporter | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -258,5 +260,5 @@ class _Controller:
         if self._reporter is None:
             from segcore_gates.reporter import Reporter
 
-            self._reporter = Reporter(self._config)
+            self._reporter = Reporter(self._config, began=self._began)
         return self._reporter

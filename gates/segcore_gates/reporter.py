@@ -28,13 +28,13 @@ _COLORS = {
 
 
 class Reporter:
-    """The verdicts of one session."""
+    """The verdicts of one session, which began at ``began`` (seconds since the epoch)."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, *, began: float) -> None:
         self._config = config
         self._policies: dict[str, dict[int, Mapping[str, Any]]] = {}
         self._broken: dict[str, Mapping[str, Any]] = {}
-        self._began = time.time()
+        self._began = began
 
     def add(self, payload: Mapping[str, Any]) -> None:
         """Note what one item's report carried; a repeated item replaces its first run."""

@@ -21,6 +21,7 @@ __all__ = [
     "explain",
     "fault_line",
     "fault_lines",
+    "headings",
     "headline",
     "note",
     "relative",
@@ -32,8 +33,6 @@ __all__ = [
 _NAMES = {Metric.IOU: "IoU", Metric.MEAN_IOU: "mean IoU", Metric.COVERAGE: "coverage"}
 _WIDTH = 48
 _SHOWN_FAULTS = 50
-
-HEADINGS = ("gate", "value", "limit", "bounds", "images", "verdict", "")
 
 
 def worst_first(records: Sequence[Record]) -> list[Record]:
@@ -102,10 +101,17 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
         Columns of the terminal; the last cell is cut to fit.
     """
     records = worst_first(report.records)
-    rows = [HEADINGS, *(_cells(record) for record in records)]
-    wide = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
+    rows = [headings(records), *(_cells(record) for record in records)]
+    wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     shown: list[Record | None] = [None, *records]
     return [(_line(row, wide, width), record) for row, record in zip(rows, shown, strict=True)]
+
+
+def headings(records: Sequence[Record]) -> tuple[str, ...]:
+    """The heads of the columns; the bounds say at what confidence they hold if it is one."""
+    confidences = {record.interval.confidence for record in records if record.interval is not None}
+    bounds = f"{_percent(min(confidences))} bounds" if len(confidences) == 1 else "bounds"
+    return "gate", "value", "limit", bounds, "images", "verdict", ""
 
 
 def note(record: Record) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from segcore_gates.github import error_commands
 from segcore_gates.markdown import append_job_summary, markdown
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
