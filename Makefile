@@ -47,12 +47,12 @@ $(BIN)/python:
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "installing segcore into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[gates]'
+	@$(BIN)/python -m pip install -qq --editable '.[gates]'
 	@touch $@
 
 # Dependency groups need pip 25.1; Debian 12 has 23.0.
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	@echo "installing segcore, its tests' tools and the peers it is compared with into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[gates,fast]' --group test --group peers --group lint
+	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install -qq --editable '.[gates,fast]' --group test --group peers --group lint
 	@touch $@ $(VENV)/.demo
