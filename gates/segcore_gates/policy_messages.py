@@ -59,7 +59,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
         return "policy.missing_key", path[:-1], f"the key {path[-1]!r} is missing"
     if kind == "union_tag_not_found" and isinstance(_value(document, path), dict):
         return "policy.missing_key", path, "the key 'metric' is missing"
-    if kind == "union_tag_invalid" and path[0] == "gates":
+    if kind == "union_tag_invalid" and path[0] == "gates" and len(path) == 2:
         return _unknown_metric((*path, "metric"), document)
     if _is_share(path) and kind not in {"dict_type", "too_short"}:
         return "policy.threshold", path, _share_problem(path, document)
@@ -186,6 +186,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         return f"expected a list, {got}"
     if kind in {"dict_type", "model_type", "model_attributes_type", "union_tag_not_found"}:
         return f"expected keys and values, {got}"
+    if kind == "union_tag_invalid" and path[-1] == "classes":
+        return f"expected all, things, stuff or a list of names, {got}"
     if kind == "union_tag_invalid":
         return f"expected text or keys and values, {got}"
     return f"{error['msg']}, {got}"

@@ -117,10 +117,6 @@ def _class_rules(
     for name in judged:
         key = name if name in gate.min else _DEFAULT
         if key not in gate.min:
-            problem = (
-                f"class {name!r} has no limit: name it, add default, or narrow the gate with classes"
-            )
-            refuse("policy.uncovered_class", (*path, "min"), problem)
             continue
         minimum, warn_below = gate.min[key], soft.get(name, soft.get(_DEFAULT))
         if warn_below is not None and warn_below < minimum:

@@ -12,7 +12,7 @@ import pytest
 
 from segcore.errors import SpecError, UsageError
 from segcore.faults import CODES
-from segcore_gates.errors import PolicyError
+from segcore_gates.errors import PolicyError, PolicyProblem
 from segcore_gates.policy_file import LoadedPolicy, load_policy
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
 
@@ -38,6 +38,13 @@ def expected_problems(path: Path) -> list[str]:
     return [match[1] for line in lines if (match := EXPECTED_PROBLEM.fullmatch(line))]
 
 
+def shown(problem: PolicyProblem, *, beside: Path) -> str:
+    """A problem as the comments of a negative example write it."""
+    file = "" if problem.file == str(beside) else problem.file.removeprefix(f"{beside.parent}/") + ":"
+    where = f"{problem.path}: " if problem.path else ""
+    return f"{file}{problem.line} {problem.code} {where}{problem.message}"
+
+
 @pytest.mark.parametrize("path", POSITIVE, ids=lambda path: path.name.partition(".")[0])
 def test_a_good_policy_gives_the_rules_it_names(path):
     text = path.read_text(encoding="utf-8")
@@ -56,11 +63,7 @@ def test_a_bad_policy_is_refused_with_exactly_the_problems_it_names(path):
     with pytest.raises(PolicyError) as caught:
         load_policy(path, environ=ENVIRON)
 
-    found = [
-        f"{'' if p.file == str(path) else p.file.removeprefix(f'{path.parent}/') + ':'}{p.line} {p.code} "
-        + (f"{p.path}: {p.message}" if p.path else p.message)
-        for p in caught.value.problems
-    ]
+    found = [shown(problem, beside=path) for problem in caught.value.problems]
     assert sorted(found) == sorted(expected_problems(path))
     assert str(caught.value) == "\n".join(map(str, caught.value.problems))
     assert isinstance(caught.value, UsageError)
