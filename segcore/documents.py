@@ -203,16 +203,20 @@ class _TooDeepError(Exception):
 
 @dataclass(slots=True)
 class _Frame:
-    """One open mapping or sequence."""
+    """One open mapping or sequence; ``step`` is its key or index in the one around it."""
 
     value: dict[str, object] | list[object]
     node: _Node
+    step: str | int
     key: str | None = None
     key_line: int = 0
     key_is_kept: bool = True
 
     def awaits_key(self) -> bool:
         return isinstance(self.value, dict) and self.key is None
+
+    def next_step(self) -> str | int:
+        return len(self.value) if isinstance(self.value, list) else self.key or ""
 
 
 class _Builder:
@@ -267,7 +271,7 @@ class _Builder:
         text: str = event.value
         plain = event.style is None
         if not is_text(text):
-            self.refuse("policy.syntax", f"{printable(text)!r} holds half a surrogate pair", line)
+            self.refuse("policy.syntax", f"'{printable(text)}' holds half a surrogate pair", line)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.awaits_key():
             self._key(frame, text, plain=plain, line=line)
@@ -282,8 +286,8 @@ class _Builder:
 
     def _where(self) -> str:
         """The path of the value that is read now, ready to put before a problem."""
-        steps = (len(f.value) if isinstance(f.value, list) else f.key or "" for f in self._stack)
-        return f"{path}: " if (path := key_path(steps)) else ""
+        steps = [frame.step for frame in self._stack[1:]]
+        return f"{key_path([*steps, self._stack[-1].next_step()])}: " if self._stack else ""
 
     def _key(self, frame: _Frame, text: str, *, plain: bool, line: int) -> None:
         frame.key, frame.key_line, frame.key_is_kept = text, line, False
@@ -293,7 +297,7 @@ class _Builder:
         elif not text:
             self.refuse("policy.bad_key", "an empty key", line)
         elif first is not None:
-            problem = f"key {printable(text)!r} is given twice; line {first.line} has it already"
+            problem = f"key '{printable(text)}' is given twice; line {first.line} has it already"
             self.refuse("policy.duplicate_key", problem, line)
         else:
             frame.key_is_kept = True
@@ -305,8 +309,9 @@ class _Builder:
         if self._stack and self._stack[-1].awaits_key():
             kind = "list" if isinstance(value, list) else "mapping"
             self.refuse("policy.bad_key", f"a {kind} cannot be a key; keys are plain names", line)
+        step = self._stack[-1].next_step() if self._stack else ""
         self._place(value, node)
-        self._stack.append(_Frame(value, node))
+        self._stack.append(_Frame(value, node, step))
 
     def _place(self, value: object, node: _Node) -> None:
         """Put a value where the innermost open mapping or sequence wants it."""

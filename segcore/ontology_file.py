@@ -164,7 +164,7 @@ class _Reader:
             line = self._document.line(at)
             if (what, item) in seen:
                 place = f"; line {seen[what, item]} has it already" if line else ""
-                shown = item if isinstance(item, int) else repr(printable(str(item)))
+                shown = item if isinstance(item, int) else f"'{printable(str(item))}'"
                 self._refuse(at, f"{what} {shown} is used twice{place}")
             seen.setdefault((what, item), line)
         if class_id is None or name is None:
@@ -191,7 +191,7 @@ class _Reader:
             self._refuse(path, "the name is empty")
         elif name != name.strip() or not name.isprintable():
             self._refuse(
-                path, f"{printable(name)!r} begins or ends with a space or holds a control character"
+                path, f"'{printable(name)}' begins or ends with a space or holds a control character"
             )
         else:
             return name
@@ -248,7 +248,7 @@ class _Reader:
     def _known_keys(self, path: _Path, value: dict[str, object], known: tuple[str, ...]) -> None:
         for key in value:
             if key not in known:
-                problem = f"unknown key {printable(key)!r}{_did_you_mean(key, known)}"
+                problem = f"unknown key '{printable(key)}'{_did_you_mean(key, known)}"
                 self._refuse((*path, key), problem, "policy.unknown_key")
 
     def _value(self, path: _Path) -> Any:
@@ -259,7 +259,7 @@ class _Reader:
 
     def _shown(self, path: _Path) -> str:
         try:
-            return repr(printable(self._document.text(path), limit=40))
+            return f"'{printable(self._document.text(path), limit=40)}'"
         except KeyError:
             return "a list or mapping"
 
@@ -272,7 +272,7 @@ class _Reader:
 
 def _unknown_preset(name: str) -> str:
     hint = _did_you_mean(name, presets())
-    return f"there is no preset {printable(name, limit=40)!r}{hint} (there are {', '.join(presets())})"
+    return f"there is no preset '{printable(name, limit=40)}'{hint} (there are {', '.join(presets())})"
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:

@@ -144,9 +144,9 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
                 shown = (
                     printable(repr(value), limit=40) if isinstance(value, (str, int, float)) else "..."
                 )
-                where = f"the object that begins with {printable(first)!r}: {shown}"
+                where = f"the object that begins with '{printable(first)}': {shown}"
                 raise _RefusedError(
-                    "json.duplicate_key", f"key {printable(key)!r} is given twice in {where}"
+                    "json.duplicate_key", f"key '{printable(key)}' is given twice in {where}"
                 )
             seen.add(key)
     return found

@@ -88,7 +88,7 @@ def _value(document: YamlDocument, path: _Path) -> Any:
 
 def _shown(document: YamlDocument, path: _Path) -> str:
     try:
-        return repr(printable(document.text(path), limit=40))
+        return f"'{printable(document.text(path), limit=40)}'"
     except KeyError:
         return "a list" if isinstance(_value(document, path), list) else "a mapping"
 
@@ -117,7 +117,7 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     if key in _LATER_KEYS.get(model, ()):
         return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
     hint = did_you_mean(key, model.model_fields)
-    return "policy.unknown_key", path, f"unknown key {printable(key)!r}{hint}"
+    return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
 
 
 def _unknown_metric(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
@@ -144,7 +144,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
             reason += " (numbers are written with a point)"
         elif "%" not in value:
             reason += " (numbers are written without quotes)"
-        return f"{printable(value)!r} {reason}; {_meant(meant, wanted)}"
+        return f"'{printable(value)}' {reason}; {_meant(meant, wanted)}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         written = printable(document.text(path), limit=40)
         if 1 < value <= 100:

@@ -151,7 +151,7 @@ def _judged_classes(
     if isinstance(gate.classes, tuple):
         for i, name in enumerate(gate.classes):
             if name in gate.classes[:i]:
-                refuse("policy.bad_value", (*path, i), f"class {printable(name)!r} is named twice")
+                refuse("policy.bad_value", (*path, i), f"class '{printable(name)}' is named twice")
         return tuple(name for name in ontology.names if name in gate.classes)
     unsaid = [c.name for c in ontology.classes if c.thing is None]
     if unsaid:

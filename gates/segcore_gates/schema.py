@@ -33,8 +33,8 @@ def editor_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as the file that is shipped: ``gate.schema.json``."""
-    return json.dumps(editor_schema(), indent=2) + "\n"
+    """The schema as ``segcore schema`` prints it and as it is shipped in ``gate.schema.json``."""
+    return json.dumps(editor_schema(), indent=2, sort_keys=True) + "\n"
 
 
 def _rewritten(node: Any, definitions: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from segcore.faults import printable
+from segcore.faults import show
 from segcore.limits import MAX_IMAGE_STEPS, MAX_RING_POINTS, MAX_RING_STEPS
 from segcore.masks.batch import MaskBatch, MaskProblem, segment_sums, union_of_runs
 from segcore.masks.rings import CROSSING_POINTS, Rings, crossings, offsets_of, traced_twice
@@ -124,7 +124,7 @@ def _collect(polygons: Sequence[object], found: _Found) -> Rings:
         if not isinstance(polygon, list) or not polygon:
             found.add(item, "seg.empty" if polygon == [] else "seg.bad_type", expected=nested)
             continue
-        if all(type(value) in (int, float) for value in polygon):
+        if set(map(type, polygon)) <= {int, float}:
             found.add(item, "poly.bad_nesting", expected=nested, got="a flat list of numbers")
             continue
         for k, ring in enumerate(polygon):
@@ -138,7 +138,7 @@ def _collect(polygons: Sequence[object], found: _Found) -> Rings:
                 found.add(item, "poly.bad_nesting", expected=nested, got=got)
             elif not kinds <= {int, float}:
                 at, value = next((i, v) for i, v in enumerate(ring) if type(v) not in (int, float))
-                got = printable(f"ring {k}: {value!r} at position {at}")
+                got = f"ring {k}: {show(value)} at position {at}"
                 found.add(item, "poly.bad_type", expected="numbers", got=got)
             elif len(ring) < 6:
                 got = f"ring {k}: {len(ring)} numbers"
@@ -158,8 +158,8 @@ def _collect(polygons: Sequence[object], found: _Found) -> Rings:
     sizes = np.fromiter(map(len, rings), np.int64, len(rings))
     flat = _floats(rings, int(sizes.sum()))
     return Rings(
-        x=flat[0::2],
-        y=flat[1::2],
+        x=flat[0::2].copy(),
+        y=flat[1::2].copy(),
         offsets=offsets_of(sizes // 2),
         owner=np.array(owner, np.int64),
         number=np.array(number, np.int64),
@@ -178,9 +178,12 @@ def _floats(rings: list[list[int | float]], count: int) -> _F:
 def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
     """Everything that must hold before pycocotools may see the numbers."""
     first, last = rings.offsets[:-1], rings.offsets[1:] - 1
+    sizes = np.diff(rings.offsets)
     good = np.ones(len(rings), np.bool_)
 
     def refuse(bad: _B, code: str, *, expected: str, got: Sequence[str] | _F | None = None) -> None:
+        if not bad.any():
+            return
         for r in np.flatnonzero(bad & good).tolist():
             shown = f"ring {rings.number[r]}"
             if got is not None:
@@ -188,10 +191,12 @@ def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
             found.add(int(rings.owner[r]), code, expected=expected, got=shown)
         good[bad] = False
 
-    finite = np.isfinite(rings.x) & np.isfinite(rings.y)
-    refuse(~np.logical_and.reduceat(finite, first), "poly.not_finite", expected="finite numbers")
-    x = rings.x = np.where(finite, rings.x, 0.0)
-    y = rings.y = np.where(finite, rings.y, 0.0)
+    x, y = rings.x, rings.y
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not finite.all():
+        refuse(~np.logical_and.reduceat(finite, first), "poly.not_finite", expected="finite numbers")
+        x = rings.x = np.where(finite, x, 0.0)
+        y = rings.y = np.where(finite, y, 0.0)
     left, right = np.minimum.reduceat(x, first), np.maximum.reduceat(x, first)
     top, bottom = np.minimum.reduceat(y, first), np.maximum.reduceat(y, first)
     reach = np.maximum(np.maximum(right, bottom), np.maximum(-left, -top))
@@ -201,32 +206,31 @@ def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
     boxes = _Boxes(left, right, top, bottom)
     refuse(outside, "poly.empty_after_clip", expected=f"inside {width} x {height}", got=boxes)
     # Rings that failed are kept at the origin, so that nothing below can overflow.
-    keep = np.repeat(good, np.diff(rings.offsets))
-    x = rings.x = np.where(keep, x, 0.0)
-    y = rings.y = np.where(keep, y, 0.0)
+    if not good.all():
+        keep = np.repeat(good, sizes)
+        x = rings.x = np.where(keep, x, 0.0)
+        y = rings.y = np.where(keep, y, 0.0)
     following = np.arange(1, len(x) + 1)
     following[last] = first
     dx, dy = x[following] - x, y[following] - y
-    steps = np.add.reduceat(np.maximum(np.abs(dx), np.abs(dy)), first) + np.diff(rings.offsets) / 5
+    steps = np.add.reduceat(np.maximum(np.abs(dx), np.abs(dy)), first) + sizes / 5
     too_long = f"a boundary of at most {MAX_RING_STEPS} px"
     refuse(steps > MAX_RING_STEPS, "poly.too_many_points", expected=too_long, got=steps)
     total = np.cumsum(np.where(good, steps, 0.0))
     in_all = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
     refuse(total > MAX_IMAGE_STEPS, "poly.too_many_points", expected=in_all, got=total)
     # Relative to the first vertex: products of large coordinates lose the last pixels.
-    rx, ry = (
-        x - np.repeat(x[first], np.diff(rings.offsets)),
-        y - np.repeat(y[first], np.diff(rings.offsets)),
-    )
-    rings.area = np.abs(np.add.reduceat(rx * dy - ry * dx, first)) / 2
+    x_from, y_from = x - np.repeat(x[first], sizes), y - np.repeat(y[first], sizes)
+    rings.area = np.abs(np.add.reduceat(x_from * dy - y_from * dx, first)) / 2
     rings.length = np.add.reduceat(np.hypot(dx, dy), first)
     rings.leaves = (left < 0) | (top < 0) | (right > width) | (bottom > height)
-    rings.crosses = crossings(rings, x[following], y[following])
+    next_x, next_y = x[following], y[following]
+    rings.crosses = crossings(rings, next_x, next_y)
     flat = (rings.area < 1.0) & ~rings.crosses
     refuse(flat, "poly.zero_area", expected="an area of at least 1 px", got=rings.area)
-    twice = traced_twice(rings, x[following], y[following])
-    got = ["boundary traced twice: the passes cancel"] * len(rings)
-    refuse(twice, "poly.zero_area", expected="each edge once", got=got)
+    twice = traced_twice(rings, next_x, next_y)
+    expected = "a boundary traced once: two passes cancel"
+    refuse(twice, "poly.zero_area", expected=expected)
 
 
 class _Boxes(Sequence[str]):

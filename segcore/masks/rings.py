@@ -71,15 +71,23 @@ def traced_twice(rings: Rings, next_x: _F, next_y: _F) -> _B:
 
     The even-odd fill sees no boundary there, although the ring goes around twice.
     """
-    ring = np.repeat(np.arange(len(rings)), np.diff(rings.offsets))
-    forward = (rings.x < next_x) | ((rings.x == next_x) & (rings.y < next_y))
-    moves = (rings.x != next_x) | (rings.y != next_y)
-    x0, x1 = np.where(forward, rings.x, next_x)[moves], np.where(forward, next_x, rings.x)[moves]
-    y0, y1 = np.where(forward, rings.y, next_y)[moves], np.where(forward, next_y, rings.y)[moves]
-    ring, way = ring[moves], np.where(forward, 1, -1)[moves]
     twice = np.zeros(len(rings), np.bool_)
+    x, y = rings.x, rings.y
+    ring = np.repeat(np.arange(len(rings)), np.diff(rings.offsets))
+    # Equal edges, whichever way they go, have equal sums; hardly any others do.
+    sums = 0.61803 * (x + next_x) + 0.41421 * (y + next_y) + 0.73205 * np.abs(x - next_x) + 7.5 * ring
+    in_order = np.sort(sums)
+    repeated = in_order[1:][in_order[1:] == in_order[:-1]]
+    if not len(repeated):
+        return twice
+    some = np.isin(sums, repeated) & ((x != next_x) | (y != next_y))
+    x, y, next_x, next_y, ring = x[some], y[some], next_x[some], next_y[some], ring[some]
     if not len(ring):
         return twice
+    forward = (x < next_x) | ((x == next_x) & (y < next_y))
+    x0, x1 = np.where(forward, x, next_x), np.where(forward, next_x, x)
+    y0, y1 = np.where(forward, y, next_y), np.where(forward, next_y, y)
+    way = np.where(forward, 1, -1)
     order = np.lexsort((y1, x1, y0, x0, ring))
     columns = [column[order] for column in (ring, x0, y0, x1, y1)]
     new = np.ones(len(ring), np.bool_)
@@ -105,33 +113,43 @@ def crossings(rings: Rings, next_x: _F, next_y: _F) -> _B:
     crosses = np.zeros(len(rings), np.bool_)
     sizes = np.diff(rings.offsets)
     small = np.flatnonzero((sizes <= CROSSING_POINTS) & (sizes > 3))
+    if not len(small):
+        return crosses
+    edges = _Edges(rings.x, rings.y, next_x, next_y)
     pairs = np.cumsum(sizes[small] * (sizes[small] - 3) // 2)
-    chunks = np.split(small, np.flatnonzero(np.diff(pairs // _PAIRS_AT_ONCE)) + 1)
-    for chunk in chunks:
-        if len(chunk):
-            crosses[chunk] = _crossings_of(rings, chunk, next_x, next_y)
+    cuts = np.flatnonzero(np.diff(pairs // _PAIRS_AT_ONCE)) + 1
+    for chunk in np.split(small, cuts) if len(cuts) else [small]:
+        crosses[chunk] = edges.cross(rings.offsets[chunk], sizes[chunk])
     return crosses
 
 
-def _crossings_of(rings: Rings, chunk: _I, next_x: _F, next_y: _F) -> _B:
-    x, y = rings.x, rings.y
-    low_x, high_x = np.minimum(x, next_x), np.maximum(x, next_x)
-    low_y, high_y = np.minimum(y, next_y), np.maximum(y, next_y)
-    pairs = [_edge_pairs(int(n)) for n in np.diff(rings.offsets)[chunk]]
-    counts = np.fromiter((len(i) for i, _ in pairs), np.int64, len(pairs))
-    base = np.repeat(rings.offsets[chunk], counts)
-    i = np.concatenate([i for i, _ in pairs]) + base
-    j = np.concatenate([j for _, j in pairs]) + base
-    # Most pairs lie apart: two cheap passes leave few for the orientation test.
-    near = np.flatnonzero((low_x[i] < high_x[j]) & (low_x[j] < high_x[i]))
-    near = near[(low_y[i[near]] <= high_y[j[near]]) & (low_y[j[near]] <= high_y[i[near]])]
-    i, j = i[near], j[near]
+class _Edges:
+    """From ``(x, y)`` to ``(next_x, next_y)`` each, with their extents."""
 
-    def side(a: _I, px: _F, py: _F) -> _F:
-        return np.sign((next_x[a] - x[a]) * (py - y[a]) - (next_y[a] - y[a]) * (px - x[a]))
+    def __init__(self, x: _F, y: _F, next_x: _F, next_y: _F) -> None:
+        self.x, self.y, self.next_x, self.next_y = x, y, next_x, next_y
+        self.low_x, self.high_x = np.minimum(x, next_x), np.maximum(x, next_x)
+        self.low_y, self.high_y = np.minimum(y, next_y), np.maximum(y, next_y)
 
-    cut = (side(i, x[j], y[j]) * side(i, next_x[j], next_y[j]) < 0) & (
-        side(j, x[i], y[i]) * side(j, next_x[i], next_y[i]) < 0
-    )
-    ring = np.repeat(np.arange(len(chunk)), counts)[near[cut]]
-    return np.bincount(ring, minlength=len(chunk)) > 0
+    def cross(self, first: _I, sizes: _I) -> _B:
+        """Whether two edges cross in the rings that begin at edge ``first`` and have ``sizes``."""
+        pairs = [_edge_pairs(n) for n in sizes.tolist()]
+        counts = sizes * (sizes - 3) // 2
+        base = np.repeat(first, counts)
+        i = np.concatenate([pair[0] for pair in pairs]) + base
+        j = np.concatenate([pair[1] for pair in pairs]) + base
+        # Most pairs lie apart: two cheap passes leave few for the orientation test.
+        near = np.flatnonzero((self.low_x[i] < self.high_x[j]) & (self.low_x[j] < self.high_x[i]))
+        i, j = i[near], j[near]
+        meet = (self.low_y[i] <= self.high_y[j]) & (self.low_y[j] <= self.high_y[i])
+        i, j, near = i[meet], j[meet], near[meet]
+        cut = self._parts(i, j) & self._parts(j, i)
+        ring = np.repeat(np.arange(len(sizes)), counts)[near[cut]]
+        return np.bincount(ring, minlength=len(sizes)) > 0
+
+    def _parts(self, a: _I, b: _I) -> _B:
+        """Whether the ends of edge ``b`` lie on different sides of the line through edge ``a``."""
+        x, y, dx, dy = self.x[a], self.y[a], self.next_x[a] - self.x[a], self.next_y[a] - self.y[a]
+        begin = dx * (self.y[b] - y) - dy * (self.x[b] - x)
+        end = dx * (self.next_y[b] - y) - dy * (self.next_x[b] - x)
+        return ((begin > 0) & (end < 0)) | ((begin < 0) & (end > 0))

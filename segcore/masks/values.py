@@ -31,8 +31,10 @@ BLEND_VALUES: Final = 3
 """Distinct unknown values an image needs before blending is named; one is a class nobody declared."""
 _BLEND_SHARE: Final = 0.8
 """Share of the unknown pixels that must lie between their neighbours."""
-_BLEND_RADIUS_PX: Final = 4
-"""How far the known values on both sides of a blended border may be."""
+_BLEND_STEPS_PX: Final = range(-8, 9, 2)
+"""Where the known values on both sides of a blended border are looked for, down and across."""
+_BLEND_SWING: Final = 8
+"""How far past its sides a blended value may be, as a part of their distance."""
 _BLEND_SAMPLE: Final = 4096
 """Unknown pixels looked at, evenly spread over the image."""
 
@@ -114,16 +116,18 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
     own = layers[rows, columns].astype(np.int32)
     low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
     high = np.full(own.shape, -1, np.int32)
-    for dy in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
-        for dx in range(-_BLEND_RADIUS_PX, _BLEND_RADIUS_PX + 1):
+    for dy in _BLEND_STEPS_PX:
+        for dx in _BLEND_STEPS_PX:
             y = np.clip(rows + dy, 0, height - 1)
             x = np.clip(columns + dx, 0, width - 1)
             near = layers[y, x].astype(np.int32)
             known = ~unknown[y, x, np.newaxis]
             low = np.where(known & (near < low), near, low)
             high = np.where(known & (near > high), near, high)
-    # A channel in which both sides agree must agree, too; in one at least they must differ.
-    inside = (((low < own) & (own < high)) | ((low == own) & (own == high))).all(axis=1)
+    # Bicubic and Lanczos filters swing past both sides a little.  A channel in which the sides agree
+    # must agree, too, and in one at least they must differ.
+    swing = (high - low) // _BLEND_SWING
+    inside = ((low - swing <= own) & (own <= high + swing)).all(axis=1)
     inside &= (low < high).any(axis=1)
     return bool(inside.mean() >= _BLEND_SHARE)
 

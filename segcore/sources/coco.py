@@ -17,8 +17,9 @@ from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
+from segcore.ontology_file import load_ontology
 from segcore.sources.base import Source
-from segcore.sources.coco_document import index_dataset, index_results
+from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
 from segcore.sources.spec import Spec
 
@@ -29,15 +30,16 @@ _BOX_SLACK_PX, _BOX_SLACK_SHARE = 2.0, 0.05
 
 
 def open_source(spec: Spec) -> CocoSource:
-    """Open ``coco:path/annotations.json[?gt=path]``.  Nothing is read yet.
+    """Open ``coco:path/annotations.json[?gt=path&ontology=path]``.  Nothing is read yet.
 
     Parameters
     ----------
     spec : Spec
         ``gt`` names the data set whose images and categories a list of results refers to; beside
-        a COCO gold it is not needed.
+        a COCO gold it is not needed.  ``ontology`` names an ontology file to use instead of the
+        categories, which are then matched by name.
     """
-    spec.require_known({"gt"})
+    spec.require_known({"gt", "ontology"})
     gt = spec.options.get("gt")
     gold = None if gt is None else CocoSource(Spec(format=spec.format, location=gt))
     return CocoSource(spec, gold=gold)
@@ -66,12 +68,13 @@ class CocoSource(Source):
         self._spec = spec
         self._gold = gold
         self._loaded: tuple[Any, str] | None = None
+        self._own_index: CocoIndex | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # The document is as large as the file; a worker reads it again.
-        return self.__dict__ | {"_loaded": None, "_index": None, "_places": {}}
+        return self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None, "_places": {}}
 
     @property
     def ontology(self) -> Ontology | None:
@@ -192,28 +195,40 @@ class CocoSource(Source):
         return document, digest
 
     def _opened(self) -> CocoIndex:
+        """The document with the classes it is to be read with."""
         if self._index is None:
-            document, digest = self._load()
-            file = self._spec.location
-            if isinstance(document, list):
-                index = index_results(document, file=file, gold=self._gold_index())
-            elif document is None:
-                index = CocoIndex()
-            else:
-                index = index_dataset(document, file=file)
+            index = self._indexed()
+            if "ontology" in self._spec.options:
+                ontology = load_ontology(self._spec.options["ontology"])
+                index = adopt_ontology(index, ontology, file=self._spec.location)
             self.faults.extend(index.faults)
             self._index = index
             self._places = {image.key: place for place, image in enumerate(index.images)}
+        return self._index
+
+    def _indexed(self) -> CocoIndex:
+        """The document with the categories it names itself."""
+        if self._own_index is None:
+            document, digest = self._load()
+            file = self._spec.location
+            if isinstance(document, list):
+                self._own_index = index_results(document, file=file, gold=self._gold_index())
+            elif document is None:
+                self._own_index = CocoIndex()
+            else:
+                self._own_index = index_dataset(document, file=file)
             # What is not an annotation (licences, info, extra keys) need not stay in memory.
             self._loaded = ([] if isinstance(document, list) else {}, digest)
-        return self._index
+        return self._own_index
 
     def _gold_index(self) -> CocoIndex:
         if self._gold is None or isinstance(self._gold._load()[0], list):
             raise self._needs_gold()
-        index = self._gold._opened()
+        # Detections refer to the ids of the gold's categories, whatever the gold maps them to.
+        index = self._gold._indexed()
         if "gt" in self._spec.options:  # nobody else reports on a file only this spec names
             self.faults.extend(self._gold.faults)
+            self.faults.extend(index.faults)
         return index
 
     def _needs_gold(self) -> SpecError:

@@ -7,7 +7,10 @@ Two kinds: a data set (an object with images, annotations and categories) and a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
+
+import numpy as np
 
 from segcore.faults import Fault, show
 from segcore.limits import MAX_ANNOTATIONS, MAX_PIXELS
@@ -22,7 +25,7 @@ from segcore.sources.coco_entries import (
     repeated,
 )
 
-__all__ = ["image_key", "index_dataset", "index_results"]
+__all__ = ["adopt_ontology", "image_key", "index_dataset", "index_results"]
 
 _THING: Final[dict[object, bool]] = {1: True, 0: False, "thing": True, "stuff": False}
 
@@ -114,6 +117,44 @@ def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoInde
         faults=[],
     )
     return reader.index(entries)
+
+
+def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIndex:
+    """The same document with the classes of ``ontology``, matched by name or alias.
+
+    An annotation whose category is no class of it is refused; categories nobody uses may be
+    called anything.
+    """
+    own = index.ontology
+    if own is None:
+        return replace(index, ontology=ontology)
+    faults = list(index.faults)
+    table = ontology.match(own)
+    for category, at in zip(own.classes, table.tolist(), strict=True):
+        thing = None if at < 0 else ontology.classes[at].thing
+        if thing is not None and category.thing is not None and thing is not category.thing:
+            expected, got = ("a thing", "stuff") if thing else ("stuff", "a thing")
+            expected = f"category {category.id} {show(category.name)}: {expected}"
+            faults.append(Fault(code="coco.category_conflict", file=file, expected=expected, got=got))
+    classes = np.where(index.classes >= 0, table[index.classes], np.int32(-1)).astype(np.int32)
+    image_of = np.repeat(np.arange(len(index.images)), np.diff(index.offsets))
+    placed = index.order[index.offsets[0] :]
+    for entry, place in zip(placed.tolist(), image_of.tolist(), strict=True):
+        if index.classes[entry] >= 0 and classes[entry] < 0:
+            name = own.classes[index.classes[entry]].name
+            faults.append(
+                Fault(
+                    code="coco.unknown_class_name",
+                    file=file,
+                    image=index.images[place].key,
+                    image_id=index.images[place].id,
+                    annotation=index.ids[entry],
+                    expected="a class of the ontology",
+                    got=f"{show(name)}{ontology.suggest(name)}",
+                )
+            )
+    classes = np.maximum(classes, -1)
+    return replace(index, ontology=ontology, classes=classes, faults=tuple(faults))
 
 
 # ---- images

@@ -145,7 +145,7 @@ def at_lines(code: str, *lines: int) -> list[tuple[str, int]]:
 REFUSED_YAML = [
     pytest.param("", [("policy.empty", 1)], id="empty"),
     pytest.param("# nothing\n---\n", [("policy.empty", 1)], id="only a comment"),
-    pytest.param("a: 1\na: 2\nb: {x: 1, x: 2}\n", at_lines("policy.duplicate_key", 2, 3), id="keys twice"),
+    pytest.param("a: 1\na: 2\nb: {x: 1, x: 2}\n", at_lines("policy.duplicate_key", 2, 3), id="twice"),
     pytest.param("1: a\n'1': b\n", [("policy.duplicate_key", 2)], id="keys with one text"),
     pytest.param("a: &x 1\nb: *x\n", at_lines("policy.alias", 1, 2), id="anchor and alias"),
     pytest.param("a: 1\n<<: {b: 2}\n", [("policy.merge_key", 2)], id="merge key"),
@@ -179,6 +179,16 @@ def test_yaml_that_is_not_strict_is_refused_with_every_problem_and_its_line(text
     assert [(e.code, e.line) for e in caught.value.problems] == expected
     assert {code for code, _ in expected} <= CODES.keys()
     assert str(caught.value).count("\n") == len(expected) - 1
+
+
+def test_a_number_that_cannot_be_used_is_told_with_its_path():
+    with pytest.raises(DocumentError) as caught:
+        parse_yaml(b"gates:\n  a: {min: {car: 1, bus: .nan}}\n  b: [1, [2, .inf]]\n", file="f")
+
+    assert [e.problem.partition(": ")[0] for e in caught.value.problems] == [
+        "gates.a.min.bus",
+        "gates.b[1][1]",
+    ]
 
 
 def test_yaml_that_is_not_utf_8_is_refused():

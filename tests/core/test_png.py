@@ -651,6 +651,7 @@ def test_what_has_no_colours_is_refused(decoder: str, data: bytes, code: str, go
 @pytest.mark.parametrize(
     ("data_set", "pattern", "count"),
     [
+        ("ade20k_sceneparsing", "sampleData/**/*.png", 6),
         ("camvid_segnet", "*annot/*.png", 30),
         ("coco_stuff_spade", "*_label/*.png", 21),
         ("coco_stuff_spade", "*_inst/*.png", 21),
@@ -672,5 +673,22 @@ def test_real_masks_have_the_pixels_pillow_reads(
         values = decode_indices(path.read_bytes())
         assert values.dtype == pixels.dtype
         np.testing.assert_array_equal(values, pixels)
+
+    assert len(files) == count
+
+
+@pytest.mark.parametrize(
+    ("data_set", "pattern", "count"),
+    [("davis_two_methods", "**/*.png", 86), ("mmseg_test_data", "seg.png", 1)],
+)
+def test_real_palette_masks_have_the_colours_pillow_shows(
+    shared_data: Callable[[str], Path], data_set: str, pattern: str, count: int
+) -> None:
+    files = sorted(shared_data(data_set).glob(pattern))
+
+    for path in files:
+        with Image.open(path) as image:
+            colors = np.asarray(image.convert("RGB"))
+        np.testing.assert_array_equal(decode_colors(path.read_bytes()), colors)
 
     assert len(files) == count

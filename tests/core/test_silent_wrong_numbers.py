@@ -68,7 +68,8 @@ def read(source: CocoSource, key: str = "a") -> Regions:
 
 def found(source: CocoSource) -> set[tuple[str, int | str | None]]:
     """Code and annotation of every fault that refuses, after reading everything."""
-    for key in source.keys():
+    keys = source.keys()
+    for key in keys:
         source.read(key)
     return {(fault.code, fault.annotation) for fault in source.faults.errors}
 
@@ -116,9 +117,7 @@ def test_03_random_masks_with_empty_runs_keep_their_pixels(opened) -> None:
         rle = {"size": [10, 12], "counts": counts}
         values = np.arange(len(counts)) % 2 == 1
         expected.append(np.repeat(values, counts).reshape((10, 12), order="F"))
-        document["annotations"].append(
-            {"id": i, "image_id": 1, "category_id": 1, "segmentation": rle}
-        )
+        document["annotations"].append({"id": i, "image_id": 1, "category_id": 1, "segmentation": rle})
 
     regions = read(opened(document))
 

@@ -1,0 +1,281 @@
+"""Policies: what they resolve to, and that everything wrong is said at once, in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+
+from segcore.errors import SpecError, UsageError
+from segcore.faults import CODES
+from segcore_gates.errors import PolicyError
+from segcore_gates.policy_file import LoadedPolicy, load_policy
+from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
+
+POLICIES = Path(__file__).resolve().parent.parent / "data" / "policies"
+POSITIVE = sorted(POLICIES.glob("positive/*.gate.yaml"))
+NEGATIVE = sorted(POLICIES.glob("negative/*.gate.yaml"))
+ENVIRON = {"BATCH": "2026-w31", "EMPTY": ""}
+
+EXPECTED_PROBLEM = re.compile(r"# ((?:\S+:)?[0-9]+ policy\.\w+ .*)")
+HEAD = "version: 1\ngold: coco:gold.json\ndelivery: coco:delivery.json\n"
+ONTOLOGY = "ontology: {classes: [{id: 0, name: road}, {id: 1, name: car}]}\n"
+
+
+def load(text: str, folder: Path, **environ: str) -> LoadedPolicy:
+    path = folder / "batch.gate.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_policy(path, environ=environ)
+
+
+def expected_problems(path: Path) -> list[str]:
+    """The ``# LINE CODE path: message`` comments of a negative example."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [match[1] for line in lines if (match := EXPECTED_PROBLEM.fullmatch(line))]
+
+
+@pytest.mark.parametrize("path", POSITIVE, ids=lambda path: path.name.partition(".")[0])
+def test_a_good_policy_gives_the_rules_it_names(path):
+    text = path.read_text(encoding="utf-8")
+    expected = [
+        name for line in re.findall(r"^# rules: (.*)$", text, re.MULTILINE) for name in line.split()
+    ]
+
+    loaded = load_policy(path, environ=ENVIRON)
+
+    assert [rule.id for rule in loaded.rules] == expected
+    assert expected
+
+
+@pytest.mark.parametrize("path", NEGATIVE, ids=lambda path: path.name.partition(".")[0])
+def test_a_bad_policy_is_refused_with_exactly_the_problems_it_names(path):
+    with pytest.raises(PolicyError) as caught:
+        load_policy(path, environ=ENVIRON)
+
+    found = [
+        f"{'' if p.file == str(path) else p.file.removeprefix(f'{path.parent}/') + ':'}{p.line} {p.code} "
+        + (f"{p.path}: {p.message}" if p.path else p.message)
+        for p in caught.value.problems
+    ]
+    assert sorted(found) == sorted(expected_problems(path))
+    assert str(caught.value) == "\n".join(map(str, caught.value.problems))
+    assert isinstance(caught.value, UsageError)
+
+
+def test_every_policy_code_has_a_negative_example():
+    named = {problem.split()[1] for path in NEGATIVE for problem in expected_problems(path)}
+
+    assert named == {code for code in CODES if code.startswith("policy.")}
+
+
+def test_problems_come_by_line_and_name_file_line_key_and_message(tmp_path):
+    text = HEAD + ONTOLOGY + "gates:\n  a: {metric: iou, min: {default: 95}}\nnonsense: 1\n"
+
+    with pytest.raises(PolicyError) as caught:
+        load(text, tmp_path)
+
+    assert str(caught.value) == (
+        f"{tmp_path}/batch.gate.yaml:6: gates.a.min.default: 95 is not a share between 0 and 1;"
+        " did you mean 0.95?\n"
+        f"{tmp_path}/batch.gate.yaml:7: nonsense: unknown key 'nonsense'"
+    )
+
+
+def test_the_full_example_fills_in_every_default():
+    loaded = load_policy(POLICIES / "positive" / "everything.gate.yaml", environ=ENVIRON)
+    rules = {rule.id: rule for rule in loaded.rules}
+    base = Rule(
+        id="class-iou[road]",
+        gate="class-iou",
+        metric=Metric.IOU,
+        class_name="road",
+        minimum=0.97,
+        warn_below=None,
+        severity=Level.ERROR,
+        judge=Judge.ESTIMATE,
+        confidence=0.95,
+        support_images=20,
+        support_instances=50,
+        thin=Thin.WARN,
+        absent=Level.ERROR,
+        extra_images=ExtraImages.ALLOW,
+        line=31,
+    )
+
+    assert rules["class-iou[road]"] == base
+    assert rules["class-iou[car]"] == dataclasses.replace(
+        base, id="class-iou[car]", class_name="car", minimum=0.90, warn_below=0.93
+    )
+    assert rules["class-iou[123]"] == dataclasses.replace(
+        base, id="class-iou[123]", class_name="123", minimum=0.85, warn_below=0.88
+    )
+    assert rules["things[car]"] == dataclasses.replace(
+        base, id="things[car]", gate="things", class_name="car", minimum=0.8, judge=Judge.BOUND,
+        confidence=0.9, line=33,
+    )  # fmt: skip
+    assert rules["stuff[no]"] == dataclasses.replace(
+        base, id="stuff[no]", gate="stuff", class_name="no", minimum=0.8, severity=Level.WARN,
+        thin=Thin.SKIP, absent=Level.WARN, line=34,
+    )  # fmt: skip
+    assert rules["few[car]"] == dataclasses.replace(
+        base, id="few[car]", gate="few", class_name="car", minimum=0.0, support_images=1, line=35
+    )
+    assert rules["overall"] == dataclasses.replace(
+        base, id="overall", gate="overall", metric=Metric.MEAN_IOU, class_name=None, minimum=0.8,
+        warn_below=0.85, judge=Judge.BOUND, thin=Thin.SKIP, line=36,
+    )  # fmt: skip
+    assert rules["coverage"] == dataclasses.replace(
+        base, id="coverage", gate="coverage", metric=Metric.COVERAGE, class_name=None, minimum=0.98,
+        support_images=0, support_instances=0, extra_images=ExtraImages.WARN, line=17,
+    )  # fmt: skip
+
+
+def test_inputs_are_resolved_beside_the_policy():
+    folder = POLICIES / "positive"
+
+    loaded = load_policy(folder / "everything.gate.yaml", environ=ENVIRON)
+
+    assert str(loaded.gold) == f"coco:{folder}/gold/2026-w31/annotations.json"
+    assert loaded.gold_sha256 == "3f1b8e0c9f6a"
+    assert loaded.delivery.format == "coco-panoptic"
+    assert loaded.delivery.location == f"{folder}/deliveries/2026-w31/panoptic.json"
+    assert loaded.delivery.options == {"masks": f"{folder}/deliveries/2026-w31/masks"}
+    assert loaded.delivery_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("written", "location"),
+    [
+        ("coco:/data/gold.json", "/data/gold.json"),
+        ("coco:s3://bucket/gold.json", "s3://bucket/gold.json"),
+        ("label-studio:12", "12"),
+        ("fiftyone:streets/predictions", "streets/predictions"),
+        ("coco:$${BATCH}.json", "HERE/${BATCH}.json"),
+        ("coco:${BATCH}/${BATCH}.json", "HERE/a?b=$$&c/a?b=$$&c.json"),
+    ],
+)
+def test_only_relative_paths_are_moved_and_variables_stay_inside_the_path(tmp_path, written, location):
+    text = (
+        HEAD.replace("coco:gold.json", written) + ONTOLOGY + "gates: {m: {metric: mean-iou, min: 0.5}}\n"
+    )
+
+    loaded = load(text, tmp_path, BATCH="a?b=$$&c")
+
+    assert loaded.gold.location == location.replace("HERE", str(tmp_path))
+    assert loaded.gold.options == {}
+
+
+def test_a_policy_knows_its_lines_and_the_digest_of_its_bytes():
+    path = POLICIES / "positive" / "smallest.gate.yaml"
+
+    loaded = load_policy(path, environ={})
+
+    assert loaded.path == path
+    assert loaded.line(("gates", "class-iou", "min", "default")) == 7
+    assert loaded.line(("gates", "class-iou", "warn_below")) == 6
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("judge", "thin"), [("estimate", Thin.WARN), ("bound", Thin.ERROR)], ids=["estimate", "bound"]
+)
+@pytest.mark.parametrize("place", ["defaults", "gate"])
+def test_thin_evidence_warns_under_an_estimate_and_is_an_error_under_a_bound(
+    tmp_path, judge, thin, place
+):
+    defaults = f"defaults: {{judge: {judge}}}\n" if place == "defaults" else ""
+    own = f", judge: {judge}" if place == "gate" else ""
+    text = f"{HEAD}{ONTOLOGY}{defaults}gates: {{m: {{metric: mean-iou, min: 0.5{own}}}}}\n"
+
+    loaded = load(text, tmp_path)
+
+    assert loaded.rules[1].thin is thin
+
+
+def test_a_policy_without_coverage_wants_every_gold_image(tmp_path):
+    loaded = load(HEAD + ONTOLOGY + "gates: {m: {metric: mean-iou, min: 0.5}}\n", tmp_path)
+
+    coverage = loaded.rules[0]
+
+    assert (coverage.id, coverage.minimum, coverage.severity) == ("coverage", 1.0, Level.ERROR)
+    assert coverage.extra_images is ExtraImages.ALLOW
+
+
+def test_the_default_severity_does_not_soften_coverage(tmp_path):
+    text = HEAD + ONTOLOGY + "defaults: {severity: warn}\ngates: {m: {metric: mean-iou, min: 0.5}}\n"
+
+    loaded = load(text, tmp_path)
+
+    assert [rule.severity for rule in loaded.rules] == [Level.ERROR, Level.WARN]
+
+
+def test_classes_come_in_the_order_of_the_ontology_and_gates_as_written(tmp_path):
+    text = (
+        HEAD + "ontology: {classes: [{id: 5, name: b}, {id: 1, name: c}, {id: 3, name: a}]}\n"
+        "gates:\n  z: {metric: iou, min: {a: 0.1, b: 0.2, c: 0.3}}\n  y: {metric: mean-iou, min: 0.5}\n"
+    )
+
+    loaded = load(text, tmp_path)
+
+    assert [(rule.id, rule.minimum) for rule in loaded.rules] == [
+        ("coverage", 1.0), ("z[b]", 0.2), ("z[c]", 0.3), ("z[a]", 0.1), ("y", 0.5),
+    ]  # fmt: skip
+
+
+def test_a_gold_that_names_its_classes_needs_no_ontology(tmp_path):
+    (tmp_path / "gold.json").write_bytes((POLICIES / "gold.json").read_bytes())
+
+    loaded = load(HEAD + "gates: {iou: {metric: iou, min: {default: 0.5, hole: 0.7}}}\n", tmp_path)
+
+    assert [(rule.id, rule.minimum) for rule in loaded.rules[1:]] == [
+        ("iou[crack]", 0.5),
+        ("iou[hole]", 0.7),
+    ]
+    assert loaded.ontology.names == ("crack", "hole")
+
+
+def test_a_gold_that_names_no_classes_needs_an_ontology(tmp_path):
+    (tmp_path / "masks").mkdir()
+    text = "version: 1\ngold: png:masks\ndelivery: png:masks\ngates: {m: {metric: mean-iou, min: 0.5}}\n"
+
+    with pytest.raises(PolicyError, match="names no classes: add the key 'ontology'"):
+        load(text, tmp_path)
+
+
+def test_a_gold_that_is_not_there_is_a_problem_of_the_policy(tmp_path):
+    with pytest.raises(PolicyError, match=r"batch.gate.yaml:2: gold: .*gold.json"):
+        load(HEAD + "gates: {m: {metric: mean-iou, min: 0.5}}\n", tmp_path)
+
+
+def test_a_policy_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(SpecError, match="no such file"):
+        load_policy(tmp_path / "batch.gate.yaml", environ={})
+
+
+def test_a_folder_is_not_a_policy(tmp_path):
+    with pytest.raises(PolicyError, match="regular file"):
+        load_policy(tmp_path, environ={})
+
+
+def test_a_policy_error_comes_back_whole_from_a_worker():
+    with pytest.raises(PolicyError) as caught:
+        load_policy(NEGATIVE[0], environ={})
+
+    error = pickle.loads(pickle.dumps(caught.value))
+
+    assert error.problems == caught.value.problems
+    assert str(error) == str(caught.value)
+
+
+def test_what_is_quoted_from_a_policy_is_safe_to_print(tmp_path):
+    text = HEAD + ONTOLOGY + 'gates: {m: {metric: "\\e[31m", min: 0.5}}\n"\\e[32m": 1\n'
+
+    with pytest.raises(PolicyError) as caught:
+        load(text, tmp_path)
+
+    assert "\x1b" not in str(caught.value)
+    assert len(caught.value.problems) == 2
