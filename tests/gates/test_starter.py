@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from segcore_gates.cli import demo as demo_module
-from segcore_gates.starter import ontology_text, policy_text
 
 from segcore.cli import main
 from segcore.documents import parse_yaml
 from segcore.ontology import LabelClass, Ontology
 from segcore.ontology_file import load_ontology, ontology_from_document
+from segcore_gates.cli import demo as demo_module
+from segcore_gates.starter import ontology_text, policy_text
 
 SAMPLE = Path(__file__).resolve().parents[2] / "gates" / "segcore_gates" / "sample"
 
