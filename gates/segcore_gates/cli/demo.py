@@ -73,7 +73,7 @@ def _copy_sample(folder: Path, *, force: bool) -> None:
     changed = [path for name, text in texts.items() if _differs(path := folder / name, text)]
     if changed and not force:
         names = ", ".join(map(str, changed))
-        raise UsageError(f"{names} is not as the sample has it; --force replaces it")
+        raise UsageError(f"{names} is not as the sample has it: name another folder, or replace it with --force")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)
