@@ -44,8 +44,8 @@ MAX_RING_POINTS: Final = 100_000
 MAX_RING_STEPS: Final = 4_000_000
 """Pixel steps along one polygon ring: what its rasterisation costs in memory."""
 
-MAX_IMAGE_STEPS: Final = 64_000_000
-"""Pixel steps along all polygon rings of one image: what they cost in time."""
+MAX_IMAGE_STEPS: Final = 16_000_000
+"""Pixel steps along all polygon rings of one image: what they cost in time and memory."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

@@ -27,6 +27,7 @@ from segcore.kernels.decoded_counts import (
     DecodedCounts,
 )
 from segcore.masks.batch import MaskBatch, MaskProblem
+from segcore.masks.order import suspect_orders
 
 __all__ = ["decode_rles", "decode_strings", "encode_counts"]
 
@@ -84,6 +85,7 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
         count=len(rles),
     )
     problems += batch.problems
+    problems += suspect_orders(batch, height=height, width=width)
     problems.sort(key=lambda problem: problem.item)
     return replace(batch, problems=tuple(problems))
 

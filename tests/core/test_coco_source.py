@@ -558,6 +558,8 @@ def reference_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
     return coco_mask.decode(rle).astype(bool)
 
 
+SIX = Path(__file__).resolve().parent.parent / "data" / "coco_val2014_6"
+
 REAL = [
     ("coco_val2014_100", "instances_val2014_100.json", 839),
     ("peer_converted_coco40", "source_coco_instances_40.json", 371),
@@ -586,6 +588,24 @@ def test_every_mask_of_a_real_file_is_the_one_pycocotools_draws(
         assert (mask.to_array() == expected).all()
     assert len(regions) == masks
     assert masks + sum(fault.code == "seg.empty" for fault in source.faults.errors) == len(entries)
+
+
+def test_six_images_of_coco_are_read_as_pycocotools_draws_them() -> None:
+    """A small part of val2014 travels with the tests: crowds, parts, and an image nobody found."""
+    entries = {e["id"]: e for e in json.loads((SIX / "instances.json").read_text())["annotations"]}
+    source = open_source(Spec(format="coco", location=str(SIX / "instances.json")))
+    results = json.loads((SIX / "results.json").read_text())
+    found = open_source(Spec(format="coco", location=str(SIX / "results.json")))
+    found = found.resolve(ontology=None, gold=source)
+
+    gold, delivered = all_regions(source), all_regions(found)
+
+    assert (len(gold), len(delivered), sum(region.crowd for region in gold)) == (29, 25, 1)
+    for region, entry in [(r, entries[r.id]) for r in gold] + [(r, results[r.id]) for r in delivered]:
+        expected = reference_mask(entry["segmentation"], region.mask.height, region.mask.width)
+        assert (region.mask.to_array() == expected).all()
+    assert len(read(found, "COCO_val2014_000000001063")) == 0
+    assert source.faults.errors == found.faults.errors == ()
 
 
 @pytest.mark.parametrize(
@@ -662,7 +682,7 @@ def paths_of(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PATHS = paths_of(dataset())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(PATHS), st.just(REMOVE) | JSON), min_size=1, max_size=3))
 def test_a_mutated_file_is_read_right_or_refused(
     opened: Opened, mutations: list[tuple[tuple[Any, ...], Any]]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -64,6 +64,7 @@ rings = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=12).m
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(rings, min_size=1, max_size=3), min_size=1, max_size=5))
 def test_what_is_accepted_equals_pycocotools_pixel_for_pixel(polygons: list[list[list[float]]]) -> None:
     batch = rasterize_polygons(polygons, height=40, width=50)
@@ -145,12 +146,12 @@ def test_a_boundary_that_would_take_gigabytes_to_walk_is_refused() -> None:
 def test_many_long_boundaries_in_one_image_are_refused_together() -> None:
     zigzag = [v for i in range(1900) for v in (i % 2 * 1999, i)] + [0, 1900]  # 3.8 million steps
 
-    batch = rasterize_polygons([[zigzag]] * 18, height=2000, width=2000)
+    batch = rasterize_polygons([[zigzag]] * 6, height=2000, width=2000)
 
     assert {problem.code for problem in batch.problems if batch.refused[problem.item]} == {
         "poly.too_many_points"
     }
-    assert batch.refused.tolist() == [False] * 16 + [True] * 2
+    assert batch.refused.tolist() == [False] * 4 + [True] * 2
 
 
 def test_a_ring_that_leaves_the_image_is_clipped_with_a_warning() -> None:
@@ -216,6 +217,7 @@ def test_large_integer_coordinates_lose_no_pixel() -> None:
     assert batch.areas_px().tolist() == [25]
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
