@@ -18,7 +18,7 @@ help:
 	@echo "make clean   remove what the other targets made"
 
 demo: $(VENV)/.demo
-	@$(BIN)/segcore demo segcore-demo --force
+	@$(BIN)/segcore demo segcore-demo
 
 test: $(VENV)/.test
 	@status=0; \

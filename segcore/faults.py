@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity", "printable", "show"]
+__all__ = ["CODES", "Fault", "FaultLog", "Severity", "escaped", "printable", "show"]
 
 
 class Severity(str, enum.Enum):
@@ -134,10 +134,15 @@ def printable(text: str, *, limit: int = 80) -> str:
     Letters of every script stay; what a terminal or a browser would act on (control characters,
     direction overrides, lone surrogates) is written as a Python escape.
     """
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
-    )
+    shown = escaped(text[:limit])
     return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
+
+
+def escaped(text: str) -> str:
+    """As :func:`printable`, of any length."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def show(value: object) -> str:

@@ -126,7 +126,8 @@ def list_files(folder: str, *, suffix: str) -> tuple[list[Entry], list[Fault]]:
             limit = f"at most {MAX_FOLDER_ENTRIES} files and folders"
             return [], [Fault(code="limits.entries", file=folder, expected=limit, got="more")]
         if not _is_safe(path):
-            problem = ("path.unsafe", "a printable UTF-8 name", printable(path.rpartition("/")[2]))
+            name = path.rstrip("/").rpartition("/")[2]
+            problem = ("path.unsafe", "a printable UTF-8 name", printable(name))
             location = printable(location, limit=400)
         if problem is not None:
             code, expected, got = problem
@@ -170,8 +171,14 @@ def _walk_local(root: str, folder: str) -> Iterator[_Found]:
                 elif item.is_file(follow_symlinks=False):
                     yield path, base + path, None
                 else:
-                    kind = _kind(item.stat(follow_symlinks=False).st_mode)
-                    yield path, base + path, ("path.not_regular", "a regular file", kind)
+                    yield path, base + path, ("path.not_regular", "a regular file", _kind_of(item))
+
+
+def _kind_of(item: os.DirEntry[str]) -> str:
+    try:
+        return _kind(item.stat(follow_symlinks=False).st_mode)
+    except OSError:  # it is gone since it was listed
+        return "nothing any more"
 
 
 def _require_regular(status: os.stat_result, location: str, *, limit: int) -> None:

@@ -129,7 +129,10 @@ def _ignored(ignore_index: int | Sequence[int] | None) -> tuple[int, ...]:
 def _coded(
     labels: npt.NDArray[np.integer | np.bool_], classes: int, ignored: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
-    """``labels`` as 8 or 16 bit values, with the code of every value: ``classes`` is other, one more ignored."""
+    """``labels`` as 8 or 16 bit values, and the code of every value.
+
+    Code ``classes`` is other, ``classes + 1`` is ignored.
+    """
     labels = np.ascontiguousarray(labels, labels.dtype.newbyteorder("="))
     if labels.itemsize > 2:
         return _narrowed(labels, classes, ignored), np.arange(1 << 16, dtype=np.int32).clip(
@@ -148,13 +151,14 @@ def _coded(
 
 
 def _narrowed(
-    labels: npt.NDArray[np.integer], classes: int, ignored: tuple[int, ...]
+    labels: npt.NDArray[np.integer | np.bool_], classes: int, ignored: tuple[int, ...]
 ) -> npt.NDArray[np.uint16]:
+    """Codes of labels wider than 16 bits."""
     unsigned = labels.view(np.dtype(f"u{labels.itemsize}"))
     codes = labels.astype(np.uint16)
     # Negative labels are large as unsigned numbers: one comparison finds both.
     codes[unsigned >= classes] = classes
-    limits = np.iinfo(labels.dtype)
+    limits = np.iinfo(labels.dtype.name)
     for label in ignored:
         if limits.min <= label <= limits.max:
             codes[labels == label] = classes + 1

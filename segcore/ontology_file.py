@@ -26,6 +26,7 @@ _KEYS: Final = ("classes", "crowd", "ignore", "overlap", "preset", "unlabeled")
 _CLASS_KEYS: Final = ("aliases", "color", "id", "name", "thing")
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _MAX_ID: Final = 65535
+_MAX_PROBLEMS: Final = 50
 
 
 def load_ontology(location: str) -> Ontology:
@@ -267,7 +268,8 @@ class _Reader:
         where = key_path(path)
         line = self._document.line(path) or None
         problem = f"{where}: {problem}" if where else problem
-        self.problems.append(DocumentError(code, problem, file=self._document.file, line=line))
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append(DocumentError(code, problem, file=self._document.file, line=line))
 
 
 def _unknown_preset(name: str) -> str:

@@ -21,6 +21,7 @@ _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _MAX_DIGITS: Final = 4300
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_CHUNK: Final = 1 << 20
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
 _SIGNATURES: Final = (
@@ -189,11 +190,12 @@ def _depth(data: bytes) -> int:
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = b"".join(data.translate(None, _NOT_STRUCTURE).split(b'"')[::2])
-    if not brackets:
-        return 0
-    codes = np.frombuffer(brackets, np.uint8)
-    steps = np.where((codes == ord("[")) | (codes == ord("{")), 1, -1)
-    return int(np.cumsum(steps, dtype=np.int64).max())
+    deepest = level = 0
+    for start in range(0, len(brackets), _CHUNK):
+        codes = np.frombuffer(brackets[start : start + _CHUNK], np.uint8)
+        levels = level + np.cumsum(np.where((codes == ord("[")) | (codes == ord("{")), 1, -1))
+        deepest, level = max(deepest, int(levels.max())), int(levels[-1])
+    return deepest
 
 
 def _lone_surrogate(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""What the documentation says is true: its examples run, its tables are up to date, its links lead somewhere.
+"""What the documentation says is true: examples run, tables are up to date, links lead somewhere.
 
 A fenced block is run if the line above it is ``<!-- run -->``; the blocks of a page run one after the
 other in a folder that holds the packaged sample.  ``<!-- run: exit=1 -->`` expects that exit code,

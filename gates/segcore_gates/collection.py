@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segcore.cli.output import printable, printable_lines
-from segcore.errors import DocumentError, InvalidInputError, SegcoreError
-from segcore_gates.hand_written import require_pins
+from segcore.errors import DocumentError, InvalidInputError, RefusedFileError, SegcoreError
+from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
 from segcore_gates.report import Failure, FailureKind, Inputs
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from segcore_gates.policy_file import LoadedPolicy
     from segcore_gates.rules import Rule
 
-__all__ = ["GateBlocked", "GateFile", "GateItem"]
+__all__ = ["GateBlockedError", "GateFile", "GateItem"]
 
 
-class GateBlocked(Exception):
+class GateBlockedError(Exception):
     """A gate keeps the batch from being accepted."""
 
     def __init__(self, record: Record) -> None:
@@ -42,23 +42,30 @@ class GateFile(pytest.File):
     _said = False
 
     def collect(self) -> Iterator[GateItem]:
-        """One item a rule, in the order of the policy; reads the policy and its ontology, nothing else."""
+        """One item a rule, in the order of the policy; no image is read."""
         try:
-            loaded = load_policy(_short(self.path), environ=os.environ)
+            loaded = load_policy(seen_from_here(self.path), environ=os.environ)
         except SegcoreError as error:
-            invalid = isinstance(error, InvalidInputError)
-            kind = FailureKind.INVALID if invalid else FailureKind.POLICY
-            message = printable_lines(str(error))
-            self.stash[PAYLOAD] = {
-                "path": self.nodeid,
-                "inputs": Inputs.refused(error).to_json() if invalid else None,
-                "failure": Failure(kind=kind, message=message).to_json(),
-            }
-            raise self.CollectError(message) from None
+            refused = Inputs.refused(error) if isinstance(error, InvalidInputError) else None
+            kind = FailureKind.POLICY if refused is None else FailureKind.INVALID
+            raise self.CollectError(self._note(kind, str(error), refused)) from None
+        except Exception as error:
+            self._note(FailureKind.INTERNAL, f"internal error: {type(error).__name__}: {error}", None)
+            raise
         for index, rule in enumerate(loaded.rules):
             yield GateItem.from_parent(
                 self, name=printable(rule.id), rule=rule, loaded=loaded, index=index
             )
+
+    def _note(self, kind: FailureKind, message: str, inputs: Inputs | None) -> str:
+        """Let the report of the collection carry the failure; the message, made printable."""
+        message = printable_lines(message)
+        self.stash[PAYLOAD] = {
+            "path": self.nodeid,
+            "inputs": inputs and inputs.to_json(),
+            "failure": Failure(kind=kind, message=message).to_json(),
+        }
+        return message
 
     def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
         """The batch, evaluated by whoever asks first in this session."""
@@ -89,7 +96,7 @@ class GateItem(pytest.Item):
         rule: Rule,
         loaded: LoadedPolicy,
         index: int,
-        **kwargs: Any,  # noqa: ANN401 - pytest's own
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._rule, self._loaded, self._index = rule, loaded, index
@@ -101,21 +108,25 @@ class GateItem(pytest.Item):
 
     def setup(self) -> None:
         """Evaluate the batch; what goes wrong here is an error, not a failed gate."""
+        error = self._evaluation_error()
+        if error is None:
+            return
+        kind, short, lines = _told(error)
+        message = "\n".join([short, *(f"  {printable(line)}" for line in lines)])
+        inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
+        self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
+        if not self._file.first_time():
+            pytest.fail(f"{short} (see the first error of {printable(self.path.name)})", pytrace=False)
+        if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
+            raise error
+        pytest.fail(message, pytrace=False)
+
+    def _evaluation_error(self) -> Exception | None:
         try:
             self._file.evaluation(self._loaded)
-        except InvalidInputError as error:
-            lines = fault_lines([fault.to_json() for fault in error.faults])
-            self._fail(FailureKind.INVALID, f"the input is invalid: {len(lines)} fault(s)", lines, error)
-        except DocumentError as error:
-            self._fail(FailureKind.INVALID, "the input is invalid", [str(error)], error)
-        except SegcoreError as error:
-            self._fail(
-                FailureKind.USAGE, "the batch cannot be evaluated", str(error).splitlines(), error
-            )
-        except Exception as error:  # noqa: BLE001 - reported once in full, not once a gate
-            self._fail(
-                FailureKind.INTERNAL, "internal error", [f"{type(error).__name__}: {error}"], error
-            )
+        except Exception as error:
+            return error
+        return None
 
     def runtest(self) -> None:
         """Judge."""
@@ -128,15 +139,15 @@ class GateItem(pytest.Item):
         )
         self._publish(record, Inputs.of(evaluation), None)
         if record.blocks:
-            raise GateBlocked(record)
+            raise GateBlockedError(record)
 
-    def repr_failure(  # type: ignore[override] - pytest allows a string
+    def repr_failure(
         self,
         excinfo: pytest.ExceptionInfo[BaseException],
-        style: Any = None,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        style: Any = None,
+    ) -> Any:
         """A block without a traceback for a gate that blocks."""
-        if isinstance(excinfo.value, GateBlocked):
+        if isinstance(excinfo.value, GateBlockedError):
             here = os.fspath(self.config.invocation_params.dir)
             policy = relative(os.fspath(self.path), here)
             return explain(excinfo.value.record, policy=policy, node_id=f"{policy}::{self.name}")
@@ -145,17 +156,6 @@ class GateItem(pytest.Item):
     @property
     def _file(self) -> GateFile:
         return self.getparent(GateFile)  # type: ignore[return-value]
-
-    def _fail(self, kind: FailureKind, short: str, lines: list[str], error: Exception) -> None:
-        shown = [printable(line) for line in lines]
-        message = "\n".join([short, *(f"  {line}" for line in shown)])
-        inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
-        self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
-        if not self._file.first_time():
-            pytest.fail(f"{short} (see the first error of {printable(self.path.name)})", pytrace=False)
-        if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
-            raise error
-        pytest.fail(message, pytrace=False)
 
     def _publish(self, record: Record, inputs: Inputs, failure: Failure | None) -> None:
         loaded = self._loaded
@@ -194,7 +194,14 @@ class GateItem(pytest.Item):
 _PUBLISHED = pytest.StashKey[bool]()
 
 
-def _short(path: Path) -> Path:
-    """Seen from the working directory where that is shorter, so that reports read the same elsewhere."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+def _told(error: Exception) -> tuple[FailureKind, str, list[str]]:
+    """What kind of failure it is, in one line, and the details."""
+    if isinstance(error, InvalidInputError):
+        faults = [fault.to_json() for fault in error.faults]
+        refusing = sum(fault["severity"] == "error" for fault in faults)
+        return FailureKind.INVALID, f"the input is invalid: {refusing} fault(s)", fault_lines(faults)
+    if isinstance(error, DocumentError | RefusedFileError):
+        return FailureKind.INVALID, "the input is invalid", str(error).splitlines()
+    if isinstance(error, SegcoreError):
+        return FailureKind.USAGE, "the batch cannot be evaluated", str(error).splitlines()
+    return FailureKind.INTERNAL, "internal error", [f"{type(error).__name__}: {error}"]

@@ -69,7 +69,7 @@ class Evaluations:
             try:
                 data = pickle.dumps(found)
                 pickle.loads(data)  # noqa: S301 - an exception may be written and yet not be read
-            except Exception:  # noqa: BLE001 - then every process finds out for itself
+            except Exception:
                 return found
             part = path.with_suffix(".part")
             part.write_bytes(data)
@@ -85,7 +85,7 @@ class Evaluations:
         try:
             with progress("evaluating") if self._progress else nullcontext() as advance:
                 return segcore.evaluate(gold, delivery, ontology=ontology, progress=advance)
-        except Exception as error:  # noqa: BLE001 - kept, and raised to everyone who asks
+        except Exception as error:
             return error
 
     @property

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segcore.cli.output import printable, printable_lines
 from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headline, worst_first
 from segcore_gates.verdict import Outcome
 
-__all__ = ["annotations"]
+__all__ = ["error_commands"]
 
 _SHOWN = 10
 """GitHub shows ten annotations of a kind for each step."""
 
 
-def annotations(reports: Sequence[PolicyReport], *, prefix: str = "") -> list[str]:
+def error_commands(reports: Sequence[PolicyReport], *, prefix: str = "") -> list[str]:
     """Up to ten ``::error`` lines, worst first.
 
     Parameters
@@ -31,10 +32,10 @@ def annotations(reports: Sequence[PolicyReport], *, prefix: str = "") -> list[st
             errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]
             found += [_command(file, 1, fault_line(fault)) for fault in errors]
         elif report.failure is not None:
-            found.append(_command(file, 1, report.failure.message))
+            found.append(_command(file, 1, printable_lines(report.failure.message)))
         else:
             found += [
-                _command(file, record.policy_line, f"{record.id}: {headline(record)}")
+                _command(file, record.policy_line, f"{printable(record.id)}: {headline(record)}")
                 for record in worst_first(report.records)
                 if record.blocks
             ]

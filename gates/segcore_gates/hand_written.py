@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segcore_gates.evaluations import Evaluations
     from segcore_gates.policy_file import LoadedPolicy
 
-__all__ = ["evaluate_for", "require_pins"]
+__all__ = ["evaluate_for", "require_pins", "seen_from_here"]
 
 
 def evaluate_for(
@@ -51,7 +51,7 @@ def evaluate_for(
             raise UsageError("a policy brings its own ontology: leave `ontology` out")
         if isinstance(gold, Spec):
             raise UsageError(f"{gold} needs a delivery: call with a policy file or with two specs")
-        loaded = load_policy(folder / os.fspath(gold), environ=os.environ)
+        loaded = load_policy(seen_from_here(folder / os.fspath(gold)), environ=os.environ)
         found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
         require_pins(loaded, found)
         return found
@@ -91,4 +91,10 @@ def _spec_beside(spec: Spec, folder: Path) -> Spec:
 def _beside(text: str, folder: Path) -> str:
     """The path below ``folder`` if there is one; project numbers, URLs and presets stay as they are."""
     path = folder / text
-    return os.fspath(path) if path.exists() else text
+    return os.fspath(seen_from_here(path)) if path.exists() else text
+
+
+def seen_from_here(path: Path) -> Path:
+    """Relative to the working directory if it is below, so that reports read the same elsewhere."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.cli.output import printable
 from segcore_gates.report import PolicyReport
-from segcore_gates.text import HEADINGS, fault_line, note, summary_line, worst_first
+from segcore_gates.text import fault_line, headings, note, summary_line, worst_first
 from segcore_gates.verdict import Outcome, Record
 
 __all__ = ["append_job_summary", "markdown"]
@@ -44,7 +43,7 @@ def append_job_summary(path: str, text: str) -> bool:
 
 
 def _section(report: PolicyReport) -> str:
-    lines = [f"### {_cell(os.path.basename(report.path))}: {_cell(summary_line(report))}", ""]
+    lines = [f"### {_cell(Path(report.path).name)}: {_cell(summary_line(report))}", ""]
     if report.failure is not None:
         if report.outcome is Outcome.INVALID:
             errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]
@@ -54,8 +53,9 @@ def _section(report: PolicyReport) -> str:
         else:
             lines += [f"- {_cell(line)}" for line in report.failure.message.splitlines()]
         return "\n".join([*lines, ""])
-    lines += [f"| {' | '.join(HEADINGS)} |", "|---|---:|---:|---|---:|---|---|"]
-    lines += [_row(record) for record in worst_first(report.records)]
+    records = worst_first(report.records)
+    lines += [f"| {' | '.join(headings(records))} |", "|---|---:|---:|---|---:|---|---|"]
+    lines += [_row(record) for record in records]
     return "\n".join([*lines, ""])
 
 

@@ -37,6 +37,7 @@ __all__ = ["LoadedPolicy", "load_policy"]
 _Path = tuple[str | int, ...]
 
 _GATE_ID: Final = re.compile(GATE_ID)
+_MAX_PROBLEMS: Final = 100
 _RESERVED: Final = frozenset({"coverage"})
 _VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
 _PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
@@ -124,13 +125,13 @@ class _Loader:
         self._path = path
         self._document = document
         self._environ = environ
-        self._problems: list[PolicyProblem] = []
+        self._problems: dict[PolicyProblem, None] = {}
 
     def load(self, *, sha256: str) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
-            raise PolicyError(self._problems)
+            raise self._error()
         for gate_id in value["gates"] if isinstance(value.get("gates"), dict) else ():
             self._check_gate_id(gate_id)
         raw = self._prepared(value)
@@ -149,7 +150,7 @@ class _Loader:
                 refuse=self.refuse,
             )
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
-            raise PolicyError(sorted(self._problems, key=self._by_line))
+            raise self._error()
         return LoadedPolicy(
             path=self._path,
             policy=policy,
@@ -171,11 +172,13 @@ class _Loader:
             path=key_path(path),
             message=message,
         )
-        if problem not in self._problems:
-            self._problems.append(problem)
+        self._problems[problem] = None
+        if len(self._problems) >= _MAX_PROBLEMS:
+            raise self._error()
 
-    def _by_line(self, problem: PolicyProblem) -> tuple[bool, str, int]:
-        return problem.file != self._document.file, problem.file, problem.line or 0
+    def _error(self) -> PolicyError:
+        own = self._document.file
+        return PolicyError(sorted(self._problems, key=lambda p: (p.file != own, p.file, p.line or 0)))
 
     def _check_gate_id(self, gate_id: str) -> None:
         path = ("gates", gate_id)
@@ -317,7 +320,7 @@ class _Loader:
                 location = self._expand(given, ("ontology",))
                 return None if location is None else load_ontology(self._beside(location))
         except OntologyError as e:
-            self._problems += map(_from_document_error, e.problems)
+            self._problems |= dict.fromkeys(map(_from_document_error, e.problems))
             if not e.problems:
                 self.refuse("policy.bad_value", ("ontology",), str(e))
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
@@ -36,6 +37,7 @@ _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     ClassIouGate: frozenset({"below_iou", "dilation", "iou", "max"}),
     MeanIouGate: frozenset({"below_iou", "classes", "dilation", "iou", "max"}),
 }
+_MAX_COMPARED: Final = 1000
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -59,7 +61,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
         return "policy.missing_key", path[:-1], f"the key {path[-1]!r} is missing"
     if kind == "union_tag_not_found" and isinstance(_value(document, path), dict):
         return "policy.missing_key", path, "the key 'metric' is missing"
-    if kind == "union_tag_invalid" and path[0] == "gates":
+    if kind == "union_tag_invalid" and path[0] == "gates" and len(path) == 2:
         return _unknown_metric((*path, "metric"), document)
     if _is_share(path) and kind not in {"dict_type", "too_short"}:
         return "policy.threshold", path, _share_problem(path, document)
@@ -68,7 +70,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``, did you mean 'confidence'?`` where a known word is close, else an empty string."""
-    folded = {item.casefold(): item for item in known}
+    folded = {item.casefold(): item for item in islice(known, _MAX_COMPARED)}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f", did you mean {folded[close[0]]!r}?" if close else ""
 
@@ -147,7 +149,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         return f"'{printable(value)}' {reason}; {_meant(meant, wanted)}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         written = printable(document.text(path), limit=40)
-        if 1 < value <= 100:
+        if 10 <= value <= 100:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
     if isinstance(value, dict) and path[0] == "gates" and len(path) == 3:
@@ -186,6 +188,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         return f"expected a list, {got}"
     if kind in {"dict_type", "model_type", "model_attributes_type", "union_tag_not_found"}:
         return f"expected keys and values, {got}"
+    if kind == "union_tag_invalid" and path[-1] == "classes":
+        return f"expected all, things, stuff or a list of names, {got}"
     if kind == "union_tag_invalid":
         return f"expected text or keys and values, {got}"
     return f"{error['msg']}, {got}"

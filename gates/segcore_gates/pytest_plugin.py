@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -34,6 +35,9 @@ COMMAND = pytest.StashKey[bool]()
 
 _EVALUATIONS = pytest.StashKey["Evaluations"]()
 _SHARED = pytest.StashKey[Path]()
+_NEEDS = pytest.StashKey[list[str]]()
+_REASON = pytest.StashKey[str]()
+_INSTALL = 'pip install "segcore[gates]"'
 
 _WORKER_KEY = "segcore_directory"
 
@@ -92,12 +96,21 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     try:
         from segcore_gates.collection import GateFile
     except ModuleNotFoundError as error:
-        text = (
-            f'{file_path.name} needs {error.name}, which is not installed: pip install "segcore[gates]"'
-        )
-        pytest.exit(f"ERROR: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+        needs = f"{file_path.name} needs {error.name}, which is not installed: {_INSTALL}"
+        if hasattr(parent.config, "workerinput"):  # a worker's usage error would reach nobody
+            missing: pytest.Collector = _Unavailable.from_parent(parent, path=file_path)
+            missing.stash[_REASON] = needs
+            return missing
+        parent.config.stash.setdefault(_NEEDS, []).append(needs)
+        return None
     collector: pytest.Collector = GateFile.from_parent(parent, path=file_path)
     return collector
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to pass over policies because the extra is missing."""
+    if needs := session.config.stash.get(_NEEDS, None):
+        raise pytest.UsageError("\n".join(needs))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -190,6 +203,15 @@ def _attach(
         del node.stash[PAYLOAD]
 
 
+class _Unavailable(pytest.File):
+    """A policy that cannot be collected because the extra is missing."""
+
+    def collect(self) -> Generator[pytest.Item, None, None]:
+        """Say so."""
+        raise self.CollectError(self.stash[_REASON])
+        yield
+
+
 class _Sharing:
     """Gives the workers one folder; registered only where pytest-xdist knows the hook."""
 
@@ -206,6 +228,7 @@ class _Controller:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._began = time.time()
         self._reporter: Reporter | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -237,5 +260,5 @@ class _Controller:
         if self._reporter is None:
             from segcore_gates.reporter import Reporter
 
-            self._reporter = Reporter(self._config)
+            self._reporter = Reporter(self._config, began=self._began)
         return self._reporter

@@ -28,13 +28,13 @@ _COLORS = {
 
 
 class Reporter:
-    """The verdicts of one session."""
+    """The verdicts of one session, which began at ``began`` (seconds since the epoch)."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, *, began: float) -> None:
         self._config = config
         self._policies: dict[str, dict[int, Mapping[str, Any]]] = {}
         self._broken: dict[str, Mapping[str, Any]] = {}
-        self._began = time.time()
+        self._began = began
 
     def add(self, payload: Mapping[str, Any]) -> None:
         """Note what one item's report carried; a repeated item replaces its first run."""
@@ -84,11 +84,11 @@ class Reporter:
         for report in reports:
             _show(terminal, report)
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            from segcore_gates.github import annotations
+            from segcore_gates.github import error_commands
 
             root = os.environ.get("GITHUB_WORKSPACE", os.fspath(self._config.invocation_params.dir))
             prefix = Path(relative(os.fspath(self._config.rootpath), root)).as_posix()
-            for line in annotations(reports, prefix=prefix):
+            for line in error_commands(reports, prefix=prefix):
                 terminal.write_line(line)
 
 

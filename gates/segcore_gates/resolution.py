@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from segcore.documents import YamlDocument
 from segcore.faults import printable
@@ -18,7 +19,8 @@ _Path = tuple[str | int, ...]
 Refuse = Callable[[str, _Path, str], None]
 """Takes the code, the path and the message of a problem."""
 
-_DEFAULT = "default"
+_DEFAULT: Final = "default"
+_MAX_RULES: Final = 100_000
 
 
 def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse) -> None:
@@ -28,6 +30,7 @@ def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse
     errors too.
     """
     gates = document.value.get("gates") if isinstance(document.value, dict) else None
+    known = frozenset(ontology.names)
     for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
         if not isinstance(gate, dict):
             continue
@@ -36,17 +39,16 @@ def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse
             named = gate.get(key)
             if isinstance(named, dict):
                 for name in named:
-                    if name != _DEFAULT:
-                        _check_name(name, (*path, name), ontology, refuse)
+                    if name != _DEFAULT and name not in known:
+                        _refuse_name(name, (*path, name), ontology, refuse)
             elif isinstance(named, list):
                 for i, item in enumerate(named):
-                    if not isinstance(item, (dict, list)):
-                        _check_name(document.text((*path, i)), (*path, i), ontology, refuse)
+                    at = (*path, i)
+                    if not isinstance(item, (dict, list)) and (name := document.text(at)) not in known:
+                        _refuse_name(name, at, ontology, refuse)
 
 
-def _check_name(name: str, path: _Path, ontology: Ontology, refuse: Refuse) -> None:
-    if name in ontology.names:
-        return
+def _refuse_name(name: str, path: _Path, ontology: Ontology, refuse: Refuse) -> None:
     shown = printable(name, limit=40)
     if (index := ontology.index(name)) is not None:
         own = ontology.names[index]
@@ -87,6 +89,9 @@ def resolve_rules(
             )
         else:
             rules += _class_rules(gate_id, gate, defaults, ontology, document, refuse)
+        if len(rules) > _MAX_RULES:
+            refuse("limits.entries", path, f"the gates so far give more than {_MAX_RULES} rules")
+            break
     return tuple(rules)
 
 
@@ -104,9 +109,10 @@ def _class_rules(
     if _DEFAULT in soft and _DEFAULT in gate.min and soft[_DEFAULT] < gate.min[_DEFAULT]:
         problem = _below_floor(soft[_DEFAULT], gate.min[_DEFAULT])
         refuse("policy.threshold", (*path, "warn_below", _DEFAULT), problem)
+    left_out = frozenset(ontology.names).difference(judged)
     for key, limits in (("min", gate.min), ("warn_below", soft)):
         for name in limits:
-            if name in ontology.names and name not in judged:
+            if name in left_out:
                 problem = f"class {name!r} has a limit here but is not among the classes of this gate"
                 refuse("policy.bad_value", (*path, key, name), problem)
     if _DEFAULT not in gate.min and (uncovered := [name for name in judged if name not in gate.min]):
@@ -117,10 +123,6 @@ def _class_rules(
     for name in judged:
         key = name if name in gate.min else _DEFAULT
         if key not in gate.min:
-            problem = (
-                f"class {name!r} has no limit: name it, add default, or narrow the gate with classes"
-            )
-            refuse("policy.uncovered_class", (*path, "min"), problem)
             continue
         minimum, warn_below = gate.min[key], soft.get(name, soft.get(_DEFAULT))
         if warn_below is not None and warn_below < minimum:
@@ -149,10 +151,12 @@ def _judged_classes(
             refuse("policy.bad_value", path, problem)
         return ontology.names
     if isinstance(gate.classes, tuple):
+        named: set[str] = set()
         for i, name in enumerate(gate.classes):
-            if name in gate.classes[:i]:
+            if name in named:
                 refuse("policy.bad_value", (*path, i), f"class '{printable(name)}' is named twice")
-        return tuple(name for name in ontology.names if name in gate.classes)
+            named.add(name)
+        return tuple(name for name in ontology.names if name in named)
     unsaid = [c.name for c in ontology.classes if c.thing is None]
     if unsaid:
         problem = f"the ontology does not say thing: true or false for {_listed(unsaid)}"

@@ -75,6 +75,10 @@ def run_gates(
         if not path.is_file():
             what = "it is a folder: name a policy in it" if path.is_dir() else "there is no such file"
             raise UsageError(f"{path}: {what}")
+        if "[" in os.fspath(path):
+            raise UsageError(
+                f"{path}: pytest takes no path with [ in it; run from the folder, or rename it"
+            )
     names = " ".join(shlex.quote(glob.escape(path.name)) for path in paths)
     root = os.path.commonpath([path.absolute().parent for path in paths])
     command = _Command()

@@ -89,8 +89,9 @@ class Sample:
     Parameters
     ----------
     intersection, union : int64 (n,) or sequence of int
-        Pixels per image, ``0 <= intersection <= union`` and ``union > 0``: images where neither side
-        has the class do not belong here.  A missing image has intersection 0 and its gold pixels as union.
+        Pixels per image, ``0 <= intersection <= union`` and ``union > 0``: images where neither
+        side has the class do not belong here.  A missing image has intersection 0 and its gold
+        pixels as union.
     """
 
     __slots__ = ("_i", "_ii", "_iu", "_u", "_uu", "images")
@@ -115,7 +116,7 @@ class Sample:
 
     @property
     def effective_images(self) -> float | None:
-        """(sum U)^2 / sum U^2: how many images of equal size would weigh the same; None for no image."""
+        """How many images of equal size would weigh the same, (sum U)^2 / sum U^2; None for no image."""
         return self._u**2 / self._uu if self._uu else None
 
     def _real(self) -> _Moments:
@@ -155,7 +156,7 @@ class Sample:
         return mean >= 0 and mean * mean * points.n >= quantile * quantile * variance
 
     def lower(self, confidence: float) -> float | None:
-        """The largest threshold :meth:`certifies` certifies; 0.0 if it certifies none, None for no image."""
+        """The largest threshold :meth:`certifies` holds for; 0.0 for none, None for no image."""
         if not self.images:
             return None
         points = self._augmented()
@@ -186,7 +187,7 @@ class Sample:
         return excluded and points.fieller(quantile)[0] > 0
 
     def p_below(self, threshold: Fraction) -> float | None:
-        """p value of "the true IoU is at least ``threshold``"; None with fewer than five images."""
+        """P value of "the true IoU is at least ``threshold``"; None with fewer than five images."""
         if self.images < MIN_IMAGES_TO_FAIL:
             return None
         from scipy.special import stdtr
@@ -215,7 +216,7 @@ class Sample:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """p values adjusted for having been looked at together (Holm 1979), in the order given."""
+    """P values adjusted for having been looked at together (Holm 1979), in the order given."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted = [0.0] * len(p_values)
     largest = 0.0

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segcore.cli.output import printable
+from segcore.faults import CODES
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 from segcore_gates.verdict import Interval, Outcome, Record, Verdict
@@ -20,6 +21,7 @@ __all__ = [
     "explain",
     "fault_line",
     "fault_lines",
+    "headings",
     "headline",
     "note",
     "relative",
@@ -31,8 +33,6 @@ __all__ = [
 _NAMES = {Metric.IOU: "IoU", Metric.MEAN_IOU: "mean IoU", Metric.COVERAGE: "coverage"}
 _WIDTH = 48
 _SHOWN_FAULTS = 50
-
-HEADINGS = ("gate", "value", "limit", "bounds", "images", "verdict", "")
 
 
 def worst_first(records: Sequence[Record]) -> list[Record]:
@@ -101,10 +101,17 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
         Columns of the terminal; the last cell is cut to fit.
     """
     records = worst_first(report.records)
-    rows = [HEADINGS, *(_cells(record) for record in records)]
-    wide = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
+    rows = [headings(records), *(_cells(record) for record in records)]
+    wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     shown: list[Record | None] = [None, *records]
     return [(_line(row, wide, width), record) for row, record in zip(rows, shown, strict=True)]
+
+
+def headings(records: Sequence[Record]) -> tuple[str, ...]:
+    """The heads of the columns; the bounds say at what confidence they hold if it is one."""
+    confidences = {record.interval.confidence for record in records if record.interval is not None}
+    bounds = f"{_percent(min(confidences))} bounds" if len(confidences) == 1 else "bounds"
+    return "gate", "value", "limit", bounds, "images", "verdict", ""
 
 
 def note(record: Record) -> str:
@@ -132,7 +139,7 @@ def summary_line(report: PolicyReport) -> str:
 
 
 def fault_line(fault: Mapping[str, Any]) -> str:
-    """One fault: code, place, expected, got."""
+    """One fault: code, place, meaning, expected, got."""
     place = printable(fault["file"])
     if fault["image"] is not None:
         place += f": image {printable(fault['image'])}"
@@ -141,7 +148,8 @@ def fault_line(fault: Mapping[str, Any]) -> str:
     if fault["annotation"] is not None:
         place += f": annotation {printable(fault['annotation'])}"
     detail = ", ".join(f"{k} {printable(fault[k])}" for k in ("expected", "got") if fault[k])
-    return f"{fault['code']}: {place}" + (f": {detail}" if detail else "")
+    meaning = CODES[fault["code"]][1]
+    return f"{fault['code']}: {place}: {meaning}" + (f" ({detail})" if detail else "")
 
 
 def fault_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -186,7 +194,7 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
     return [
         f"  {''.join(cells).rstrip()}   ┃ limit",
         f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}]: {sure}",
-        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} of equal size",
+        f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} equal ones",
     ]
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from segcore.evaluation import ClassScores, Evaluation, ImageCounts
+    from segcore.evaluation import ClassScores, Evaluation
+    from segcore.tally import ImageCounts
 
 __all__ = [
     "Confusion",
@@ -291,7 +292,7 @@ def judge_all(
 
 
 def adjusted_p_values(rules: Iterable[Rule], evaluation: Evaluation) -> dict[str, float]:
-    """p value of "this class reaches its floor", adjusted by Holm over the classes of its gate.
+    """P value of "this class reaches its floor", adjusted by Holm over the classes of its gate.
 
     Only rules with ``judge: bound`` are tested, and of those only the ones with images enough to fail.
     The keys are rule ids.
@@ -503,8 +504,8 @@ def _bound(
         found = Verdict.THIN
         needed = sample.images_needed(floor, confidence)
         reason = (
-            f"not enough evidence for {_number(rule.minimum)}: the true value is between {lower:.4f} and "
-            f"{upper:.4f} by {_plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
+            f"not enough evidence for {_number(rule.minimum)}: the true value lies between {lower:.4f} "
+            f"and {upper:.4f} by {_plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
         )
     return _record(
         rule,

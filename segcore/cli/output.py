@@ -9,12 +9,12 @@ import json
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from segcore.errors import UsageError
+from segcore.faults import escaped
 
 __all__ = [
     "csv_text",
@@ -34,7 +34,6 @@ STDOUT: Final = "-"
 PATIENCE_S: Final = 2.0
 """Work shorter than this shows no progress bar."""
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -44,22 +43,12 @@ def printable(text: object) -> str:
     Control characters (ANSI sequences begin with one), bidirectional and other invisible marks,
     lone surrogates and unassigned code points become ``\xNN`` or ``\uNNNN``.
     """
-    shown = str(text)
-    if shown.isascii() and shown.isprintable():
-        return shown
-    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in shown)
+    return escaped(str(text))
 
 
 def printable_lines(text: str) -> str:
     """``text`` made printable line by line; only the line feeds stay."""
     return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def _escape(character: str) -> str:
-    point = ord(character)
-    if point <= 0xFF:
-        return f"\\x{point:02x}"
-    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 
 
 def share(value: float | None) -> str:

@@ -294,6 +294,6 @@ def _check_regions(starts: Positions, ends: Positions, offsets: Counts, pixels: 
         raise ValueError("expected int32 starts and ends of one length")
     _check_offsets(offsets, starts.size)
     if starts.size and not (
-        0 <= int(starts.min()) and int(ends.max()) <= pixels and (starts < ends).all()
+        int(starts.min()) >= 0 and int(ends.max()) <= pixels and (starts < ends).all()
     ):
         raise ValueError(f"expected runs that are not empty and lie within 0 to {pixels}")

@@ -1,31 +1,22 @@
 """The kernels in numba: the same integers as ``reference``, bit for bit, faster.
 
 Importing this module imports numba.  Each kernel is compiled at its first call and kept in
-numba's cache on disk.  Indices come from arguments the facade has checked.
+numba's cache on disk.
 """
+
+# Kernels carry no annotations: numba infers and checks their types.
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from segcore.kernels.decoded_counts import (
-    BAD_CHAR,
-    MAX_NUMBER_CHARS,
-    NEGATIVE_RUN,
-    RUN_TOO_LARGE,
-    SUM_MISMATCH,
-    TRUNCATED,
-    DecodedCounts,
-)
+from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
+from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
@@ -46,22 +37,6 @@ Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 CHUNK_WORDS: Final = 1024
 """Words looked through at a time; those with a change are kept in a buffer of the first cache."""
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _compile(function: _F) -> _F:
-    return numba.njit(cache=True, nogil=True, boundscheck=False)(function)  # type: ignore[no-any-return]
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _trailing_zeros(typing_context: Any, word: Any) -> Any:
-    """Number of zero bits below the lowest set bit of a uint64 that is not 0."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), emit
 
 
 # ------------------------------------------------------------------------------ dense maps
@@ -91,8 +66,8 @@ def joint_dense(
     return table
 
 
-@_compile
-def _scan(gold, delivery, rows, columns, size, table, start, lo, hi):  # type: ignore[no-untyped-def]
+@jit
+def _scan(gold, delivery, rows, columns, size, table, start, lo, hi):
     """Count the runs that end before a pixel from ``lo`` to ``hi``; return where the next began."""
     for i in range(lo, hi):
         if gold[i] != gold[i - np.uint64(1)] or delivery[i] != delivery[i - np.uint64(1)]:
@@ -102,8 +77,8 @@ def _scan(gold, delivery, rows, columns, size, table, start, lo, hi):  # type: i
     return start
 
 
-@_compile
-def _joint_dense(gold, delivery, gold_words, delivery_words, rows, columns, table, size):  # type: ignore[no-untyped-def]
+@jit
+def _joint_dense(gold, delivery, gold_words, delivery_words, rows, columns, table, size):
     """A word holds 8 or 4 pixels; compared with itself moved by one pixel it shows the changes.
 
     Chunk by chunk: the comparison, which the compiler makes a vector loop; then the words with a
@@ -121,9 +96,7 @@ def _joint_dense(gold, delivery, gold_words, delivery_words, rows, columns, tabl
     pixels = np.uint64(gold.size)
     words = gold_words.size
     # The first word has none before it.
-    start = _scan(
-        gold, delivery, rows, columns, size, table, np.uint64(0), one, min(lanes, pixels)
-    )
+    start = _scan(gold, delivery, rows, columns, size, table, np.uint64(0), one, min(lanes, pixels))
     for chunk in range(1, words, CHUNK_WORDS):
         n = min(CHUNK_WORDS, words - chunk)
         gold_here = gold_words[chunk : chunk + n]
@@ -144,7 +117,7 @@ def _joint_dense(gold, delivery, gold_words, delivery_words, rows, columns, tabl
             changed = changes[hits[h]]
             base = (np.uint64(chunk) + np.uint64(hits[h])) * lanes
             while changed != 0:
-                lane = _trailing_zeros(changed) >> log_bits
+                lane = trailing_zeros(changed) >> log_bits
                 cell = np.uint64(rows[gold[start]]) * size + np.uint64(columns[delivery[start]])
                 table[cell] += np.int64(base + lane - start)
                 start = base + lane
@@ -162,8 +135,8 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     return LabelRuns(pixels=values.size, starts=starts, codes=found)
 
 
-@_compile
-def _dense_runs(values, codes):  # type: ignore[no-untyped-def]
+@jit
+def _dense_runs(values, codes):
     height, width = values.shape
     if values.size == 0:
         return np.empty(0, np.int32), np.empty(0, np.int32)
@@ -215,8 +188,8 @@ def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
     return table
 
 
-@_compile
-def _joint_runs(gold_starts, gold_codes, delivery_starts, delivery_codes, pixels, table):  # type: ignore[no-untyped-def]
+@jit
+def _joint_runs(gold_starts, gold_codes, delivery_starts, delivery_codes, pixels, table):
     i = j = 0
     position = np.int64(0)
     gold_end = np.int64(gold_starts[1]) if gold_starts.size > 1 else pixels
@@ -248,8 +221,8 @@ def paint(
     return LabelRuns(pixels=pixels, starts=bounds, codes=found)
 
 
-@_compile
-def _order(positions, pixels):  # type: ignore[no-untyped-def]
+@jit
+def _order(positions, pixels):
     """``position << 32 | index``, sorted: a radix sort in two passes, linear whatever the input."""
     n = positions.size
     bits = 1
@@ -277,16 +250,16 @@ def _order(positions, pixels):  # type: ignore[no-untyped-def]
     return second
 
 
-@_compile
-def _owners(offsets):  # type: ignore[no-untyped-def]
+@jit
+def _owners(offsets):
     owner = np.empty(offsets[-1], np.int32)
     for r in range(offsets.size - 1):
         owner[offsets[r] : offsets[r + 1]] = r
     return owner
 
 
-@_compile
-def _push(heap, size, rank, run):  # type: ignore[no-untyped-def]
+@jit
+def _push(heap, size, rank, run):
     i = size
     while i > 0 and rank[heap[(i - 1) >> 1]] < rank[run]:
         heap[i] = heap[(i - 1) >> 1]
@@ -294,8 +267,8 @@ def _push(heap, size, rank, run):  # type: ignore[no-untyped-def]
     heap[i] = run
 
 
-@_compile
-def _drop_top(heap, size, rank):  # type: ignore[no-untyped-def]
+@jit
+def _drop_top(heap, size, rank):
     """Remove the first of ``size`` entries."""
     run = heap[size - 1]
     i = 0
@@ -312,8 +285,8 @@ def _drop_top(heap, size, rank):  # type: ignore[no-untyped-def]
     heap[i] = run
 
 
-@_compile
-def _paint(starts, ends, offsets, priority, codes, pixels, background):  # type: ignore[no-untyped-def]
+@jit
+def _paint(starts, ends, offsets, priority, codes, pixels, background):
     """Sweep over the runs by start.  ``top`` owns the position, ``heap`` holds who comes after it."""
     runs = starts.size
     if pixels == 0:
@@ -375,8 +348,8 @@ def cross_overlap(
     return int(_cross_overlap(starts, ends, offsets, code_index, distinct.size, pixels))
 
 
-@_compile
-def _cross_overlap(starts, ends, offsets, codes, distinct, pixels):  # type: ignore[no-untyped-def]
+@jit
+def _cross_overlap(starts, ends, offsets, codes, distinct, pixels):
     runs = starts.size
     by_start = _order(starts, pixels)
     overlap = False
@@ -411,157 +384,3 @@ def _cross_overlap(starts, ends, offsets, codes, distinct, pixels):  # type: ign
         depth[code] -= 1
         covering -= depth[code] == 0
     return total
-
-
-# ------------------------------------------------------------------------------ COCO counts
-
-
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
-    """As ``reference.decode_counts``."""
-    starts, ends, places, status, detail = _decode_counts(data, offsets, pixels)
-    return DecodedCounts(starts=starts, ends=ends, offsets=places, status=status, detail=detail)
-
-
-@_compile
-def _classify(data, pixels):  # type: ignore[no-untyped-def]
-    """Status and detail of one mask whose counts are not sound."""
-    for i in range(data.size):
-        if data[i] < 48 or data[i] > 111:
-            return BAD_CHAR, np.int64(i)
-    if data.size and data[-1] >= 80:
-        return TRUNCATED, np.int64(data.size)
-    chars = 0
-    for i in range(data.size):
-        chars += 1
-        if data[i] < 80:
-            if chars > MAX_NUMBER_CHARS:
-                return RUN_TOO_LARGE, np.int64(-chars)
-            chars = 0
-    status = SUM_MISMATCH
-    total = detail = before = last = np.int64(0)
-    i = m = 0
-    while i < data.size:
-        number = np.int64(0)
-        shift = 0
-        while True:
-            digit = np.int64(data[i]) - 48
-            number |= (digit & 31) << shift
-            shift += 5
-            i += 1
-            if digit < 32:
-                break
-        if digit & 16:
-            number -= np.int64(1) << shift
-        if m > 2:
-            number += before
-        before = last
-        last = number
-        m += 1
-        total += number
-        if number > pixels:
-            return RUN_TOO_LARGE, number
-        if number < 0 and status == SUM_MISMATCH:
-            status = NEGATIVE_RUN
-            detail = number
-    if status == SUM_MISMATCH:
-        detail = total
-    return status, detail
-
-
-@_compile
-def _decode_counts(data, offsets, pixels):  # type: ignore[no-untyped-def]
-    masks = offsets.size - 1
-    numbers = 0
-    for i in range(data.size):
-        numbers += data[i] < 80
-    starts = np.empty((numbers >> 1) + 1, np.int32)
-    ends = np.empty((numbers >> 1) + 1, np.int32)
-    places = np.zeros(masks + 1, np.int64)
-    status = np.zeros(masks, np.int8)
-    detail = np.zeros(masks, np.int64)
-    n = 0
-    for r in range(masks):
-        first = n
-        i = offsets[r]
-        stop = offsets[r + 1]
-        sound = stop == i or data[stop - 1] < 80
-        before = last = position = np.int64(0)
-        m = 0
-        while sound and i < stop:
-            digit = np.int64(data[i]) - 48
-            number = digit & 31
-            shift = 5
-            sound = (digit & ~63) == 0
-            while digit & 32 and shift <= 40 and i + 1 < stop:
-                i += 1
-                digit = np.int64(data[i]) - 48
-                sound &= (digit & ~63) == 0
-                number |= (digit & 31) << shift
-                shift += 5
-            sound &= shift <= 40
-            i += 1
-            if digit & 16:
-                number -= np.int64(1) << shift
-            if m > 2:
-                number += before
-            before = last
-            last = number
-            sound &= 0 <= number <= pixels
-            if m & 1 and number > 0:
-                if n > first and ends[n - 1] == position:
-                    ends[n - 1] = position + number
-                else:
-                    starts[n] = position
-                    ends[n] = position + number
-                    n += 1
-            position += number
-            m += 1
-        if not sound or position != pixels:
-            n = first
-            status[r], detail[r] = _classify(data[offsets[r] : stop], pixels)
-        places[r + 1] = n
-    return starts[:n].copy(), ends[:n].copy(), places, status, detail
-
-
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
-    """As ``reference.runs_from_counts``."""
-    starts, ends, places, status, detail = _runs_from_counts(counts, offsets, pixels)
-    return DecodedCounts(starts=starts, ends=ends, offsets=places, status=status, detail=detail)
-
-
-@_compile
-def _runs_from_counts(counts, offsets, pixels):  # type: ignore[no-untyped-def]
-    masks = offsets.size - 1
-    starts = np.empty((counts.size >> 1) + 1, np.int32)
-    ends = np.empty((counts.size >> 1) + 1, np.int32)
-    places = np.zeros(masks + 1, np.int64)
-    status = np.zeros(masks, np.int8)
-    detail = np.zeros(masks, np.int64)
-    n = 0
-    for r in range(masks):
-        first = n
-        position = np.int64(0)
-        for i in range(offsets[r], offsets[r + 1]):
-            number = counts[i]
-            if number > pixels:
-                status[r] = RUN_TOO_LARGE
-                detail[r] = number
-                break
-            if number < 0 and status[r] == 0:
-                status[r] = NEGATIVE_RUN
-                detail[r] = number
-            if (i - offsets[r]) & 1 and number > 0 and status[r] == 0:
-                if n > first and ends[n - 1] == position:
-                    ends[n - 1] = position + number
-                else:
-                    starts[n] = position
-                    ends[n] = position + number
-                    n += 1
-            position += number
-        if status[r] == 0 and position != pixels:
-            status[r] = SUM_MISMATCH
-            detail[r] = position
-        if status[r] != 0:
-            n = first
-        places[r + 1] = n
-    return starts[:n].copy(), ends[:n].copy(), places, status, detail

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.decoded_counts import (
-    BAD_CHAR,
-    MAX_NUMBER_CHARS,
-    NEGATIVE_RUN,
-    RUN_TOO_LARGE,
-    SUM_MISMATCH,
-    TRUNCATED,
-    DecodedCounts,
-)
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 
 __all__ = [
     "cross_overlap",
@@ -35,7 +27,6 @@ Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Integers = npt.NDArray[np.signedinteger[Any]]
 
 BLOCK_PX: Final = 1 << 17
 """Pixels compared at a time: their scratch stays in the cache of a core."""
@@ -134,6 +125,7 @@ def _count_pixels(
 
 
 def dense_runs(values: Values, codes: Codes) -> LabelRuns:
+    """Find the changes along columns in row-major memory; see the facade."""
     height, width = values.shape
     if not values.size:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
@@ -159,6 +151,7 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
 def joint_runs_dense(
     runs: LabelRuns, values: Values, codes: Codes, *, size: int, runs_are_gold: bool
 ) -> Counts:
+    """Join the runs of both; see the facade."""
     dense = dense_runs(values, codes)
     return joint_runs(runs, dense, size=size) if runs_are_gold else joint_runs(dense, runs, size=size)
 
@@ -167,24 +160,24 @@ def joint_runs_dense(
 
 
 def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
+    """Merge the starts of both sides; see the facade."""
     if not gold.pixels:
         return np.zeros((size, size), np.int64)
     n = gold.starts.size
-    events = np.empty(n + delivery.starts.size, np.int64 if gold.pixels >> 30 else np.int32)
-    np.left_shift(gold.starts, 1, out=events[:n])
-    np.left_shift(delivery.starts, 1, out=events[n:])
+    events = np.empty(n + delivery.starts.size, np.uint32)
+    np.left_shift(gold.starts.view(np.uint32), 1, out=events[:n])
+    np.left_shift(delivery.starts.view(np.uint32), 1, out=events[n:])
     events[n:] |= 1
     events.sort()
-    in_delivery = np.cumsum(events & 1, dtype=np.int32)
-    in_gold = np.arange(events.size, dtype=np.int32)
-    in_gold -= in_delivery
-    # The first event is gold's at 0; delivery index -1 there goes with a segment of no length.
+    # The first event is gold's at 0; there delivery's -1, its last run, gets a segment of no length.
+    in_delivery = running_sum(events & 1)
+    in_gold = np.arange(events.size) - in_delivery
     in_delivery -= 1
     cells = gold.codes.astype(np.intp).take(in_gold)
     cells *= size
     cells += delivery.codes.take(in_delivery)
     events >>= 1
-    lengths = np.diff(events, append=events.dtype.type(gold.pixels))
+    lengths = np.diff(events, append=np.uint32(gold.pixels))
     counts = np.bincount(cells, weights=lengths, minlength=size * size)
     return counts.astype(np.int64).reshape(size, size)
 
@@ -199,32 +192,28 @@ def paint(
     pixels: int,
     background: int,
 ) -> LabelRuns:
+    """Sort the runs, or where they overlap, paint the segments between their bounds."""
     if not pixels:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
-    sizes = np.diff(offsets)
-    keys = starts.astype(np.int64)
-    keys <<= 32
-    keys += np.repeat(codes.view(np.uint32), sizes)
+    regions = np.repeat(np.arange(codes.size, dtype=np.uint32), np.diff(offsets))
+    bits = codes.size.bit_length()
+    narrow = pixels.bit_length() + bits <= 32
+    keys: npt.NDArray[np.uint32 | np.uint64] = starts.astype(np.uint32 if narrow else np.uint64)
+    keys <<= bits
+    keys |= regions
     keys.sort()
-    by_start = (keys >> 32).astype(np.int32)
-    by_end = np.sort(ends)
-    if (by_start[1:] < by_end[:-1]).any():
-        return _paint_overlapping(
-            starts,
-            ends,
-            np.repeat(priority, sizes),
-            priority,
-            codes,
-            pixels=pixels,
-            background=background,
-        )
-    # Without overlap starts and ends, sorted apart, still belong together.
+    # Without overlap, starts and ends still belong together after they were sorted apart.
     bounds = np.empty(2 * keys.size + 1, np.int32)
     bounds[0] = 0
-    bounds[1::2] = by_start
-    bounds[2::2] = by_end
+    bounds[1::2] = keys >> bits
+    bounds[2::2] = np.sort(ends)
+    if (bounds[1:] < bounds[:-1]).any():
+        return _paint_overlapping(
+            starts, ends, priority.take(regions), priority, codes, pixels=pixels, background=background
+        )
+    keys &= (1 << bits) - 1
     found = np.full(bounds.size, background, np.int32)
-    found[1::2] = keys.astype(np.int32)
+    found[1::2] = codes.take(keys)
     return _label_runs(bounds, found, pixels)
 
 
@@ -264,23 +253,31 @@ def _paint_overlapping(
 
 def _label_runs(starts: Positions, codes: Codes, pixels: int) -> LabelRuns:
     """Canonical runs: drop those of no length, join neighbours of one code."""
+    if not starts.size:
+        return LabelRuns(pixels=pixels, starts=starts, codes=codes)
     keep = np.empty(starts.size, np.bool_)
-    if starts.size:
-        np.less(starts[:-1], starts[1:], out=keep[:-1])
-        keep[-1] = starts[-1] < pixels
-        if not keep.all():
-            starts, codes = starts[keep], codes[keep]
-            keep = np.empty(starts.size, np.bool_)
-        keep[0] = True
-        np.not_equal(codes[:-1], codes[1:], out=keep[1:])
-        if not keep.all():
-            starts, codes = starts[keep], codes[keep]
-    return LabelRuns(pixels=pixels, starts=starts, codes=codes)
+    np.less(starts[:-1], starts[1:], out=keep[:-1])
+    keep[-1] = starts[-1] < pixels
+    kept = np.flatnonzero(keep)
+    codes = codes.take(kept)
+    keep = np.empty(kept.size, np.bool_)
+    keep[0] = True
+    np.not_equal(codes[:-1], codes[1:], out=keep[1:])
+    if not keep.all():
+        inner = np.flatnonzero(keep)
+        kept, codes = kept.take(inner), codes.take(inner)
+    return LabelRuns(pixels=pixels, starts=starts.take(kept), codes=codes)
 
 
 def cross_overlap(
-    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
+    starts: Positions,
+    ends: Positions,
+    offsets: Counts,
+    codes: Codes,
+    *,
+    pixels: int,  # noqa: ARG001 - the compiled twin needs it
 ) -> int:
+    """Join the runs of each code, then find where these unions overlap; see the facade."""
     by_start, by_end = np.sort(starts), np.sort(ends)
     if not (by_start[1:] < by_end[:-1]).any():
         return 0
@@ -294,122 +291,3 @@ def cross_overlap(
     reached = np.append(np.int32(0), unions_end[:-2]) if unions_end.size > 1 else unions_end[:0]
     shared = unions_end[:-1] - np.maximum(unions_start[1:], reached)
     return int(shared[shared > 0].sum(dtype=np.int64))
-
-
-# ------------------------------------------------------------------------------ COCO counts
-
-
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
-    digits = data - np.uint8(48)
-    lengths = np.diff(offsets)
-    status = np.zeros(lengths.size, np.int8)
-    detail = np.zeros(lengths.size, np.int64)
-
-    def refuse(masks: Integers, code: int, details: Integers) -> None:
-        """Record a fault of ``masks`` and go on as if their counts were empty."""
-        nonlocal digits, lengths, offsets
-        status[masks] = code
-        detail[masks] = details
-        good = np.ones(lengths.size, np.bool_)
-        good[masks] = False
-        digits = digits[np.repeat(good, lengths)]
-        lengths = np.where(good, lengths, 0)
-        offsets = np.append(0, np.cumsum(lengths))
-
-    if digits.size and int(digits.max()) > 63:
-        bad = np.flatnonzero(digits > 63)
-        masks, first = np.unique(np.searchsorted(offsets, bad, side="right") - 1, return_index=True)
-        refuse(masks, BAD_CHAR, bad[first] - offsets[masks])
-    filled = np.flatnonzero(lengths)
-    masks = filled[digits[offsets[filled + 1] - 1] > 31]
-    if masks.size:
-        refuse(masks, TRUNCATED, lengths[masks])
-    last = np.flatnonzero(digits < 32)
-    chars = np.diff(last, prepend=-1)
-    if chars.size and int(chars.max()) > MAX_NUMBER_CHARS:
-        long = np.flatnonzero(chars > MAX_NUMBER_CHARS)
-        masks, first = np.unique(
-            np.searchsorted(offsets, last[long], side="right") - 1, return_index=True
-        )
-        refuse(masks, RUN_TOO_LARGE, -chars[long[first]])
-        last = np.flatnonzero(digits < 32)
-        chars = np.diff(last, prepend=-1)
-
-    numbers = digits[last].astype(np.int64)
-    numbers -= (numbers & 16) << 1
-    longer = np.flatnonzero(chars > 1)
-    place = 1
-    while longer.size:
-        more = numbers[longer] << 5
-        more |= digits[last[longer] - place] & 31
-        numbers[longer] = more
-        place += 1
-        longer = longer[chars[longer] > place]
-    firsts = np.searchsorted(last, offsets)
-    pairs, rows = _pairs(numbers, firsts)
-    filled = np.flatnonzero(np.diff(rows))
-    heads = rows[filled]
-    # From the fourth on, a number is the difference to the one two before it.
-    leads = pairs[heads, 0]
-    pairs[heads, 0] = 0
-    sums = np.cumsum(pairs, axis=0)
-    sums -= np.repeat(sums[heads] - pairs[heads], np.diff(rows)[filled], axis=0)
-    sums[heads, 0] = leads
-    sums[rows[1:][np.diff(firsts) & 1 == 1] - 1, 1] = 0
-    decoded = _runs(sums, rows, pixels)
-    ok = status == 0
-    decoded.status[~ok] = status[~ok]
-    decoded.detail[~ok] = detail[~ok]
-    return decoded
-
-
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
-    pairs, rows = _pairs(counts, offsets)
-    return _runs(pairs, rows, pixels)
-
-
-def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
-    """Counts as rows of (background, foreground); a mask that ends in background gets a 0."""
-    sizes = np.diff(offsets)
-    rows = np.zeros(offsets.size, np.int64)
-    np.cumsum((sizes + 1) >> 1, out=rows[1:])
-    pairs = np.zeros((int(rows[-1]), 2), np.int64)
-    shift = 2 * rows[:-1] - offsets[:-1]
-    pairs.reshape(-1)[np.arange(numbers.size) + np.repeat(shift, sizes)] = numbers
-    return pairs, rows
-
-
-def _runs(pairs: Counts, rows: Counts, pixels: int) -> DecodedCounts:
-    """Canonical runs of the sound masks; wrapping sums of the others stay among themselves."""
-    sizes = np.diff(rows)
-    masks = sizes.size
-    status = np.zeros(masks, np.int8)
-    detail = np.zeros(masks, np.int64)
-    background, foreground = pairs[:, 0], pairs[:, 1]
-    ends = np.cumsum(background + foreground)
-    before = np.append(0, ends)[rows[:-1]]
-    totals = np.append(0, ends)[rows[1:]] - before
-    wrong = totals != pixels
-    status[wrong] = SUM_MISMATCH
-    detail[wrong] = totals[wrong]
-    flat = pairs.reshape(-1)
-    for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > pixels)):
-        if found.any():
-            where = np.flatnonzero(found)
-            owner = np.searchsorted(rows, where >> 1, side="right") - 1
-            owner, first = np.unique(owner, return_index=True)
-            status[owner] = code
-            detail[owner] = flat[where[first]]
-    mask_of_row = np.repeat(np.arange(masks), sizes)
-    keep = foreground > 0
-    if status.any():
-        keep &= (status == 0)[mask_of_row]
-    mask_of_run = mask_of_row[keep]
-    ends = (ends[keep] - before[mask_of_run]).astype(np.int32)
-    starts = ends - foreground[keep].astype(np.int32)
-    apart = np.ones(starts.size + 1, np.bool_)
-    apart[1:-1] = (starts[1:] != ends[:-1]) | (mask_of_run[1:] != mask_of_run[:-1])
-    if not apart.all():
-        starts, ends, mask_of_run = starts[apart[:-1]], ends[apart[1:]], mask_of_run[apart[:-1]]
-    offsets = np.searchsorted(mask_of_run, np.arange(masks + 1)).astype(np.int64)
-    return DecodedCounts(starts=starts, ends=ends, offsets=offsets, status=status, detail=detail)

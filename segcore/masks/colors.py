@@ -61,7 +61,7 @@ class ColorTable:
             starts = np.concatenate([np.zeros(1, np.int64), starts])
             lengths = np.diff(starts, append=len(packed))
             colors = packed[starts]
-            slots = np.minimum(np.searchsorted(self._colors, colors), len(self._colors) - 1)
+            slots = self._nearest(colors)
             codes[at : at + len(packed)] = np.repeat(self._codes[slots], lengths)
             strange = self._colors[slots] != colors
             if strange.any():
@@ -75,7 +75,16 @@ class ColorTable:
 
     def is_unknown(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Which pixels have a colour without a code: bool (H, W)."""
-        return ~np.isin(pack(pixels), self._colors)
+        flat = pixels.reshape(-1, 3)
+        unknown = np.empty(len(flat), np.bool_)
+        for at in range(0, len(flat), _BLOCK_PX):
+            packed = pack(flat[at : at + _BLOCK_PX])
+            unknown[at : at + _BLOCK_PX] = self._colors[self._nearest(packed)] != packed
+        return unknown.reshape(pixels.shape[:2])
+
+    def _nearest(self, colors: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
+        """Where each colour would be in the table, which holds it there or not at all."""
+        return np.minimum(np.searchsorted(self._colors, colors), len(self._colors) - 1)
 
 
 def pack(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:

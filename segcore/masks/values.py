@@ -18,6 +18,7 @@ from segcore.ontology import UNKNOWN, Ontology
 __all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
+_RUNS_PAY: Final = 8
 _SHOWN: Final = 3
 
 _SCHEME_VALUES: Final = 5
@@ -85,7 +86,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
     if scheme is not None:
         faults.append(("mask.id_scheme", *scheme))
-    if len(unknown) >= BLEND_VALUES and looks_blended(values, lookup[values] == UNKNOWN):
+    if len(unknown) >= BLEND_VALUES and looks_blended(values, (lookup == UNKNOWN)[values]):
         got = f"{len(unknown)} values between those of their neighbours"
         faults.append(("mask.suspect_blend", "values of the ontology only", got))
     return [
@@ -109,12 +110,12 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
     Looks at the shape only; with fewer than BLEND_VALUES different unknown values it is no evidence.
     """
     height, width = unknown.shape
-    rows, columns = np.nonzero(unknown)
-    step = -(-len(rows) // _BLEND_SAMPLE)
-    rows, columns = rows[::step], columns[::step]
+    rows, columns = np.divmod(_sample(unknown), width)
+    if not len(rows):
+        return False
     layers = values if values.ndim == 3 else values[:, :, np.newaxis]
     own = layers[rows, columns].astype(np.int32)
-    low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
+    low = np.full(own.shape, 1 << 20, np.int32)
     high = np.full(own.shape, -1, np.int32)
     for dy in _BLEND_STEPS_PX:
         for dx in _BLEND_STEPS_PX:
@@ -124,11 +125,10 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
             known = ~unknown[y, x, np.newaxis]
             low = np.where(known & (near < low), near, low)
             high = np.where(known & (near > high), near, high)
-    # Bicubic and Lanczos filters swing past both sides a little.  A channel in which the sides agree
-    # must agree, too, and in one at least they must differ.
+    # Bicubic and Lanczos filters swing past both sides a little.  Where the sides agree there is no
+    # room between them, so a solid area of an unknown class does not count.
     swing = (high - low) // _BLEND_SWING
     inside = ((low - swing <= own) & (own <= high + swing)).all(axis=1)
-    inside &= (low < high).any(axis=1)
     return bool(inside.mean() >= _BLEND_SHARE)
 
 
@@ -153,12 +153,32 @@ def summary(found: dict[str, int]) -> str:
     return text if len(ranked) <= _SHOWN else f"{text} and {len(ranked) - _SHOWN} more"
 
 
+def _sample(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """At most BLEND_SAMPLE flat positions of the marked pixels, evenly spread."""
+    flat = marked.reshape(-1)
+    step = max(-(-int(np.count_nonzero(flat)) // _BLEND_SAMPLE), 1)
+    parts, seen = [np.empty(0, np.int64)], 0
+    # In blocks, because a position takes eight bytes.
+    for at in range(0, len(flat), _BLOCK_PX):
+        found = np.flatnonzero(flat[at : at + _BLOCK_PX])
+        parts.append(found[-seen % step :: step] + at)
+        seen += len(found)
+    return np.concatenate(parts)
+
+
 def _counts(values: npt.NDArray[np.unsignedinteger], size: int) -> npt.NDArray[np.int64]:
-    # In blocks, because np.bincount makes every value eight bytes wide.
+    # In blocks, because np.bincount makes every value eight bytes wide; by runs where that is less.
     flat = values.reshape(-1)
     counts = np.zeros(size, np.int64)
     for at in range(0, len(flat), _BLOCK_PX):
-        counts += np.bincount(flat[at : at + _BLOCK_PX], minlength=size)
+        block = flat[at : at + _BLOCK_PX]
+        ends = np.append(np.flatnonzero(block[1:] != block[:-1]), len(block) - 1)
+        if len(ends) * _RUNS_PAY < len(block):
+            lengths = np.diff(ends, prepend=-1)
+            # The weights are summed as float64, which is exact far beyond a block.
+            counts += np.bincount(block[ends], lengths, minlength=size).astype(np.int64)
+        else:
+            counts += np.bincount(block, minlength=size)
     return counts
 
 

@@ -225,6 +225,37 @@ def test_a_missing_folder_and_a_file_are_errors_of_the_call(tmp_path: Path) -> N
         list_files(str(tmp_path / "a.png"), suffix=".png")
 
 
+def test_a_folder_that_cannot_be_read_is_a_fault_and_the_others_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "a.png").write_bytes(b"")
+    real_scandir = os.scandir
+
+    def scandir(path: str) -> object:
+        if path.endswith("closed/"):
+            raise PermissionError(13, "Permission denied")
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+    entries, faults = list_files(str(tmp_path), suffix=".png")
+
+    assert [e.path for e in entries] == ["open/a.png"]
+    assert [(f.code, f.got) for f in faults] == [("path.not_regular", "Permission denied")]
+
+
+def test_a_folder_with_a_deceiving_name_is_refused_with_all_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "a\nb").mkdir()
+    (tmp_path / "a\nb" / "c.png").write_bytes(b"")
+
+    entries, faults = list_files(str(tmp_path), suffix=".png")
+
+    assert entries == []
+    assert [(f.code, f.got) for f in faults] == [("path.unsafe", "a\\nb"), ("path.unsafe", "c.png")]
+
+
 def test_too_many_entries_are_one_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         (tmp_path / f"{name}.txt").write_bytes(b"")

@@ -22,7 +22,7 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import InvalidInputError, OntologyError, SpecError
 from segcore.masks.colors import ColorTable
 from segcore.masks.schemes import CITYSCAPES
-from segcore.masks.values import looks_blended, ranges, summary, unknown_values, value_faults
+from segcore.masks.values import _sample, looks_blended, ranges, summary, unknown_values, value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, LabelClass, Ontology
 from segcore.ontology_file import preset
 from segcore.sources import Source, cityscapes, png, rgb
@@ -98,6 +98,18 @@ def test_16_bit_masks_keep_their_ids(tmp_path: Path) -> None:
     found = source(f"png:{tmp_path}", ontology).read("a")
 
     assert class_indices(found).tolist() == [[1, 0, UNKNOWN]]
+
+
+def test_a_source_that_was_read_can_be_read_with_other_classes(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", [[0, 1]])
+    before = source(f"png:{tmp_path}", SKY_CAR)
+    before.read("a")
+
+    after = before.resolve(ontology=Ontology(SKY_CAR.classes[::-1]))
+
+    assert class_indices(after.read("a")).tolist() == [[1, 0]]
+    assert class_indices(before.read("a")).tolist() == [[0, 1]]
+    assert before.resolve(ontology=None) is before
 
 
 def test_all_images_of_a_folder_share_one_table(tmp_path: Path) -> None:
@@ -329,6 +341,26 @@ def test_counting_in_blocks_counts_every_pixel(monkeypatch: pytest.MonkeyPatch) 
     assert unknown_values(annotation(values, SKY_CAR)) == {2: 25, 3: 25}
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    values=hnp.arrays(
+        np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)
+    ),
+    repeats=st.sampled_from([1, 40]),
+    block=st.integers(1, 2000),
+)
+def test_long_runs_and_noise_are_counted_alike(
+    values: npt.NDArray[np.uint8], repeats: int, block: int
+) -> None:
+    values = np.repeat(values, repeats, axis=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segcore.masks.values._BLOCK_PX", block)
+        found = unknown_values(annotation(values, SKY_CAR))
+
+    assert found == {v: int((values == v).sum()) for v in (2, 3, 4) if (values == v).any()}
+
+
 def test_ranges_are_short_and_readable() -> None:
     assert ranges(np.array([], np.int64)) == "no value"
     assert ranges(np.array([5])) == "5"
@@ -474,6 +506,19 @@ def test_one_unknown_value_along_borders_is_an_outline_and_not_blending() -> Non
     assert [fault.code for fault in faults] == ["mask.unknown_value"]
 
 
+def test_blending_is_found_in_a_large_image_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segcore.masks.values._BLEND_SAMPLE", 20)
+    monkeypatch.setattr("segcore.masks.values._BLOCK_PX", 333)
+    after = np.asarray(Image.fromarray(blocks()).resize((73, 61), Image.Resampling.BILINEAR))
+    unknown = ~np.isin(after, [10, 60, 140, 220])
+
+    picked = _sample(unknown)
+
+    marked = np.flatnonzero(unknown)
+    assert picked.tolist() == marked[:: -(-len(marked) // 20)].tolist()
+    assert looks_blended(after, unknown)
+
+
 def test_a_mask_of_nothing_but_unknown_values_is_not_blending() -> None:
     values = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -591,6 +636,7 @@ def test_every_pixel_gets_the_code_of_its_colour(pixels: npt.NDArray[np.uint8], 
     known = np.array(expected) >= 0
     assert values[known].tolist() == np.array(expected)[known].tolist()
     assert unknown == {int(color, 16): strangers.count(color) for color in sorted(strangers)}
+    assert int(ColorTable(codes=codes_by_color).is_unknown(pixels).sum()) == len(strangers)
     assert list(unknown) == sorted(unknown)
 
 

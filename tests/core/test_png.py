@@ -18,8 +18,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from segcore.errors import RefusedMaskError
-from segcore.masks import png
-from segcore.masks.png import decode_colors, decode_indices, parse_png
+from segcore.masks import png, png_chunks
+from segcore.masks.png import decode_colors, decode_indices
+from segcore.masks.png_chunks import parse_png
 
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 SAMPLES = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGBA: 4}
@@ -527,7 +528,7 @@ def test_an_exif_chunk_that_rotates_nothing_is_no_fault(chunk_: bytes) -> None:
 
 
 def test_a_file_of_endless_empty_chunks_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(png, "_MAX_CHUNKS", 50)
+    monkeypatch.setattr(png_chunks, "_MAX_CHUNKS", 50)
 
     error = refusal(corrupt(HEAD, chunk(b"tEXt") * 60, DATA, END))
 

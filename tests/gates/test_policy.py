@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from segcore.errors import SpecError, UsageError
 from segcore.faults import CODES
-from segcore_gates.errors import PolicyError
+from segcore_gates.errors import PolicyError, PolicyProblem
 from segcore_gates.policy_file import LoadedPolicy, load_policy
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
 
@@ -26,6 +31,49 @@ HEAD = "version: 1\ngold: coco:gold.json\ndelivery: coco:delivery.json\n"
 ONTOLOGY = "ontology: {classes: [{id: 0, name: road}, {id: 1, name: car}]}\n"
 
 
+WHOLE = {
+    "version": 1,
+    "name": "street scenes",
+    "gold": {"format": "coco", "path": "gold.json", "sha256": "0123456789ab"},
+    "delivery": "coco:delivery.json",
+    "ontology": {
+        "classes": [{"id": 0, "name": "road", "thing": False}, {"id": 1, "name": "car", "thing": True}],
+        "ignore": [255],
+    },
+    "coverage": {"gold_images": "all", "extra_images": "warn"},
+    "defaults": {"judge": "bound", "confidence": 0.9, "support": {"images": 3}, "thin": "skip"},
+    "gates": {
+        "a": {"metric": "iou", "min": {"default": 0.5, "car": 0.6}, "classes": ["car", "road"]},
+        "b": {"metric": "mean-iou", "min": 0.5, "warn_below": 0.6, "support": {"instances": 2}},
+        "c": {"metric": "iou", "min": {"default": 0.5}, "warn_below": {"car": 0.5}, "classes": "things"},
+    },
+}
+ODD_VALUES = [
+    None, True, 0, -1, 2.5, 10**30, "", "x", "default", "0,8", "95%", "${BATCH}", "${NOPE}", "$",
+    "<mapping>", "preset:", "coco:", [], [1], [None], [[1]], {}, {"a": 1}, {"default": 0.5},
+    {"metric": []},
+]  # fmt: skip
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of everything inside ``value``."""
+    steps = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for step, inner in steps:
+        yield (*path, step)
+        yield from places(inner, (*path, step))
+
+
+def replaced(value: Any, path: tuple[str | int, ...], new: object) -> Any:
+    """A copy of ``value`` with ``new`` at ``path``."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
 def load(text: str, folder: Path, **environ: str) -> LoadedPolicy:
     path = folder / "batch.gate.yaml"
     path.write_text(text, encoding="utf-8")
@@ -36,6 +84,13 @@ def expected_problems(path: Path) -> list[str]:
     """The ``# LINE CODE path: message`` comments of a negative example."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [match[1] for line in lines if (match := EXPECTED_PROBLEM.fullmatch(line))]
+
+
+def shown(problem: PolicyProblem, *, beside: Path) -> str:
+    """A problem as the comments of a negative example write it."""
+    file = "" if problem.file == str(beside) else problem.file.removeprefix(f"{beside.parent}/") + ":"
+    where = f"{problem.path}: " if problem.path else ""
+    return f"{file}{problem.line} {problem.code} {where}{problem.message}"
 
 
 @pytest.mark.parametrize("path", POSITIVE, ids=lambda path: path.name.partition(".")[0])
@@ -56,11 +111,7 @@ def test_a_bad_policy_is_refused_with_exactly_the_problems_it_names(path):
     with pytest.raises(PolicyError) as caught:
         load_policy(path, environ=ENVIRON)
 
-    found = [
-        f"{'' if p.file == str(path) else p.file.removeprefix(f'{path.parent}/') + ':'}{p.line} {p.code} "
-        + (f"{p.path}: {p.message}" if p.path else p.message)
-        for p in caught.value.problems
-    ]
+    found = [shown(problem, beside=path) for problem in caught.value.problems]
     assert sorted(found) == sorted(expected_problems(path))
     assert str(caught.value) == "\n".join(map(str, caught.value.problems))
     assert isinstance(caught.value, UsageError)
@@ -279,3 +330,56 @@ def test_what_is_quoted_from_a_policy_is_safe_to_print(tmp_path):
 
     assert "\x1b" not in str(caught.value)
     assert len(caught.value.problems) == 2
+
+
+def test_the_policy_that_the_next_test_breaks_is_whole(tmp_path):
+    loaded = load(json.dumps(WHOLE), tmp_path)
+
+    assert [rule.id for rule in loaded.rules] == ["coverage", "a[road]", "a[car]", "b", "c[car]"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(places(WHOLE))), st.sampled_from(ODD_VALUES)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_value_at_any_place_is_read_or_refused_in_our_own_words(tmp_path, changes):
+    policy: Any = WHOLE
+    for path, new in changes:
+        if path in set(places(policy)):
+            policy = replaced(policy, path, new)
+
+    try:
+        problems = [str(load(json.dumps(policy), tmp_path, BATCH="b").rules[0].id)]
+    except PolicyError as e:
+        problems = [problem.message for problem in e.problems]
+
+    assert problems
+    assert not re.search(
+        r"Input|[Vv]alid (string|number|dictionary)|should|pydantic|_kind", "; ".join(problems)
+    )
+
+
+def test_a_hundred_problems_are_enough(tmp_path):
+    text = HEAD + ONTOLOGY + "gates: {m: {metric: mean-iou, min: 0.5}}\n"
+    text += "".join(f"key{i}: 1\n" for i in range(5000))
+
+    with pytest.raises(PolicyError) as caught:
+        load(text, tmp_path)
+
+    assert len(caught.value.problems) == 100
+
+
+def test_the_number_of_rules_is_limited(tmp_path):
+    classes = ", ".join(f"{{id: {i}, name: c{i}}}" for i in range(2000))
+    gates = "".join(f"  g{i}: {{metric: iou, min: {{default: 0.5}}}}\n" for i in range(100))
+
+    with pytest.raises(PolicyError) as caught:
+        load(f"{HEAD}ontology: {{classes: [{classes}]}}\ngates:\n{gates}", tmp_path)
+
+    assert [(problem.code, problem.path) for problem in caught.value.problems] == [
+        ("limits.entries", "gates.g49")
+    ]

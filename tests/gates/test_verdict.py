@@ -6,10 +6,6 @@ import json
 
 import numpy as np
 import pytest
-
-from segcore.evaluation import Evaluation, Images, InputInfo
-from segcore.ontology import LabelClass, Ontology
-from segcore.tally import Tally, TallyTable
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
 from segcore_gates.verdict import (
     Outcome,
@@ -22,6 +18,10 @@ from segcore_gates.verdict import (
     outcome_of_all,
     verdict,
 )
+
+from segcore.evaluation import Evaluation, Images, InputInfo
+from segcore.ontology import LabelClass, Ontology
+from segcore.tally import Tally, TallyTable
 
 LETTERS = "cprt"
 """car, person, rider, truck; anything else in a drawing is nobody's."""
@@ -295,7 +295,7 @@ def test_the_bound_certifies_thirteen_perfect_images_and_asks_for_more_at_twelve
     assert few.verdict is Verdict.THIN
     assert few.images_needed == 14
     assert few.reason == (
-        "not enough evidence for 0.80: the true value is between 0.7860 and 1.0000 by 12 images, "
+        "not enough evidence for 0.80: the true value lies between 0.7860 and 1.0000 by 12 images, "
         "about 2 more needed if the estimate is right"
     )
 

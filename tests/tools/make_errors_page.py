@@ -25,14 +25,14 @@ HEAD = """\
 | 4 | usage or policy error |
 | 5 | internal error: a fault of segcore, not of your data |
 
-130 is Ctrl-C and 141 a closed pipe, as everywhere. Errors go to standard error and show no traceback without
-`--debug`. Names that come from files are printed with control characters escaped.
+130 is Ctrl-C and 141 a closed pipe, as everywhere. Errors go to standard error and show no traceback
+without `--debug`. Names that come from files are printed with control characters escaped.
 
 ## Faults
 
-A fault is one thing wrong with an input: code, file, image, annotation, what was expected and what was found.
-`error` refuses the input, `warning` is reported. Nothing is repaired, and all faults of an input are reported in
-one run. Scripts may rely on the codes.
+A fault is one thing wrong with an input: code, file, image, annotation, what was expected and what was
+found. `error` refuses the input, `warning` is reported. Nothing is repaired, and all faults of an input
+are reported in one run. Scripts may rely on the codes.
 """
 
 

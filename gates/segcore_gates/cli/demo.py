@@ -48,8 +48,8 @@ def demo(
     failed = frozenset(id_ for id_, record in records.items() if record["verdict"] == "FAIL")
     mean = records.get(PASSING)
     typer.echo(f"\nreport: {printable(report)}")
-    expected = code == ExitCode.REJECTED and failed == FAILING and mean and mean["verdict"] == "PASS"
-    if not expected:
+    as_made = code == ExitCode.REJECTED and failed == FAILING
+    if mean is None or mean["verdict"] != "PASS" or not as_made:
         found = ", ".join(sorted(failed)) or "no gate"
         typer.echo(
             f"segcore demo: expected {', '.join(sorted(FAILING))} to fail and {PASSING} to pass, "
@@ -73,7 +73,7 @@ def _copy_sample(folder: Path, *, force: bool) -> None:
     changed = [path for name, text in texts.items() if _differs(path := folder / name, text)]
     if changed and not force:
         names = ", ".join(map(str, changed))
-        raise UsageError(f"{names} is not as the sample has it; --force replaces it")
+        raise UsageError(f"{names} is not as the sample has it: name another folder, or replace it with --force")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)

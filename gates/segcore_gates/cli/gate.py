@@ -85,7 +85,10 @@ def judge(
         document = folder / "report.json"
         with contextlib.redirect_stdout(sys.stderr) if json == STDOUT else contextlib.nullcontext():
             result = run_gates(
-                policies, pytest_args=pytest_args, junit=report and folder / "junit.xml", json=document
+                policies,
+                pytest_args=pytest_args,
+                junit=None if report is None else folder / "junit.xml",
+                json=document,
             )
         if document.exists():
             if json is not None:

@@ -1,0 +1,161 @@
+"""``segcore score`` and ``segcore check``: what they print, write and return."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from segcore.cli import main
+
+CATEGORIES = [{"id": 1, "name": "car"}, {"id": 2, "name": "=cmd()"}]
+
+
+def annotation(id_: int, category: int, counts: list[int], image: int = 1) -> dict:
+    return {
+        "id": id_, "image_id": image, "category_id": category, "iscrowd": 0,
+        "segmentation": {"size": [2, 4], "counts": counts},
+        "area": sum(counts[1::2]),
+    }  # fmt: skip
+
+
+def coco(path, *annotations: dict, images: int = 1) -> str:
+    listed = [{"id": i, "file_name": f"{i}.png", "height": 2, "width": 4} for i in range(1, images + 1)]
+    document = {"images": listed, "categories": CATEGORIES, "annotations": list(annotations)}
+    path.write_text(json.dumps(document))
+    return f"coco:{path}"
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """Column-major, 2 rows, 4 columns; c is a car, x the other class::
+
+    gold  c c x .    delivery  c c c .
+          c c x .              c c x .
+    """
+    gold = coco(tmp_path / "gold.json", annotation(1, 1, [0, 4, 4]), annotation(2, 2, [4, 2, 2]))
+    delivery = coco(tmp_path / "delivery.json", annotation(1, 1, [0, 5, 3]), annotation(2, 2, [5, 1, 2]))
+    return gold, delivery
+
+
+def test_the_table_shows_the_worst_class_first(batch, capsys):
+    assert main(["score", *batch]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:5] == ["class", "IoU", "Dice", "precision", "recall"]
+    assert lines[2].split() == ["=cmd()", "0.5000", "0.6667", "1.0000", "0.5000", "1"]
+    assert lines[3].split() == ["car", "0.8000", "0.8889", "0.8000", "1.0000", "1"]
+    assert "mean IoU 0.6500 over 2 classes" in lines[5]
+
+
+def test_json_keeps_the_order_of_the_ontology(batch, tmp_path, capsys):
+    assert main(["score", *batch, "--json", "-"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == 1
+    assert [c["name"] for c in document["classes"]] == ["car", "=cmd()"]
+    assert [c["iou"] for c in document["classes"]] == [4 / 5, 1 / 2]
+    assert document["confusion"]["matrix"] == [[4, 0, 0], [1, 1, 0], [0, 0, 2]]
+    assert document["counts"]["gold"] == {"annotations_read": 2, "used": 2, "rejected": 0, "ignored": {}}
+
+
+def test_csv_cells_do_not_become_formulas(batch, tmp_path):
+    path = tmp_path / "scores.csv"
+
+    assert main(["score", *batch, "--csv", str(path)]) == 0
+
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["name"] for row in rows] == ["car", "'=cmd()"]
+    assert [float(row["iou"]) for row in rows] == [0.8, 0.5]
+
+
+def test_the_same_input_gives_the_same_bytes(batch, tmp_path):
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+
+    codes = [main(["score", *batch, "--json", str(path)]) for path in paths]
+
+    assert codes == [0, 0]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_invalid_delivery_is_written_as_json_all_the_same(batch, tmp_path, capsys):
+    broken = coco(tmp_path / "broken.json", annotation(7, 1, [0, 5, 99]))
+    path = tmp_path / "scores.json"
+
+    assert main(["score", batch[0], broken, "--json", str(path)]) == 3
+
+    document = json.loads(path.read_text())
+    assert document["outcome"] == "invalid"
+    (fault,) = document["faults"]
+    assert (fault["code"].partition(".")[0], fault["image"], fault["annotation"]) == ("rle", "1", 7)
+    counts = document["counts"]["delivery"]
+    assert counts == {"annotations_read": 1, "used": 0, "rejected": 1, "ignored": {}}
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "annotation 7" in captured.err
+
+
+def test_missing_and_extra_images_are_named(tmp_path, capsys):
+    gold = coco(tmp_path / "gold.json", annotation(1, 1, [0, 4, 4]), images=2)
+    delivery = coco(tmp_path / "delivery.json", annotation(1, 1, [0, 4, 4]), images=1)
+
+    assert main(["score", gold, delivery]) == 0
+
+    captured = capsys.readouterr()
+    assert "images: 1 compared, 1 missing in the delivery (2), 0 not in the gold" in captured.out
+    assert "delivery.missing_image" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["--task", "depth"], "depth", id="a task there is not"),
+        pytest.param(
+            ["--overlap", "biggest"], "smallest, last, error", id="an overlap rule there is not"
+        ),
+        pytest.param(["--crowd", "maybe"], "ignore, class", id="a crowd rule there is not"),
+        pytest.param(["--jobs", "0"], "--jobs", id="no worker"),
+        pytest.param(
+            ["--json", "no/such/folder/a.json"], "there is no folder", id="no folder to write to"
+        ),
+        pytest.param(["--json", "-", "--csv", "-"], "both", id="two documents in one stream"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(batch, capsys, words, said):
+    assert main(["score", *batch, *words]) == 4
+
+    assert said in capsys.readouterr().err
+
+
+def test_check_lists_every_fault_of_one_side(tmp_path, capsys):
+    spec = coco(
+        tmp_path / "broken.json",
+        annotation(7, 1, [0, 5, 99]),
+        annotation(8, 9, [0, 8]),
+        annotation(9, 1, [0, 8]),
+    )
+    path = tmp_path / "faults.json"
+
+    assert main(["check", spec, "--json", str(path)]) == 3
+
+    captured = capsys.readouterr()
+    assert "annotation 7" in captured.err
+    assert "annotation 8" in captured.err
+    assert "annotation 9" not in captured.err
+    assert "cannot be used: 2 errors, 0 warnings" in captured.out
+    document = json.loads(path.read_text())
+    assert document["outcome"] == "invalid"
+    assert [fault["annotation"] for fault in document["faults"]] == [7, 8]
+
+
+def test_check_of_a_sound_source_says_so(batch, capsys):
+    assert main(["check", batch[0]]) == 0
+
+    assert "can be used: 0 errors, 0 warnings" in capsys.readouterr().out
+
+
+def test_a_source_that_is_not_there_is_a_usage_error(tmp_path, capsys):
+    assert main(["check", f"coco:{tmp_path}/none.json"]) == 4
+
+    assert "none.json" in capsys.readouterr().err
