@@ -55,6 +55,32 @@ def test_a_skip_for_a_missing_component_is_a_skip_elsewhere(suite, monkeypatch, 
     result.assert_outcomes(skipped=1)
 
 
+@pytest.mark.parametrize(
+    ("required", "outcome"),
+    [pytest.param("", "skipped", id="elsewhere"), pytest.param("1", "failed", id="CI")],
+)
+def test_a_test_whose_peer_is_absent_is_skipped_but_never_where_components_are_required(
+    suite, monkeypatch, required, outcome
+):
+    suite.makepyfile("def test_it(): raise ModuleNotFoundError('No module named', name='hotcoco.mask')")
+    monkeypatch.setenv("SEGCORE_REQUIRE", required)
+
+    result = suite.runpytest_inprocess("-p", "no:cacheprovider")
+
+    result.assert_outcomes(**{outcome: 1})
+
+
+def test_a_module_of_our_own_that_is_absent_is_a_failure(suite, monkeypatch):
+    suite.makepyfile(
+        "def test_it(): raise ModuleNotFoundError('No module named', name='segcore.nothing')"
+    )
+    monkeypatch.delenv("SEGCORE_REQUIRE", raising=False)
+
+    result = suite.runpytest_inprocess("-p", "no:cacheprovider")
+
+    result.assert_outcomes(failed=1)
+
+
 def test_absent_data_is_a_skip_even_where_components_are_required(suite, monkeypatch):
     suite.makepyfile("def test_it(shared_data): shared_data('camvid_segnet')")
     monkeypatch.setenv("SEGCORE_REQUIRE", "1")

@@ -24,7 +24,7 @@ __all__ = ["COMMANDS", "run"]
 COMMANDS: Final = "segcore.commands"
 """The entry-point group.  A distribution adds a command ``NAME = "package.module:function"``."""
 
-# typer brings its own copy of click since 0.26 and depended on click before
+# typer carries its own click since 0.26 and does not export this class
 _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
