@@ -275,12 +275,10 @@ def test_large_maps_of_any_run_density_agree_with_bincount(
     kind: ModuleType, dtypes: tuple[str, str], run_px: int, pixels: int
 ) -> None:
     rng = np.random.default_rng(run_px)
-    gold = np.repeat(rng.integers(0, 6, pixels), run_px)[:pixels].astype(dtypes[0])
-    delivery = np.repeat(rng.integers(0, 6, pixels), run_px)[3 : pixels + 3].astype(dtypes[1])
-    delivery = np.resize(delivery, pixels)
-    gold_codes, delivery_codes = (
-        np.arange(1 << 8 * int(d[1]), dtype=np.int32).clip(max=6) for d in dtypes
-    )
+    labels = np.repeat(rng.integers(0, 6, (2, pixels // run_px + 2)), run_px, axis=1)
+    gold = labels[0, :pixels].astype(dtypes[0])
+    delivery = labels[1, 1 : pixels + 1].astype(dtypes[1])
+    gold_codes, delivery_codes = (np.arange(1 << 8 * int(d[1]), dtype=np.int32) % 7 for d in dtypes)
     expected = np.bincount(gold.astype(np.int64) * 7 + delivery, minlength=49).reshape(7, 7)
 
     table = kind.joint_dense(gold, delivery, gold_codes, delivery_codes, size=7)
