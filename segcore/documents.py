@@ -265,7 +265,8 @@ class _Builder:
             self.refuse("policy.alias", problem, line)
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self.refuse("policy.tag", f"tag {tag}: tags are not allowed; write a plain value", line)
+            problem = f"tag {printable(tag)}: tags are not allowed; write a plain value"
+            self.refuse("policy.tag", problem, line)
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         text: str = event.value

@@ -14,9 +14,10 @@ from segcore.errors import DocumentError, InvalidInputError, RefusedFileError, S
 from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
+from segcore_gates.records import Record
 from segcore_gates.report import Failure, FailureKind, Inputs
 from segcore_gates.text import explain, fault_lines, relative
-from segcore_gates.verdict import Record, adjusted_p_values, errored, verdict
+from segcore_gates.verdict import adjusted_p_values, errored, verdict
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segcore.cli.output import printable, printable_lines
+from segcore_gates.records import Outcome
 from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headline, worst_first
-from segcore_gates.verdict import Outcome
 
 __all__ = ["error_commands"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.cli.output import printable
+from segcore_gates.records import Outcome, Record
 from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headings, note, summary_line, worst_first
-from segcore_gates.verdict import Outcome, Record
 
 __all__ = ["append_job_summary", "markdown"]
 

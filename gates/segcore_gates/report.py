@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from segcore import __version__
-from segcore_gates.verdict import Outcome, Record, outcome, outcome_of_all
+from segcore_gates.records import Outcome, Record, outcome, outcome_of_all
 
 if TYPE_CHECKING:
     from segcore.errors import InvalidInputError

@@ -13,9 +13,9 @@ import pytest
 
 from segcore.cli.output import json_text, printable_lines, write
 from segcore.errors import UsageError
+from segcore_gates.records import Outcome, Record, Verdict
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
 from segcore_gates.text import relative, summary_line, table
-from segcore_gates.verdict import Outcome, Record, Verdict
 
 __all__ = ["Reporter"]
 

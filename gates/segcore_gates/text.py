@@ -13,9 +13,9 @@ from typing import Any
 
 from segcore.cli.output import printable
 from segcore.faults import CODES
+from segcore_gates.records import Interval, Outcome, Record, Verdict
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
-from segcore_gates.verdict import Interval, Outcome, Record, Verdict
 
 __all__ = [
     "explain",

@@ -115,7 +115,7 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
         return False
     layers = values if values.ndim == 3 else values[:, :, np.newaxis]
     own = layers[rows, columns].astype(np.int32)
-    low = np.full(own.shape, np.iinfo(np.int32).max, np.int32)
+    low = np.full(own.shape, 1 << 20, np.int32)
     high = np.full(own.shape, -1, np.int32)
     for dy in _BLEND_STEPS_PX:
         for dx in _BLEND_STEPS_PX:
@@ -125,11 +125,10 @@ def looks_blended(values: npt.NDArray[np.unsignedinteger], unknown: npt.NDArray[
             known = ~unknown[y, x, np.newaxis]
             low = np.where(known & (near < low), near, low)
             high = np.where(known & (near > high), near, high)
-    # Bicubic and Lanczos filters swing past both sides a little.  A channel in which the sides agree
-    # must agree, too, and in one at least they must differ.
+    # Bicubic and Lanczos filters swing past both sides a little.  Where the sides agree there is no
+    # room between them, so a solid area of an unknown class does not count.
     swing = (high - low) // _BLEND_SWING
     inside = ((low - swing <= own) & (own <= high + swing)).all(axis=1)
-    inside &= (low < high).any(axis=1)
     return bool(inside.mean() >= _BLEND_SHARE)
 
 

@@ -106,6 +106,8 @@ def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoInde
         expected, got = f"at most {MAX_ANNOTATIONS} annotations", f"{len(entries)}"
         fault = Fault(code="limits.annotations", file=file, expected=expected, got=got)
         return CocoIndex(faults=(fault,))
+    if gold.ontology is None or not gold.images:  # what broke the gold is reported there
+        return CocoIndex(ontology=gold.ontology, unplaced=len(entries), is_results=True)
     reader = EntryReader(
         file=file,
         images=gold.images,

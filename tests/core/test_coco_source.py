@@ -488,6 +488,17 @@ def test_a_faulty_detection_is_named_by_its_position(
     assert [fault.annotation for fault in source.faults] == [1]
 
 
+def test_a_broken_gold_does_not_put_the_blame_on_every_detection(opened: Opened) -> None:
+    gold = opened("", "gold.json")
+
+    source = opened(detections()).resolve(ontology=None, gold=gold)
+
+    assert source.keys() == ()
+    assert source.unplaced == 2
+    assert len(source.faults) == 0
+    assert [fault.code for fault in gold.faults] == ["json.syntax"]
+
+
 def test_an_empty_list_of_results_delivers_every_image_with_nothing_found(opened: Opened) -> None:
     source = opened([]).resolve(ontology=None, gold=opened(dataset(), "gold.json"))
 

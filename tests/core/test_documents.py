@@ -181,6 +181,14 @@ def test_yaml_that_is_not_strict_is_refused_with_every_problem_and_its_line(text
     assert str(caught.value).count("\n") == len(expected) - 1
 
 
+def test_a_tag_is_quoted_so_that_it_is_safe_to_print():
+    with pytest.raises(DocumentError) as caught:
+        parse_yaml(b"a: !<x%1b[31m> b\n", file="f")
+
+    assert caught.value.code == "policy.tag"
+    assert "\x1b" not in str(caught.value)
+
+
 def test_a_number_that_cannot_be_used_is_told_with_its_path():
     with pytest.raises(DocumentError) as caught:
         parse_yaml(b"gates:\n  a: {min: {car: 1, bus: .nan}}\n  b: [1, [2, .inf]]\n", file="f")

@@ -100,6 +100,18 @@ def test_16_bit_masks_keep_their_ids(tmp_path: Path) -> None:
     assert class_indices(found).tolist() == [[1, 0, UNKNOWN]]
 
 
+def test_a_source_that_was_read_can_be_read_with_other_classes(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", [[0, 1]])
+    before = source(f"png:{tmp_path}", SKY_CAR)
+    before.read("a")
+
+    after = before.resolve(ontology=Ontology(SKY_CAR.classes[::-1]))
+
+    assert class_indices(after.read("a")).tolist() == [[1, 0]]
+    assert class_indices(before.read("a")).tolist() == [[0, 1]]
+    assert before.resolve(ontology=None) is before
+
+
 def test_all_images_of_a_folder_share_one_table(tmp_path: Path) -> None:
     save(tmp_path / "a.png", [[0]])
     save(tmp_path / "b.png", [[1]])

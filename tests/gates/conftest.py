@@ -9,12 +9,12 @@ from pathlib import Path
 import pycocotools.mask
 import pytest
 import scipy.special
-import segcore_gates.collection
-import segcore_gates.reporter
 
 import segcore.batch
 import segcore.kernels.reference
 import segcore.sources.coco
+import segcore_gates.collection
+import segcore_gates.reporter
 
 # Sessions that pytester runs in this process forget what they imported, and compiled modules cannot be
 # imported twice; so they are imported here, once for all.

@@ -50,7 +50,8 @@ WHOLE = {
 }
 ODD_VALUES = [
     None, True, 0, -1, 2.5, 10**30, "", "x", "default", "0,8", "95%", "${BATCH}", "${NOPE}", "$",
-    "<mapping>", "preset:", "coco:", [], [1], [None], [[1]], {}, {"a": 1}, {"default": 0.5}, {"metric": []},
+    "<mapping>", "preset:", "coco:", [], [1], [None], [[1]], {}, {"a": 1}, {"default": 0.5},
+    {"metric": []},
 ]  # fmt: skip
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from segcore_gates.github import error_commands
 from segcore_gates.markdown import append_job_summary, markdown
-from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
-from segcore_gates.rules import Judge, Level, Metric
-from segcore_gates.text import explain, headline, summary_line, table
-from segcore_gates.verdict import (
+from segcore_gates.records import (
     Confusion,
     Interval,
     LimitKind,
@@ -19,6 +17,9 @@ from segcore_gates.verdict import (
     Verdict,
     WorstImage,
 )
+from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
+from segcore_gates.rules import Judge, Level, Metric
+from segcore_gates.text import explain, headline, summary_line, table
 
 HOSTILE = "\x1b[31mred\x1b[0m\r\n::error::|<script>\u202egnp.exe\x07`@all`"
 """ANSI, a workflow command, a table cell border, markup, a right-to-left override, a bell, a mention."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+
 from segcore_gates.statistics import Sample, holm
 
 FOUR_FIFTHS = Fraction("0.8")

@@ -6,22 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
-from segcore_gates.verdict import (
-    Outcome,
-    Record,
-    Verdict,
-    adjusted_p_values,
-    errored,
-    judge_all,
-    outcome,
-    outcome_of_all,
-    verdict,
-)
 
 from segcore.evaluation import Evaluation, Images, InputInfo
 from segcore.ontology import LabelClass, Ontology
 from segcore.tally import Tally, TallyTable
+from segcore_gates.records import Outcome, Record, Verdict, outcome, outcome_of_all
+from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
+from segcore_gates.verdict import adjusted_p_values, errored, judge_all, verdict
 
 LETTERS = "cprt"
 """car, person, rider, truck; anything else in a drawing is nobody's."""

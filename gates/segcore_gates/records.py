@@ -1,0 +1,290 @@
+"""What the judge says: verdicts, records, outcomes.  Values only; nothing here decides about a rule."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore_gates.rules import Judge, Level, Metric
+
+__all__ = [
+    "Confusion",
+    "Interval",
+    "LimitKind",
+    "Outcome",
+    "Record",
+    "Verdict",
+    "WorstImage",
+    "outcome",
+    "outcome_of_all",
+]
+
+
+class Verdict(enum.StrEnum):
+    """What one rule came to, best first."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict
+    WARN = "WARN"
+    """Below the soft limit, or broken where the policy asks for a warning only."""
+    WAIVED = "WAIVED"
+    """Broken, and excused by a waiver that has not expired."""
+    THIN = "THIN"
+    """Too little evidence to say."""
+    FAIL = "FAIL"
+    MISSING = "MISSING"
+    """The rule asks for something neither side contains."""
+    ERROR = "ERROR"
+    """It could not be evaluated."""
+
+
+class Outcome(enum.StrEnum):
+    """What a batch came to, best first."""
+
+    ACCEPT = "accept"
+    INSUFFICIENT = "insufficient"
+    """Nothing failed, but what there is does not prove enough."""
+    REJECT = "reject"
+    INVALID = "invalid"
+    """The input was refused; nothing was judged."""
+    ERROR = "error"
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of ``segcore gate``."""
+        return {"accept": 0, "reject": 1, "insufficient": 2, "invalid": 3, "error": 5}[self.value]
+
+
+class LimitKind(enum.StrEnum):
+    """Which number of the policy decided."""
+
+    MIN = "min"
+    WARN_BELOW = "warn_below"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """What the images say about the true value: two one-sided bounds, each at ``confidence``.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Shares.  The lower one counts one hypothetical miss (see :mod:`segcore_gates.statistics`).
+    confidence : float
+        Of each bound by itself.
+    images : int
+        Images in which either side has the class.
+    effective_images : float
+        How many images of equal size would weigh the same.
+    """
+
+    lower: float
+    upper: float
+    confidence: float
+    images: int
+    effective_images: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """Pixels of a class that were labelled as another one.
+
+    Attributes
+    ----------
+    class_name : str
+        The other class, or ``<other>``: unlabeled, void in the delivery or not delivered.
+    extra : bool
+        False: gold pixels of the rule's class that were delivered as ``class_name`` (missed).
+        True: the other way round.
+    pixels : int
+        How many.
+    share : float
+        Of all missed (or all extra) pixels of the rule's class.
+    """
+
+    class_name: str
+    extra: bool
+    pixels: int
+    share: float
+
+    def describe(self, name: str) -> str:
+        """``31 % of missed person pixels went to rider``."""
+        share = f"{self.share:.0%}".replace("%", " %")
+        if self.extra:
+            return f"{share} of extra {name} pixels came from {self.class_name}"
+        return f"{share} of missed {name} pixels went to {self.class_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstImage:
+    """An image to look at first."""
+
+    image: str
+    value: float
+    annotator: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the judge says about one rule.  Reports render it and decide nothing.
+
+    Attributes
+    ----------
+    id, gate, metric, class_name, severity, judge, policy_line
+        From the rule.
+    value : float or None
+        What was measured; None where it is undefined or was not evaluated.
+    limit_kind, limit : LimitKind, float
+        The number of the policy that decided: the floor, or the soft limit where that was crossed.
+    interval : Interval or None
+        None for metrics without one, and where nothing was measured.
+    images, instances : int or None
+        The evidence: gold images and gold instances; None where they cannot be counted.
+    images_required, instances_required : int
+        What the policy asks for.
+    images_needed : int or None
+        Roughly how many images would certify the class; only where evidence is what is missing.
+    verdict : Verdict
+        The decision.
+    blocks : bool
+        Whether it keeps the batch from being accepted.
+    reason : str
+        One line; may hold names from the input, so escape it before display.
+    confusions : tuple of Confusion
+        The two largest, most pixels first.
+    worst : tuple of WorstImage
+        Up to five, worst first; for coverage the missing images, up to ten.
+    """
+
+    id: str
+    gate: str
+    metric: Metric
+    class_name: str | None
+    severity: Level
+    judge: Judge
+    policy_line: int
+    limit_kind: LimitKind
+    limit: float
+    images_required: int
+    instances_required: int
+    verdict: Verdict
+    blocks: bool
+    reason: str
+    value: float | None = None
+    interval: Interval | None = None
+    images: int | None = None
+    instances: int | None = None
+    images_needed: int | None = None
+    confusions: tuple[Confusion, ...] = ()
+    worst: tuple[WorstImage, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the JSON report."""
+        interval = self.interval
+        return {
+            "id": self.id,
+            "gate": self.gate,
+            "metric": self.metric.value,
+            "class": self.class_name,
+            "slice": None,
+            "value": self.value,
+            "limit": {"kind": self.limit_kind.value, "applied": self.limit},
+            "interval": interval
+            and {
+                "lower": interval.lower,
+                "upper": interval.upper,
+                "confidence": interval.confidence,
+                "images": interval.images,
+                "effective_images": interval.effective_images,
+            },
+            "support": {
+                "images": self.images,
+                "instances": self.instances,
+                "images_required": self.images_required,
+                "instances_required": self.instances_required,
+                "images_needed": self.images_needed,
+            },
+            "severity": self.severity.value,
+            "judge": self.judge.value,
+            "verdict": self.verdict.value,
+            "blocks": self.blocks,
+            "reason": self.reason,
+            "confusions": [
+                {
+                    "class": c.class_name,
+                    "direction": "extra" if c.extra else "missed",
+                    "pixels": c.pixels,
+                    "share": c.share,
+                }
+                for c in self.confusions
+            ],
+            "worst": [
+                {"image": w.image, "value": w.value, "annotator": w.annotator, "link": w.link}
+                for w in self.worst
+            ],
+            "policy_line": self.policy_line,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        """The inverse of :meth:`to_json`; records cross from worker to controller as JSON."""
+        support = data["support"]
+        return cls(
+            id=data["id"],
+            gate=data["gate"],
+            metric=Metric(data["metric"]),
+            class_name=data["class"],
+            severity=Level(data["severity"]),
+            judge=Judge(data["judge"]),
+            policy_line=data["policy_line"],
+            limit_kind=LimitKind(data["limit"]["kind"]),
+            limit=data["limit"]["applied"],
+            images_required=support["images_required"],
+            instances_required=support["instances_required"],
+            verdict=Verdict(data["verdict"]),
+            blocks=data["blocks"],
+            reason=data["reason"],
+            value=data["value"],
+            interval=Interval(**data["interval"]) if data["interval"] else None,
+            images=support["images"],
+            instances=support["instances"],
+            images_needed=support["images_needed"],
+            confusions=tuple(
+                Confusion(
+                    class_name=c["class"],
+                    extra=c["direction"] == "extra",
+                    pixels=c["pixels"],
+                    share=c["share"],
+                )
+                for c in data["confusions"]
+            ),
+            worst=tuple(WorstImage(**w) for w in data["worst"]),
+        )
+
+
+def outcome(records: Sequence[Record], *, invalid: bool = False) -> Outcome:
+    """What the batch came to.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of every rule of the policy.  None at all is :attr:`Outcome.INSUFFICIENT`: nothing was judged.
+    invalid : bool
+        Whether the input was refused.
+    """
+    if invalid:
+        return Outcome.INVALID
+    blocking = {record.verdict for record in records if record.blocks}
+    if blocking & {Verdict.FAIL, Verdict.MISSING, Verdict.WARN}:
+        return Outcome.REJECT
+    if Verdict.ERROR in blocking:
+        return Outcome.ERROR
+    return Outcome.INSUFFICIENT if blocking or not records else Outcome.ACCEPT
+
+
+def outcome_of_all(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of several policies' outcomes; INSUFFICIENT for none."""
+    order = list(Outcome)
+    return max(outcomes, key=order.index, default=Outcome.INSUFFICIENT)
