@@ -64,16 +64,19 @@ def demo(
 def _copy_sample(folder: Path, *, force: bool) -> None:
     from segcore.cli.output import write
     from segcore.errors import UsageError
+    from segcore_gates.cli.schema import packaged_schema
 
     sample = files("segcore_gates") / "sample"
     texts = {name: (sample / name).read_text(encoding="utf-8") for name in FILES}
-    texts[SCHEMA] = (files("segcore_gates") / SCHEMA).read_text(encoding="utf-8")
+    texts[SCHEMA] = packaged_schema()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     changed = [path for name, text in texts.items() if _differs(path := folder / name, text)]
     if changed and not force:
         names = ", ".join(map(str, changed))
-        raise UsageError(f"{names} is not as the sample has it: name another folder, or replace it with --force")
+        raise UsageError(
+            f"{names} is not as the sample has it: name another folder, or replace it with --force"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)

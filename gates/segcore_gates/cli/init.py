@@ -39,9 +39,9 @@ def init(
 
     Example: segcore init --gold coco:gold.json --delivery coco:delivery.json
     """
-    from segcore.cli.output import json_text, printable, write
+    from segcore.cli.output import printable, write
     from segcore.errors import UsageError
-    from segcore_gates.schema import editor_schema
+    from segcore_gates.cli.schema import packaged_schema
     from segcore_gates.starter import ontology_text, policy_text
 
     classes = _classes(gold, ontology)
@@ -52,7 +52,7 @@ def init(
             delivery=_as_seen_from(folder, delivery),
             ontology=ONTOLOGY,
         ),
-        SCHEMA: json_text(editor_schema()),
+        SCHEMA: packaged_schema(),
     }
     present = [str(folder / name) for name in texts if (folder / name).exists()]
     if present and not force:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import typer
 
-__all__ = ["schema"]
+__all__ = ["packaged_schema", "schema"]
 
 
 def schema() -> int:
@@ -15,8 +17,10 @@ def schema() -> int:
 
     Example: segcore schema > gate.schema.json
     """
-    from segcore.cli.output import json_text
-    from segcore_gates.schema import editor_schema
-
-    typer.echo(json_text(editor_schema()), nl=False)
+    typer.echo(packaged_schema(), nl=False)
     return 0
+
+
+def packaged_schema() -> str:
+    """The text of the schema file, as it was generated from the policy's models."""
+    return (files("segcore_gates") / "gate.schema.json").read_text(encoding="utf-8")
