@@ -166,8 +166,8 @@ def evaluate(
     if target is None:
         _refuse(sides)  # a broken gold names no classes; say what broke it
         raise OntologyError(
-            f"{gold_source.name} names no classes: give an ontology file (--ontology FILE, or `ontology:` "
-            "in a policy), or preset:cityscapes, preset:coco, preset:voc, preset:ade20k"
+            f"{gold_source.name} names no classes: give an ontology file (--ontology FILE, or "
+            "`ontology:` in a policy), or preset:cityscapes, preset:coco, preset:voc, preset:ade20k"
         )
     target = replace(
         target,
@@ -389,7 +389,7 @@ def _conventions(ontology: Ontology) -> dict[str, str]:
     }
     return {
         "crowd": crowd[ontology.crowd],
-        "ignore": "pixels the gold ignores are not counted; ignore in a delivery over counted gold is wrong",
+        "ignore": "pixels the gold ignores are not counted; delivered ignore over counted gold is wrong",
         "iou": "pooled over images: sum of intersections over sum of unions",
         "mean": "classes with a union above 0, each weighted the same",
         "missing_image": "a gold image that was not delivered counts with all its pixels missed",

@@ -15,7 +15,7 @@ from typing import Any, Final
 __all__ = ["CODES", "Fault", "FaultLog", "Severity", "escaped", "printable", "show"]
 
 
-class Severity(str, enum.Enum):
+class Severity(enum.StrEnum):
     """What a fault does to its input."""
 
     ERROR = "error"

@@ -29,7 +29,7 @@ UNKNOWN = -3
 """Class index of a value the ontology does not define: a fault."""
 
 
-class Overlap(str, enum.Enum):
+class Overlap(enum.StrEnum):
     """Which region owns a pixel that several regions of an image cover."""
 
     SMALLEST = "smallest"
@@ -40,7 +40,7 @@ class Overlap(str, enum.Enum):
     """None: regions of different classes that overlap are a fault."""
 
 
-class Crowd(str, enum.Enum):
+class Crowd(enum.StrEnum):
     """What a COCO crowd region of the gold is in semantic view."""
 
     IGNORE = "ignore"

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
-import numpy as np
-
 from segcore.errors import DocumentError
 from segcore.faults import printable
-from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH
+from segcore.limits import MAX_DOCUMENT_BYTES
 
 __all__ = ["parse_json"]
 
@@ -21,8 +19,6 @@ _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _MAX_DIGITS: Final = 4300
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_CHUNK: Final = 1 << 20
-_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "gzip data; unpack it first"),
@@ -63,7 +59,7 @@ def parse_json(data: bytes, *, file: str) -> object:
     DocumentError
         ``json.*`` or ``limits.bytes``: not UTF-8, a byte order mark, a syntax error (with its
         line), a key twice in one object, ``NaN`` or ``Infinity``, an integer of more than
-        4300 digits, nesting deeper than :data:`~segcore.limits.MAX_DOCUMENT_DEPTH`.
+        4300 digits, nesting deeper than the interpreter's recursion limit.
     """
     if len(data) > MAX_DOCUMENT_BYTES:
         raise DocumentError(
@@ -85,8 +81,6 @@ def parse_json(data: bytes, *, file: str) -> object:
     except ValueError:
         problem = f"an integer has more than {_MAX_DIGITS} digits"
         raise DocumentError("json.number", problem, file=file, line=_line_of_number(text)) from None
-    if _depth(data) > MAX_DOCUMENT_DEPTH:
-        raise _too_deep(file)
     if _SURROGATE_ESCAPE.search(data) and (lone := _lone_surrogate(value)) is not None:
         problem = f"'{printable(lone)}' holds half a surrogate pair, which is no character"
         raise DocumentError("json.encoding", problem, file=file)
@@ -178,24 +172,7 @@ def _explain(e: json.JSONDecodeError) -> str:
 
 
 def _too_deep(file: str) -> DocumentError:
-    return DocumentError("json.too_deep", f"nested deeper than {MAX_DOCUMENT_DEPTH} levels", file=file)
-
-
-def _depth(data: bytes) -> int:
-    """The deepest nesting of a valid document, without walking its values.
-
-    Escapes, then everything but quotes and brackets, then the strings are dropped; what is
-    left is a sequence of brackets, and the depth is the maximum of its running sum.
-    """
-    if b"\\" in data:
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(data.translate(None, _NOT_STRUCTURE).split(b'"')[::2])
-    deepest = level = 0
-    for start in range(0, len(brackets), _CHUNK):
-        codes = np.frombuffer(brackets[start : start + _CHUNK], np.uint8)
-        levels = level + np.cumsum(np.where((codes == ord("[")) | (codes == ord("{")), 1, -1))
-        deepest, level = max(deepest, int(levels.max())), int(levels[-1])
-    return deepest
+    return DocumentError("json.too_deep", "nested deeper than the interpreter can follow", file=file)
 
 
 def _lone_surrogate(value: object) -> str | None:

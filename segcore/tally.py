@@ -45,7 +45,9 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         """Both pooled; instances are known only if both sides know them."""
         if self.num_classes != other.num_classes:
-            raise ValueError(f"tallies of {self.num_classes} and {other.num_classes} classes do not add up")
+            raise ValueError(
+                f"tallies of {self.num_classes} and {other.num_classes} classes do not add up"
+            )
         cells, place = np.unique(np.concatenate([self.cells, other.cells]), return_inverse=True)
         pixels = np.zeros(len(cells), np.int64)
         np.add.at(pixels, place, np.concatenate([self.pixels, other.pixels]))
@@ -170,7 +172,7 @@ class TallyTable:
         )
 
     def columns(self) -> dict[str, IntArray]:
-        """Image row, class and counts of every class and image that meet, sorted by image, then class."""
+        """Image row, class and counts of every class and image that meet, by image, then class."""
         _, classes, rows, intersection, gold, delivery = self._by_class
         order = np.lexsort((classes, rows))
         return {

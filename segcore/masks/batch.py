@@ -77,7 +77,7 @@ class MaskBatch:
         Parameters
         ----------
         parts : sequence of (items, batch)
-            ``items[i]`` is the place of the mask ``i`` of ``batch`` in the result.
+            ``items[i]`` is the place of the mask ``i`` of ``batch`` in the result, increasing.
         count : int
             Number of masks; a place nobody fills holds a refused mask.
 
@@ -86,6 +86,8 @@ class MaskBatch:
         MaskBatch
             With the problems of all parts, by item.
         """
+        if len(parts) == 1 and len(parts[0][0]) == count:  # the usual case: all are of one kind
+            return parts[0][1]
         placed = np.array([item for items, _ in parts for item in items], np.int64)
         # One empty mask behind the real ones stands in for every place that stays empty.
         source = np.full(count, len(placed), np.int64)

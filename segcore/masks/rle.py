@@ -77,13 +77,12 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> MaskBatch
                 list_items.append(item)
         if problem is not None:
             problems.append(problem)
-    batch = MaskBatch.assemble(
-        [
-            (text_items, _batch(_decode_text(text, pixels=pixels), text, pixels=pixels)),
-            (list_items, _batch(_decode_lists(lists, pixels=pixels), lists, pixels=pixels)),
-        ],
-        count=len(rles),
-    )
+    parts = []
+    if text:
+        parts.append((text_items, _batch(_decode_text(text, pixels=pixels), text, pixels=pixels)))
+    if lists:
+        parts.append((list_items, _batch(_decode_lists(lists, pixels=pixels), lists, pixels=pixels)))
+    batch = MaskBatch.assemble(parts, count=len(rles))
     problems += batch.problems
     problems += suspect_orders(batch, height=height, width=width)
     problems.sort(key=lambda problem: problem.item)

@@ -174,7 +174,9 @@ class SemanticMeasure:
         size = self.num_classes + 3
         left: LabelMap | LabelRuns
         right: LabelMap | LabelRuns
-        left = gold.content if isinstance(gold.content, LabelMap) else self._paint(gold, self.gold, faults)
+        left = (
+            gold.content if isinstance(gold.content, LabelMap) else self._paint(gold, self.gold, faults)
+        )
         if delivery is None:
             pixels = gold.height * gold.width
             start = np.zeros(min(pixels, 1), np.int32)

@@ -63,8 +63,13 @@ class Source(ABC):
     def digest(self) -> str | None:
         """SHA-256 (hex) of the input; None where each image carries its own digest instead."""
 
-    def resolve(self, *, ontology: Ontology | None, gold: Source | None = None) -> Source:
-        """This source, completed by what only the other inputs know.
+    def resolve(
+        self,
+        *,
+        ontology: Ontology | None,  # noqa: ARG002 - for those who override it
+        gold: Source | None = None,  # noqa: ARG002
+    ) -> Source:
+        """The source, completed by what only the other inputs know.
 
         Parameters
         ----------

@@ -42,7 +42,8 @@ class Spec:
         format_, colon, rest = text.partition(":")
         if not colon or not format_ or "/" in format_ or "\\" in format_:
             raise SpecError(
-                f"{text!r} is not a source: expected FORMAT:LOCATION, such as coco:gold.json or png:masks/"
+                f"{text!r} is not a source: expected FORMAT:LOCATION, "
+                "such as coco:gold.json or png:masks/"
             )
         location, _, query = rest.partition("?")
         if not location:
@@ -50,7 +51,9 @@ class Spec:
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
         except ValueError:
-            raise SpecError(f"{text!r}: options are written ?key=value&key=value, got {query!r}") from None
+            raise SpecError(
+                f"{text!r}: options are written ?key=value&key=value, got {query!r}"
+            ) from None
         options: dict[str, str] = {}
         for key, value in pairs:
             if key in options:

@@ -99,7 +99,7 @@ def test_brackets_quotes_and_escapes_inside_strings_are_no_nesting(text):
     assert value == {text: text}
 
 
-@pytest.mark.parametrize("levels", [MAX_DOCUMENT_DEPTH + 1, 100_000])
+@pytest.mark.parametrize("levels", [5_000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
 def test_json_nested_too_deeply_is_refused_however_deep_it_is(levels, opening, closing):
     data = (opening * levels + "1" + closing * levels).encode()

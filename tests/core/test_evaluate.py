@@ -124,7 +124,9 @@ def test_a_gold_image_that_was_not_delivered_counts_as_missed_and_is_named():
 
 
 def test_a_missing_image_given_as_regions_counts_as_missed_too():
-    gold = Drawn({"a": regions((0, mask("#. ..")), shape=(2, 2)), "b": regions((1, mask("## ..")), shape=(2, 2))})
+    gold = Drawn(
+        {"a": regions((0, mask("#. ..")), shape=(2, 2)), "b": regions((1, mask("## ..")), shape=(2, 2))}
+    )
 
     found = segcore.evaluate(gold, Drawn({"a": gold.images["a"]}))
 
@@ -222,7 +224,12 @@ BIG, SMALL = "#### #### ####", ".... .##. ...."
 
 @pytest.mark.parametrize(
     ("rule", "order", "cars"),
-    [("smallest", "big first", 2), ("smallest", "small first", 2), ("last", "big first", 2), ("last", "small first", 0)],
+    [
+        ("smallest", "big first", 2),
+        ("smallest", "small first", 2),
+        ("last", "big first", 2),
+        ("last", "small first", 0),
+    ],
 )
 def test_the_overlap_rule_says_who_owns_a_contested_pixel(rule, order, cars):
     pairs = [(0, mask(BIG)), (1, mask(SMALL))]
@@ -273,7 +280,10 @@ def test_gold_crowd_is_ignored_but_where_an_ordinary_region_covers_it():
     assert ignored.classes[1].support_instances == 1
 
 
-@given(hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])), hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])))
+@given(
+    hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])),
+    hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])),
+)
 @settings(max_examples=60)
 def test_dense_and_region_inputs_in_any_mix_give_the_same_confusion(gold, delivery):
     def as_regions(values):
@@ -292,7 +302,10 @@ def test_dense_and_region_inputs_in_any_mix_give_the_same_confusion(gold, delive
 def batch(n=40):
     rng = np.random.default_rng(3)
     gold = {f"i{i:02d}": rng.choice(np.array([0, 1, 254, 255], np.uint8), (6, 7)) for i in range(n)}
-    delivery = {key: np.where(rng.random((6, 7)) < 0.8, v, np.uint8(1)).astype(np.uint8) for key, v in gold.items()}
+    delivery = {
+        key: np.where(rng.random((6, 7)) < 0.8, v, np.uint8(1)).astype(np.uint8)
+        for key, v in gold.items()
+    }
     return gold, delivery
 
 
@@ -310,7 +323,9 @@ def test_progress_counts_up_to_all_images():
     gold, delivery = batch()
     seen = []
 
-    segcore.evaluate(Drawn(gold), Drawn(delivery), progress=lambda done, total: seen.append((done, total)))
+    segcore.evaluate(
+        Drawn(gold), Drawn(delivery), progress=lambda done, total: seen.append((done, total))
+    )
 
     assert seen == [(16, 40), (32, 40), (40, 40)]
 
@@ -361,7 +376,7 @@ def test_an_invalid_input_has_the_document_of_the_contract():
 
 
 def test_masks_without_classes_ask_for_an_ontology():
-    with pytest.raises(OntologyError, match="names no classes.*ontology"):
+    with pytest.raises(OntologyError, match=r"names no classes.*ontology"):
         segcore.evaluate(Drawn({"a": labels("s")}, ontology=None), drawn(a="s"))
 
 

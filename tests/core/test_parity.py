@@ -84,7 +84,9 @@ def write_coco(path: Path, maps: dict[str, np.ndarray], ids: list[int], ignore: 
     categories = [{"id": 1000 - i, "name": f"class {i}"} for i in ids]
     images, annotations = [], []
     for n, (key, values) in enumerate(maps.items(), start=1):
-        images.append({"id": n, "file_name": f"{key}.jpg", "height": values.shape[0], "width": values.shape[1]})
+        images.append(
+            {"id": n, "file_name": f"{key}.jpg", "height": values.shape[0], "width": values.shape[1]}
+        )
         for i in [*ids, *ignore]:
             here = np.asfortranarray(values == i).view(np.uint8)
             if not here.any():
@@ -167,7 +169,7 @@ def test_confusion_and_iou_equal_hotcoco(case, tmp_path):
 
 
 def test_the_cityscapes_layout_equals_the_official_evaluation(shared_data, tmp_path):
-    import cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling as official
+    from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official  # noqa: N813
 
     root = shared_data("mmseg_test_data") / "pseudo_cityscapes_dataset" / "gtFine"
     (gold_path,) = root.rglob("*_gtFine_labelIds.png")
@@ -217,7 +219,9 @@ def test_train_ids_differ_from_label_ids_exactly_where_the_two_files_differ(shar
     expected = np.vectorize(lambda i: id2label[i].trainId)(label_ids)
     counted = expected != 255
     assert found.confusion.sum() == counted.sum()
-    assert found.confusion.sum() - np.trace(found.confusion) == (expected != train_ids)[counted].sum() > 0
+    assert (
+        found.confusion.sum() - np.trace(found.confusion) == (expected != train_ids)[counted].sum() > 0
+    )
 
 
 @pytest.mark.parametrize("rule", ["last", "smallest"])
@@ -228,9 +232,7 @@ def test_real_instances_and_detections_equal_decode_paint_and_bincount(shared_da
     gold_path = folder / "instances_val2014_100.json"
     delivery_path = folder / "instances_val2014_fakesegm100_results.json"
 
-    found = segcore.evaluate(
-        f"coco:{gold_path}", f"coco:{delivery_path}?gt={gold_path}", overlap=rule
-    )
+    found = segcore.evaluate(f"coco:{gold_path}", f"coco:{delivery_path}?gt={gold_path}", overlap=rule)
 
     gold, detections = json.loads(gold_path.read_text()), json.loads(delivery_path.read_text())
     category_ids = sorted(c["id"] for c in gold["categories"])

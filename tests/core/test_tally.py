@@ -84,7 +84,10 @@ def test_class_counts_per_image_are_the_diagonal_row_and_column_of_its_table(ima
 
 def test_columns_list_every_class_an_image_holds_image_by_image():
     #            delivery:  a  b  other
-    images = [("one", tally([[3, 1, 0], [0, 0, 0], [0, 0, 9]])), ("two", tally([[0, 0, 0], [0, 2, 5], [0, 0, 0]]))]
+    images = [
+        ("one", tally([[3, 1, 0], [0, 0, 0], [0, 0, 9]])),
+        ("two", tally([[0, 0, 0], [0, 2, 5], [0, 0, 0]])),
+    ]
 
     columns = TallyTable(images, num_classes=2).columns()
 
