@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from segcore.confusion import confusion, iou
+from segcore.matrix import confusion, iou
 
 from segcore import kernels
 
