@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,14 @@ import segcore
 from benchmarks.race import Way, kernel_choices, missing, race
 from benchmarks.scenes import Labels, Size, load
 from segcore import kernels
+from segcore.annotation import ImageAnnotation, Regions
 from segcore.kernels import Choice
+from segcore.masks.segmentations import decode_segmentations
+from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.ontology import LabelClass, Ontology
+
+Masks = dict[int, list[dict[str, Any]]]
+"""The annotations of each image id."""
 
 BASE = "pycocotools decode + paint + np.bincount"
 
@@ -25,15 +34,35 @@ def run(options: argparse.Namespace) -> None:
     folder = options.data / f"coco-{size.name}"
     save(folder / "gold.json", gold, size)
     save(folder / "delivery.json", delivery, size)
-    ways: dict[str, Way] = {BASE: functools.partial(pycocotools_bincount, folder, size)}
+    pairs = f"{size.pairs} pairs of {size.width} x {size.height}, a mask a class"
+    masks = by_image(folder / "gold.json"), by_image(folder / "delivery.json")
+
+    def read_files() -> tuple[Masks, Masks]:
+        return by_image(folder / "gold.json"), by_image(folder / "delivery.json")
+
+    # The masks are in memory: decode, check, paint and count.
+    ways = peers(lambda: masks, size)
     for choice in kernel_choices():
-        ways[f"segcore ({choice})"] = functools.partial(segcore_evaluate, folder, size, choice)
+        ways[f"segcore ({choice})"] = functools.partial(segcore_measure, masks, size, choice)
+    race(f"COCO run-length masks: {pairs}", ways, base=BASE, rounds=options.rounds)
+
+    # The same from files: what segcore reads is checked as a whole, the peers use json.loads.
+    ways = peers(read_files, size)
+    for choice in kernel_choices():
+        ways[f"segcore ({choice})"] = functools.partial(segcore_evaluate, folder, choice)
+    race(f"COCO files: {pairs}", ways, base=BASE, rounds=options.rounds)
+
+
+def peers(masks: Callable[[], tuple[Masks, Masks]], size: Size) -> dict[str, Way]:
+    """Decode and paint with pycocotools and with hotcoco, count with NumPy and with hotcoco."""
+    ways: dict[str, Way] = {BASE: functools.partial(pycocotools_bincount, masks, size)}
     try:
-        ways |= hotcoco(folder, size)
+        import hotcoco  # noqa: F401
     except ImportError as error:
         missing("hotcoco", error)
-    race(f"COCO run-length masks: {size.pairs} pairs of {size.width} x {size.height}, a mask a class",
-         ways, base=BASE, rounds=options.rounds)  # fmt: skip
+    else:
+        ways["hotcoco decode + paint + confusion"] = functools.partial(hotcoco_confusion, masks, size)
+    return ways
 
 
 def save(path: Path, maps: Labels, size: Size) -> None:
@@ -68,8 +97,8 @@ def save(path: Path, maps: Labels, size: Size) -> None:
     path.write_text(json.dumps(document))
 
 
-def by_image(path: Path) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = {}
+def by_image(path: Path) -> Masks:
+    found: Masks = {}
     for annotation in json.loads(path.read_text())["annotations"]:
         found.setdefault(annotation["image_id"], []).append(annotation)
     return found
@@ -83,36 +112,63 @@ def paint(annotations: list[dict[str, Any]], size: Size, decode: Any) -> np.ndar
     return labels
 
 
-def pycocotools_bincount(folder: Path, size: Size) -> np.ndarray:
+def pycocotools_bincount(masks: Callable[[], tuple[Masks, Masks]], size: Size) -> np.ndarray:
     from pycocotools import mask
 
     n = size.classes + 1
     total = np.zeros((n, n), np.int64)
-    gold, delivery = by_image(folder / "gold.json"), by_image(folder / "delivery.json")
+    gold, delivery = masks()
     for image in sorted(gold):
         g = paint(gold[image], size, mask.decode)
         d = paint(delivery.get(image, []), size, mask.decode)
         total += np.bincount(n * g.ravel().astype(np.int64) + d.ravel(), minlength=n * n).reshape(n, n)
-    return total[:-1, :-1]
+    return total
 
 
-def segcore_evaluate(folder: Path, size: Size, choice: Choice) -> np.ndarray:
-    kernels.use(choice)
-    evaluation = segcore.evaluate(f"coco:{folder / 'gold.json'}", f"coco:{folder / 'delivery.json'}")
-    return evaluation.confusion[: size.classes, : size.classes]
-
-
-def hotcoco(folder: Path, size: Size) -> dict[str, Way]:
+def hotcoco_confusion(masks: Callable[[], tuple[Masks, Masks]], size: Size) -> np.ndarray:
     import hotcoco
 
-    def way() -> np.ndarray:
-        evaluation = hotcoco.semantic.SemanticEval(size.classes + 1)
-        gold, delivery = by_image(folder / "gold.json"), by_image(folder / "delivery.json")
-        for image in sorted(gold):
-            evaluation.update(
-                paint(gold[image], size, hotcoco.mask.decode),
-                paint(delivery.get(image, []), size, hotcoco.mask.decode),
-            )
-        return np.asarray(evaluation.confusion()).astype(np.int64)[:-1, :-1]
+    evaluation = hotcoco.semantic.SemanticEval(size.classes + 1)
+    gold, delivery = masks()
+    for image in sorted(gold):
+        evaluation.update(
+            paint(gold[image], size, hotcoco.mask.decode),
+            paint(delivery.get(image, []), size, hotcoco.mask.decode),
+        )
+    return np.asarray(evaluation.confusion()).astype(np.int64)
 
-    return {"hotcoco decode + paint + confusion": way}
+
+def segcore_measure(masks: tuple[Masks, Masks], size: Size, choice: Choice) -> np.ndarray:
+    """The path of ``evaluate`` without its files: check, decode, paint, count."""
+    kernels.use(choice)
+    kernels.keep_heap()
+    ontology = Ontology(tuple(LabelClass(id=i + 1, name=f"class {i}") for i in range(size.classes)))
+    same = ClassMap(target=ontology, source=ontology, file="memory")
+    measure = SemanticMeasure(
+        gold=same, delivery=replace(same), overlap=ontology.overlap, crowd=ontology.crowd
+    )
+    gold, delivery = masks
+    total = np.zeros((size.classes + 1,) * 2, np.int64)
+    for image in sorted(gold):
+        pair = annotated(gold[image], size), annotated(delivery.get(image, []), size)
+        total += measure(*pair).tally.confusion()
+    return total
+
+
+def annotated(annotations: list[dict[str, Any]], size: Size) -> ImageAnnotation:
+    shape = {"height": size.height, "width": size.width}
+    masks = decode_segmentations([a["segmentation"] for a in annotations], **shape)
+    content = Regions(
+        **shape,
+        starts=masks.starts,
+        ends=masks.ends,
+        offsets=masks.offsets,
+        classes=np.array([a["category_id"] - 1 for a in annotations], np.int32),
+        crowd=np.zeros(len(annotations), np.bool_),
+    )
+    return ImageAnnotation(key="image", **shape, content=content, read=len(annotations))
+
+
+def segcore_evaluate(folder: Path, choice: Choice) -> np.ndarray:
+    kernels.use(choice)
+    return segcore.evaluate(f"coco:{folder / 'gold.json'}", f"coco:{folder / 'delivery.json'}").confusion

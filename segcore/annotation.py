@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ImageAnnotation", "LabelMap", "Region", "Regions", "RunMask"]
+__all__ = ["ImageAnnotation", "LabelMap", "Region", "Regions", "RunMask", "segment_sums"]
 
 AnnotationId = int | str | None
 
@@ -118,6 +118,10 @@ class Regions:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def areas_px(self) -> npt.NDArray[np.int64]:
+        """Foreground pixels of every region: int64 (n_regions,)."""
+        return segment_sums(self.ends - self.starts, self.offsets)
+
     def __getitem__(self, i: int) -> Region:
         lo, hi = int(self.offsets[i]), int(self.offsets[i + 1])
         mask = RunMask(
@@ -152,6 +156,15 @@ class Regions:
             scores=None if None in scores or not scores else np.array(scores, np.float64),
             ids=tuple(region.id for region in regions),
         )
+
+
+def segment_sums(values: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Sum of ``values[offsets[i]:offsets[i + 1]]`` for every ``i``: int64, 0 for an empty segment."""
+    sums = np.zeros(len(offsets) - 1, np.int64)
+    full = np.flatnonzero(offsets[1:] > offsets[:-1])
+    if len(full):
+        sums[full] = np.add.reduceat(values, offsets[full], dtype=np.int64)
+    return sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from segcore import kernels, sources
-from segcore.annotation import ImageAnnotation, LabelMap
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import OTHER, Evaluation, Images, InputInfo, SideCounts
 from segcore.faults import Fault, FaultLog
@@ -333,7 +333,8 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
             _note(sides[1], key, delivery)
         if gold is None or (delivered and delivery is None):
             continue
-        kernels.prepare(gold.height * gold.width * job.images)
+        if not tallies:
+            _prepare(gold, delivery, images=job.images)
         measured = job.measure(gold, delivery)
         pair_faults += measured.faults
         gold_crowd += measured.gold_crowd
@@ -347,6 +348,14 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
         digests=(sides[0].digests, sides[1].digests),
         gold_crowd=gold_crowd,
     )
+
+
+def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
+    """Tell the kernels what is ahead, from the first pair of a chunk."""
+    sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
+    dense = any(isinstance(content, LabelMap) for content in sides)
+    runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
+    kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)
 
 
 def _note(side: _Side, key: str, annotation: ImageAnnotation | None) -> None:

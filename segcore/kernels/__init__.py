@@ -37,7 +37,6 @@ __all__ = [
     "DecodedCounts",
     "LabelRuns",
     "active",
-    "cross_overlap",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -237,22 +236,6 @@ def paint(
     return active().paint(  # type: ignore[no-any-return]
         starts, ends, offsets, priority, codes, pixels=pixels, background=background
     )
-
-
-def cross_overlap(
-    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
-) -> int:
-    """Number of pixels covered by regions of different codes.
-
-    Parameters
-    ----------
-    starts, ends, offsets, codes, pixels
-        As for :func:`paint`.
-    """
-    _check_regions(starts, ends, offsets, pixels)
-    if len(codes) != len(offsets) - 1:
-        raise ValueError(f"{len(offsets) - 1} regions, {len(codes)} codes")
-    return active().cross_overlap(starts, ends, offsets, codes, pixels=pixels)  # type: ignore[no-any-return]
 
 
 def _check_values(values: Values, codes: Codes, size: int | None) -> None:

@@ -20,7 +20,6 @@ from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
-    "cross_overlap",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -286,6 +285,44 @@ def _drop_top(heap, size, rank):
 
 
 @jit
+def _overlapping(order, ends):
+    for k in range(1, order.size):
+        if order[k] >> 32 < ends[order[k - 1] & 0xFFFFFFFF]:
+            return True
+    return False
+
+
+@jit
+def _lay_out(order, ends, owner, codes, pixels, background):
+    """Runs that do not overlap, one after the other, with background between them."""
+    bounds = np.empty(2 * order.size + 1, np.int32)
+    found = np.empty(2 * order.size + 1, np.int32)
+    n = 0
+    position = np.int64(0)
+    last = np.int64(-1)
+    for k in range(order.size):
+        run = order[k] & 0xFFFFFFFF
+        start = order[k] >> 32
+        if start > position and last != background:
+            bounds[n] = position
+            found[n] = background
+            last = background
+            n += 1
+        code = np.int64(codes[owner[run]])
+        if code != last:
+            bounds[n] = start
+            found[n] = code
+            last = code
+            n += 1
+        position = np.int64(ends[run])
+    if position < pixels and last != background:
+        bounds[n] = position
+        found[n] = background
+        n += 1
+    return bounds[:n].copy(), found[:n].copy()
+
+
+@jit
 def _paint(starts, ends, offsets, priority, codes, pixels, background):
     """Sweep over the runs by start.  ``top`` owns the position, ``heap`` holds who comes after it."""
     runs = starts.size
@@ -293,6 +330,8 @@ def _paint(starts, ends, offsets, priority, codes, pixels, background):
         return np.empty(0, np.int32), np.empty(0, np.int32)
     order = _order(starts, pixels)
     owner = _owners(offsets)
+    if not _overlapping(order, ends):
+        return _lay_out(order, ends, owner, codes, pixels, background)
     rank = np.empty(runs, np.int32)
     for i in range(runs):
         rank[i] = priority[owner[i]]
@@ -338,49 +377,3 @@ def _paint(starts, ends, offsets, priority, codes, pixels, background):
                 _push(heap, size, rank, run)
                 size += 1
     return bounds[:n].copy(), found[:n].copy()
-
-
-def cross_overlap(
-    starts: Positions, ends: Positions, offsets: Counts, codes: Codes, *, pixels: int
-) -> int:
-    """As ``reference.cross_overlap``."""
-    distinct, code_index = np.unique(codes, return_inverse=True)
-    return int(_cross_overlap(starts, ends, offsets, code_index, distinct.size, pixels))
-
-
-@jit
-def _cross_overlap(starts, ends, offsets, codes, distinct, pixels):
-    runs = starts.size
-    by_start = _order(starts, pixels)
-    overlap = False
-    for k in range(1, runs):
-        if by_start[k] >> 32 < ends[by_start[k - 1] & 0xFFFFFFFF]:
-            overlap = True
-            break
-    if not overlap:
-        return 0
-    by_end = _order(ends, pixels)
-    owner = _owners(offsets)
-    depth = np.zeros(distinct, np.int64)
-    covering = 0
-    total = np.int64(0)
-    position = np.int64(0)
-    i = 0
-    for k in range(runs):
-        ending = by_end[k] >> 32
-        while i < runs and by_start[i] >> 32 < ending:
-            start = by_start[i] >> 32
-            if covering > 1:
-                total += start - position
-            position = start
-            code = codes[owner[by_start[i] & 0xFFFFFFFF]]
-            covering += depth[code] == 0
-            depth[code] += 1
-            i += 1
-        if covering > 1:
-            total += ending - position
-        position = ending
-        code = codes[owner[by_end[k] & 0xFFFFFFFF]]
-        depth[code] -= 1
-        covering -= depth[code] == 0
-    return total

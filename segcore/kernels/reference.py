@@ -12,7 +12,6 @@ from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 
 __all__ = [
-    "cross_overlap",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -267,27 +266,3 @@ def _label_runs(starts: Positions, codes: Codes, pixels: int) -> LabelRuns:
         inner = np.flatnonzero(keep)
         kept, codes = kept.take(inner), codes.take(inner)
     return LabelRuns(pixels=pixels, starts=starts.take(kept), codes=codes)
-
-
-def cross_overlap(
-    starts: Positions,
-    ends: Positions,
-    offsets: Counts,
-    codes: Codes,
-    *,
-    pixels: int,  # noqa: ARG001 - the compiled twin needs it
-) -> int:
-    """Join the runs of each code, then find where these unions overlap; see the facade."""
-    by_start, by_end = np.sort(starts), np.sort(ends)
-    if not (by_start[1:] < by_end[:-1]).any():
-        return 0
-    # Union of the runs of each code.  A union begins where all runs that began before have ended.
-    code_of_run = np.repeat(codes.astype(np.int64), np.diff(offsets)) << 32
-    by_start, by_end = np.sort(code_of_run + starts), np.sort(code_of_run + ends)
-    begins = np.append(True, by_start[1:] > by_end[:-1])
-    unions_start = np.sort((by_start[begins] & 0xFFFFFFFF).astype(np.int32))
-    unions_end = np.sort((by_end[np.append(begins[1:], True)] & 0xFFFFFFFF).astype(np.int32))
-    # Two unions cover x where start i + 1 <= x < end i; these ranges may overlap among themselves.
-    reached = np.append(np.int32(0), unions_end[:-2]) if unions_end.size > 1 else unions_end[:0]
-    shared = unions_end[:-1] - np.maximum(unions_start[1:], reached)
-    return int(shared[shared > 0].sum(dtype=np.int64))

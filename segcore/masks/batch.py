@@ -9,7 +9,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MaskBatch", "MaskProblem", "segment_sums", "union_of_runs"]
+from segcore.annotation import segment_sums
+
+__all__ = ["MaskBatch", "MaskProblem", "union_of_runs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class MaskBatch:
 
     def areas_px(self) -> npt.NDArray[np.int64]:
         """Foreground pixels of every mask, int64 (n_masks,)."""
-        return segment_sums((self.ends - self.starts).astype(np.int64), self.offsets)
+        return segment_sums(self.ends - self.starts, self.offsets)
 
     def take(self, items: npt.NDArray[np.int64]) -> Self:
         """The masks ``items``, in that order, without their problems."""
@@ -108,13 +110,6 @@ class MaskBatch:
         ]
         problems.sort(key=lambda problem: problem.item)
         return replace(everything.take(source), problems=tuple(problems))
-
-
-def segment_sums(values: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Sum of ``values[offsets[i]:offsets[i + 1]]`` for every ``i``; 0 for an empty segment."""
-    total = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(values, out=total[1:])
-    return total[offsets[1:]] - total[offsets[:-1]]
 
 
 def union_of_runs(

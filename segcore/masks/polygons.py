@@ -17,9 +17,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore.annotation import segment_sums
 from segcore.faults import show
 from segcore.limits import MAX_IMAGE_STEPS, MAX_RING_POINTS, MAX_RING_STEPS
-from segcore.masks.batch import MaskBatch, MaskProblem, segment_sums, union_of_runs
+from segcore.masks.batch import MaskBatch, MaskProblem, union_of_runs
 from segcore.masks.rings import CROSSING_POINTS, Rings, crossings, offsets_of, traced_twice
 from segcore.masks.rle import decode_strings
 
@@ -71,7 +72,7 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
         empty = np.empty(0, np.int32)
         return _batch(found, empty, empty, np.zeros(len(polygons) + 1, np.int64))
     starts, ends, offsets = _fill(rings, height=height, width=width)
-    filled = segment_sums((ends - starts).astype(np.int64), offsets)
+    filled = segment_sums(ends - starts, offsets)
     run_owner = np.repeat(rings.owner, np.diff(offsets))
     each = starts, ends, offsets
     if len(rings) > len(np.unique(rings.owner)):

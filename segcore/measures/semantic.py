@@ -237,10 +237,7 @@ class SemanticMeasure:
         """Who owns a contested pixel: the region with the highest number, void regions last."""
         order = np.arange(len(regions), dtype=np.int32)
         if self.overlap is Overlap.SMALLEST:
-            areas = np.concatenate(
-                [np.zeros(1, np.int64), np.cumsum(regions.ends - regions.starts, dtype=np.int64)]
-            )[regions.offsets]
-            ranked = np.lexsort((order, codes, -np.diff(areas), ~void))
+            ranked = np.lexsort((order, codes, -regions.areas_px(), ~void))
         else:
             ranked = np.lexsort((order, ~void))
         priority = np.empty(len(regions), np.int32)

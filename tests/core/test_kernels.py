@@ -461,30 +461,6 @@ def test_many_regions_that_share_their_starts_are_painted_the_same_by_both_kinds
     assert_same(runs, compiled.paint(*regions, pixels=runs_each * 10, background=9))
 
 
-@either_kind
-@relaxed
-@given(case=painted_regions())
-def test_cross_overlap_counts_the_pixels_under_different_codes(kind: ModuleType, case: Any) -> None:
-    pixels, masks, _, codes = case
-    covering = [
-        {code for mask, code in zip(masks, codes, strict=True) if mask[i]} for i in range(pixels)
-    ]
-
-    overlap = kind.cross_overlap(*runs_of(masks), np.array(codes, np.int32), pixels=pixels)
-
-    assert overlap == sum(len(found) > 1 for found in covering)
-
-
-@either_kind
-def test_regions_of_one_code_never_cross(kind: ModuleType) -> None:
-    masks = [[True] * 6, [True] * 4 + [False] * 2]
-
-    same = kind.cross_overlap(*runs_of(masks), np.array([3, 3], np.int32), pixels=6)
-    different = kind.cross_overlap(*runs_of(masks), np.array([3, 4], np.int32), pixels=6)
-
-    assert (same, different) == (0, 4)
-
-
 # ------------------------------------------------------------------------------ COCO counts
 
 

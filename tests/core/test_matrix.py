@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from segcore.matrix import confusion, iou
 
 from segcore import kernels
+from segcore.matrix import confusion, iou
 
 relaxed = settings(deadline=None, max_examples=100)
 DTYPES = ["?", "i1", "u1", "i2", "u2", ">i2", ">u2", "i4", "u4", ">i4", "i8", "u8", ">u8"]
