@@ -286,7 +286,7 @@ def _drop_top(heap, size, rank):
 
 @jit
 def _overlapping(order, ends):
-    for k in range(1, order.size):
+    for k in range(1, order.size):  # noqa: SIM110 - numba compiles loops
         if order[k] >> 32 < ends[order[k - 1] & 0xFFFFFFFF]:
             return True
     return False

@@ -284,7 +284,7 @@ def test_gold_crowd_is_ignored_but_where_an_ordinary_region_covers_it():
     hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])),
     hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 1, 254])),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_dense_and_region_inputs_in_any_mix_give_the_same_confusion(gold, delivery):
     def as_regions(values):
         return regions(*((c, values == c) for c in (0, 1)), shape=values.shape)
