@@ -49,39 +49,67 @@ class CheckReport:
 
 
 @dataclass(slots=True)
-class _Side:
-    """The running counts of one input."""
+class _Read:
+    """What was read of one input, in the order of its keys."""
 
-    role: str
-    source: Source
-    faults: FaultLog = field(default_factory=FaultLog)
-    digests: dict[str, bytes] = field(default_factory=dict)
+    annotations: int = 0
     rejected: int = 0
-    read: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
+    digests: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def add(self, source: Source, key: str, annotation: ImageAnnotation | None) -> None:
+        if annotation is None:
+            n = source.annotation_count(key)
+            self.annotations += n
+            self.rejected += n
+            return
+        self.annotations += annotation.read
+        self.rejected += annotation.rejected
+        if annotation.digest:
+            self.digests.append((key, annotation.digest))
+
+
+class _Side:
+    """One input while its batch is counted."""
+
+    def __init__(self, role: str, source: Source) -> None:
+        self.role = role
+        self.source = source
+        self.faults = FaultLog()
+        self._digest = hashlib.sha256()
+        self._annotations = 0
+        self._rejected = 0
+        self._ignored: Counter[str] = Counter()
+
+    def take(self, read: _Read, faults: Sequence[Fault]) -> None:
+        """Add what a chunk gave; chunks come in the order of their keys."""
+        self._annotations += read.annotations
+        self._rejected += read.rejected
+        for key, digest in read.digests:
+            self._digest.update(key.encode() + b"\0" + digest)
+        self.faults.extend(faults)
+
+    def ignore(self, n: int, reason: str) -> None:
+        """Some of what was read is not used."""
+        self._ignored[reason] += n
+
+    def leave_out(self, keys: Sequence[str], reason: str) -> None:
+        """Images that are not read at all."""
+        n = sum(self.source.annotation_count(key) for key in keys)
+        self._annotations += n
+        self._ignored[reason] += n
 
     def info(self) -> InputInfo:
-        digest = self.source.digest()
-        if digest is None:
-            whole = hashlib.sha256()
-            for key in sorted(self.digests):
-                whole.update(key.encode() + b"\0" + self.digests[key])
-            digest = whole.hexdigest()
+        digest = self.source.digest() or self._digest.hexdigest()
         return InputInfo(
             role=self.role, spec=self.source.name, images=len(self.source.keys()), sha256=digest
         )
 
     def counts(self) -> SideCounts:
-        read = self.read + self.source.unplaced
-        rejected = self.rejected + self.source.unplaced
-        ignored = {reason: n for reason, n in sorted(self.ignored.items()) if n}
+        read = self._annotations + self.source.unplaced
+        rejected = self._rejected + self.source.unplaced
+        ignored = {reason: n for reason, n in sorted(self._ignored.items()) if n}
         used = read - rejected - sum(ignored.values())
         return SideCounts(read=read, used=used, rejected=rejected, ignored=ignored)
-
-    def ignore(self, keys: Sequence[str], reason: str) -> None:
-        n = sum(self.source.annotation_count(key) for key in keys)
-        self.read += n
-        self.ignored[reason] += n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +123,14 @@ class _Job:
     images: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Counted:
-    """What one chunk of images gave."""
+    """What one chunk of images gave; the faults are those of gold, of delivery and of the pair."""
 
-    tallies: list[tuple[str, Tally]]
+    images: int
+    table: TallyTable
+    read: tuple[_Read, _Read]
     faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
-    read: tuple[int, int]
-    rejected: tuple[int, int]
-    digests: tuple[dict[str, bytes], dict[str, bytes]]
     gold_crowd: int
 
 
@@ -189,28 +216,27 @@ def evaluate(
         ),
         images=-(-images.gold // jobs),
     )
-    delivered = frozenset(images.paired)
-    keys = sorted(images.paired + images.missing_in_delivery)
-    chunks = [[(k, k in delivered) for k in keys[i : i + _CHUNK]] for i in range(0, len(keys), _CHUNK)]
     pair_faults = FaultLog()
-    tallies: list[tuple[str, Tally]] = []
-    for counted in _run(job, chunks, jobs=jobs, backend=backend):
-        tallies += counted.tallies
+    tables: list[TallyTable] = []
+    done = 0
+    for counted in _run(job, images, jobs=jobs, backend=backend):
+        tables.append(counted.table)
+        while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
+            # Joined in twos as they grow: few objects stay, and each row is copied seldom.
+            tables[-2:] = [TallyTable.joined(tables[-2:], num_classes=len(target))]
         pair_faults.extend(counted.faults[2])
-        for i, side in enumerate(sides):
-            side.faults.extend(counted.faults[i])
-            side.read += counted.read[i]
-            side.rejected += counted.rejected[i]
-            side.digests |= counted.digests[i]
-        sides[0].ignored["crowd region"] += counted.gold_crowd
+        for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
+            side.take(read, found)
+        sides[0].ignore(counted.gold_crowd, "crowd region")
+        done += counted.images
         if progress is not None:
-            progress(len(tallies), len(keys))
-    sides[1].ignore(images.extra_in_delivery, "image not in gold")
+            progress(done, images.gold)
+    sides[1].leave_out(images.extra_in_delivery, "image not in gold")
     faults = _refuse(sides, pair_faults)
     return Evaluation(
         ontology=target,
         images=images,
-        tallies=TallyTable(tallies, num_classes=len(target)),
+        tallies=TallyTable.joined(tables, num_classes=len(target)),
         inputs=tuple(side.info() for side in sides),
         counts={side.role: side.counts() for side in sides},
         faults=faults,
@@ -241,17 +267,17 @@ def check(
     given = _ontology(ontology)
     source = source.resolve(ontology=given)
     side = _Side("delivery", source)
-    keys = source.keys()
+    keys, read, unknown = source.keys(), _Read(), FaultLog()
     for done, key in enumerate(keys, start=1):
         annotation = source.read(key)
-        _note(side, key, annotation)
+        read.add(source, key, annotation)
         if annotation is not None and isinstance(annotation.content, LabelMap):
             classes = source.ontology or given
             if classes is not None:
-                side.faults.extend(value_faults(annotation, ontology=classes, file=source.name))
+                unknown.extend(value_faults(annotation, ontology=classes, file=source.name))
         if progress is not None:
             progress(done, len(keys))
-    side.faults.extend(source.faults)
+    side.take(read, [*unknown, *source.faults])
     return CheckReport(
         faults=side.faults.sorted(), info=side.info(), counts=side.counts(), ontology=source.ontology
     )
@@ -299,16 +325,23 @@ def _pair(sides: tuple[_Side, _Side]) -> Images:
     return images
 
 
-def _run(
-    job: _Job, chunks: list[list[tuple[str, bool]]], *, jobs: int, backend: str | None
-) -> Iterator[_Counted]:
+def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterator[_Counted]:
+    """Count chunk by chunk; what comes out is in the order of the keys."""
     if jobs == 1 and backend is None:
-        yield from (_count(job, chunk) for chunk in chunks)
+        yield from (_count(job, chunk) for chunk in _chunks(images))
         return
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count)(job, chunk) for chunk in chunks)
+    yield from parallel(delayed(_count)(job, chunk) for chunk in _chunks(images))
+
+
+def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
+    """Gold keys, and whether the image was delivered."""
+    delivered = frozenset(images.paired)
+    keys = sorted(images.paired + images.missing_in_delivery)
+    for i in range(0, len(keys), _CHUNK):
+        yield [(key, key in delivered) for key in keys[i : i + _CHUNK]]
 
 
 _open_job: list[_Job] = []
@@ -321,16 +354,17 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
     job = _open_job[0]
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
-    sides = _Side("gold", job.gold), _Side("delivery", job.delivery)
+    read = _Read(), _Read()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
     gold_crowd = 0
     for key, delivered in chunk:
         gold = job.gold.read(key)
-        delivery = job.delivery.read(key) if delivered else None
-        _note(sides[0], key, gold)
+        read[0].add(job.gold, key, gold)
+        delivery = None
         if delivered:
-            _note(sides[1], key, delivery)
+            delivery = job.delivery.read(key)
+            read[1].add(job.delivery, key, delivery)
         if gold is None or (delivered and delivery is None):
             continue
         if not tallies:
@@ -341,11 +375,10 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
         tallies.append((key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     return _Counted(
-        tallies=tallies,
+        images=len(chunk),
+        table=TallyTable.from_tallies(tallies, num_classes=job.measure.num_classes),
+        read=read,
         faults=(new[0], new[1], tuple(pair_faults)),
-        read=(sides[0].read, sides[1].read),
-        rejected=(sides[0].rejected, sides[1].rejected),
-        digests=(sides[0].digests, sides[1].digests),
         gold_crowd=gold_crowd,
     )
 
@@ -356,18 +389,6 @@ def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images:
     dense = any(isinstance(content, LabelMap) for content in sides)
     runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)
-
-
-def _note(side: _Side, key: str, annotation: ImageAnnotation | None) -> None:
-    if annotation is None:
-        n = side.source.annotation_count(key)
-        side.read += n
-        side.rejected += n
-        return
-    side.read += annotation.read
-    side.rejected += annotation.rejected
-    if annotation.digest:
-        side.digests[key] = annotation.digest
 
 
 def _refuse(sides: tuple[_Side, _Side], more: FaultLog | None = None) -> tuple[Fault, ...]:

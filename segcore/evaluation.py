@@ -218,7 +218,7 @@ class Evaluation:
         """The scores of every class, in ontology order."""
         confusion = self.confusion
         gold, delivery = confusion.sum(axis=1), confusion.sum(axis=0)
-        instances = self.tallies.instances
+        instances = self.tallies.pooled.instances
         found = []
         for i, c in enumerate(self.ontology.classes):
             counts = self.image_counts(i)
@@ -266,17 +266,16 @@ class Evaluation:
             ``image``, ``class``, ``intersection``, ``union``, ``gold_pixels``,
             ``delivery_pixels``, ``iou``; ``pandas.DataFrame(evaluation.table())`` just works.
         """
-        columns = self.tallies.columns()
-        union = columns["gold_pixels"] + columns["delivery_pixels"] - columns["intersection"]
-        names, keys = self.ontology.names, self.tallies.keys
+        counts, names = self.tallies, self.ontology.names
+        union = counts.gold_pixels + counts.delivery_pixels - counts.intersection
         return {
-            "image": [keys[i] for i in columns["image"]],
-            "class": [names[i] for i in columns["class"]],
-            "intersection": columns["intersection"].tolist(),
+            "image": [counts.keys[i] for i in counts.images],
+            "class": [names[i] for i in counts.classes],
+            "intersection": counts.intersection.tolist(),
             "union": union.tolist(),
-            "gold_pixels": columns["gold_pixels"].tolist(),
-            "delivery_pixels": columns["delivery_pixels"].tolist(),
-            "iou": (columns["intersection"] / union).tolist(),
+            "gold_pixels": counts.gold_pixels.tolist(),
+            "delivery_pixels": counts.delivery_pixels.tolist(),
+            "iou": (counts.intersection / union).tolist(),
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -41,14 +41,19 @@ class Entry:
 
     Attributes
     ----------
+    folder : str
+        As it was given.
     path : str
         Relative to the folder, with ``/`` between its parts.
-    location : str
-        What :func:`read_bytes` takes and faults name.
     """
 
+    folder: str
     path: str
-    location: str
+
+    @property
+    def location(self) -> str:
+        """What :func:`read_bytes` takes and faults name."""
+        return _below(self.folder, self.path)
 
 
 def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> bytes:
@@ -121,33 +126,32 @@ def list_files(folder: str, *, suffix: str) -> tuple[list[Entry], list[Fault]]:
     suffix = suffix.lower()
     entries: list[Entry] = []
     faults: list[Fault] = []
-    for count, (path, location, problem) in enumerate(walked, start=1):
+    for count, (path, problem) in enumerate(walked, start=1):
         if count > MAX_FOLDER_ENTRIES:
             limit = f"at most {MAX_FOLDER_ENTRIES} files and folders"
             return [], [Fault(code="limits.entries", file=folder, expected=limit, got="more")]
         if not _is_safe(path):
             name = path.rstrip("/").rpartition("/")[2]
             problem = ("path.unsafe", "a printable UTF-8 name", printable(name))
-            location = printable(location, limit=400)
         if problem is not None:
             code, expected, got = problem
+            location = printable(_below(folder, path).rstrip("/"), limit=400)
             faults.append(Fault(code=code, file=location, expected=expected, got=got))
         elif path.lower().endswith(suffix):
-            entries.append(Entry(path=path, location=location))
+            entries.append(Entry(folder=folder, path=path))
     entries.sort(key=lambda entry: entry.path)
     faults.sort(key=Fault.sort_key)
     return entries, faults
 
 
 _Problem = tuple[str, str, str]
-_Found = tuple[str, str, _Problem | None]
-"""Relative path, location, and (code, expected, got) where it is not a regular file."""
+_Found = tuple[str, _Problem | None]
+"""Relative path, and (code, expected, got) where it is not a regular file."""
 
 _LINK: Final = ("path.symlink", "a regular file or folder", "a symbolic link")
 
 
 def _walk_local(root: str, folder: str) -> Iterator[_Found]:
-    base = folder if folder.endswith("/") else f"{folder}/"
     pending = [""]
     while pending:
         parent = pending.pop()
@@ -157,21 +161,21 @@ def _walk_local(root: str, folder: str) -> Iterator[_Found]:
             if parent == "":
                 raise _not_a_folder(folder, error) from None
             got = printable(getattr(error, "strerror", None) or "unreadable")
-            yield parent, base + parent, ("path.not_regular", "a readable folder", got)
+            yield parent, ("path.not_regular", "a readable folder", got)
             continue
         with scan:
             for item in scan:
                 path = parent + item.name
                 if item.is_symlink():
-                    yield path, base + path, _LINK
+                    yield path, _LINK
                 elif item.is_dir(follow_symlinks=False):
                     pending.append(f"{path}/")
                     # Folders count towards the limit of entries; the suffix never fits the slash.
-                    yield f"{path}/", base + path, None
+                    yield f"{path}/", None
                 elif item.is_file(follow_symlinks=False):
-                    yield path, base + path, None
+                    yield path, None
                 else:
-                    yield path, base + path, ("path.not_regular", "a regular file", _kind_of(item))
+                    yield path, ("path.not_regular", "a regular file", _kind_of(item))
 
 
 def _kind_of(item: os.DirEntry[str]) -> str:
@@ -309,7 +313,7 @@ def _walk_remote(folder: str) -> Iterator[_Found]:
             problem_ = _LINK
         elif info.get("type", "file") != "file":
             problem_ = ("path.not_regular", "a regular file", printable(str(info.get("type"))))
-        yield path, _below(folder, path), problem_
+        yield path, problem_
 
 
 def _below(folder: str, path: str) -> str:

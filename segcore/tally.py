@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 __all__ = ["ImageCounts", "Tally", "TallyTable"]
 
 IntArray = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,22 +43,25 @@ class Tally:
         cells = np.flatnonzero(flat)
         return cls(num_classes=len(table) - 1, cells=cells, pixels=flat[cells], instances=instances)
 
+    @classmethod
+    def sum(cls, tallies: Sequence[Tally], *, num_classes: int) -> Tally:
+        """All pooled; instances are known only if every one knows them.  None at all give no pixel."""
+        for tally in tallies:
+            if tally.num_classes != num_classes:
+                raise ValueError(f"a tally of {tally.num_classes} classes is not one of {num_classes}")
+        empty = np.empty(0, np.int64)
+        cells, place = np.unique(
+            np.concatenate([empty, *(tally.cells for tally in tallies)]), return_inverse=True
+        )
+        pixels = np.zeros(len(cells), np.int64)
+        np.add.at(pixels, place, np.concatenate([empty, *(tally.pixels for tally in tallies)]))
+        known = [tally.instances for tally in tallies if tally.instances is not None]
+        instances = np.sum(known, axis=0) if known and len(known) == len(tallies) else None
+        return cls(num_classes=num_classes, cells=cells, pixels=pixels, instances=instances)
+
     def __add__(self, other: Tally) -> Tally:
         """Both pooled; instances are known only if both sides know them."""
-        if self.num_classes != other.num_classes:
-            raise ValueError(
-                f"tallies of {self.num_classes} and {other.num_classes} classes do not add up"
-            )
-        cells, place = np.unique(np.concatenate([self.cells, other.cells]), return_inverse=True)
-        pixels = np.zeros(len(cells), np.int64)
-        np.add.at(pixels, place, np.concatenate([self.pixels, other.pixels]))
-        known = self.instances is not None and other.instances is not None
-        return Tally(
-            num_classes=self.num_classes,
-            cells=cells,
-            pixels=pixels,
-            instances=self.instances + other.instances if known else None,  # type: ignore[operator]
-        )
+        return Tally.sum([self, other], num_classes=self.num_classes)
 
     def confusion(self) -> IntArray:
         """The dense int64 (K + 1, K + 1) table."""
@@ -90,30 +94,60 @@ class ImageCounts:
         return self.gold_pixels + self.delivery_pixels - self.intersection
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TallyTable:
-    """The tallies of many images, column by column: the table everything is derived from.
+    """What is kept of many images: their pooled confusion, and class by class what each holds.
 
-    Parameters
+    Everything a report says is derived from it.  A few hundred bytes an image, whatever its size.
+
+    Attributes
     ----------
-    tallies : iterable of (str, Tally)
-        Image key and counts.  Rows are kept in key order, whatever the order given.
-    num_classes : int
-        K of every tally.
+    keys : tuple of str
+        Image keys, sorted.
+    offsets : int64 (n_images + 1,)
+        Image ``i`` owns the rows ``offsets[i]:offsets[i + 1]`` of the columns.
+    classes, intersection, gold_pixels, delivery_pixels : int32 (n_rows,)
+        One row for every class an image holds on either side, by image, then class.  An image has
+        fewer than 2**31 pixels.
+    pooled : Tally
+        All images together.
     """
 
-    def __init__(self, tallies: Iterable[tuple[str, Tally]], *, num_classes: int) -> None:
+    keys: tuple[str, ...]
+    offsets: IntArray
+    classes: Counts
+    intersection: Counts
+    gold_pixels: Counts
+    delivery_pixels: Counts
+    pooled: Tally
+
+    @classmethod
+    def from_tallies(cls, tallies: Iterable[tuple[str, Tally]], *, num_classes: int) -> TallyTable:
+        """The table of image keys and counts, given in any order."""
         rows = sorted(tallies, key=lambda row: row[0])
-        self.num_classes = num_classes
-        self.keys: tuple[str, ...] = tuple(key for key, _ in rows)
-        sizes = np.fromiter((len(t.cells) for _, t in rows), np.int64, len(rows))
-        self.offsets: IntArray = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-        # An image has fewer than 2**31 pixels, so 32 bits hold a cell's count: half the memory.
-        self.cells = _concatenate([t.cells for _, t in rows], np.int64)
-        self.pixels = _concatenate([t.pixels for _, t in rows], np.int32)
-        known = [t.instances for _, t in rows if t.instances is not None]
-        self.instances: IntArray | None = None
-        if rows and len(known) == len(rows):
-            self.instances = np.sum(known, axis=0, dtype=np.int64)
+        held = [_held(tally) for _, tally in rows]
+        return cls(
+            keys=tuple(key for key, _ in rows),
+            offsets=_offsets(len(classes) for classes, *_ in held),
+            classes=_concatenate([columns[0] for columns in held]),
+            intersection=_concatenate([columns[1] for columns in held]),
+            gold_pixels=_concatenate([columns[2] for columns in held]),
+            delivery_pixels=_concatenate([columns[3] for columns in held]),
+            pooled=Tally.sum([tally for _, tally in rows], num_classes=num_classes),
+        )
+
+    @classmethod
+    def joined(cls, tables: Sequence[TallyTable], *, num_classes: int) -> TallyTable:
+        """Several tables as one; their keys follow one another in order."""
+        return cls(
+            keys=tuple(key for table in tables for key in table.keys),
+            offsets=_offsets(n for table in tables for n in np.diff(table.offsets)),
+            classes=_concatenate([table.classes for table in tables]),
+            intersection=_concatenate([table.intersection for table in tables]),
+            gold_pixels=_concatenate([table.gold_pixels for table in tables]),
+            delivery_pixels=_concatenate([table.delivery_pixels for table in tables]),
+            pooled=Tally.sum([table.pooled for table in tables], num_classes=num_classes),
+        )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -121,68 +155,49 @@ class TallyTable:
     @cached_property
     def confusion(self) -> IntArray:
         """All images pooled: int64 (K + 1, K + 1)."""
-        width = self.num_classes + 1
-        flat = np.zeros(width * width, np.int64)
-        np.add.at(flat, self.cells, self.pixels)
-        return flat.reshape(width, width)
-
-    def tally(self, row: int) -> Tally:
-        """The counts of the image in ``row`` (without its instances)."""
-        lo, hi = int(self.offsets[row]), int(self.offsets[row + 1])
-        return Tally(
-            num_classes=self.num_classes,
-            cells=self.cells[lo:hi].astype(np.int64),
-            pixels=self.pixels[lo:hi].astype(np.int64),
-        )
+        return self.pooled.confusion()
 
     @cached_property
-    def _by_class(self) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]:
-        """Image row, intersection, gold and delivery pixels of each class and image that meet.
+    def images(self) -> IntArray:
+        """The image of every row: its place in ``keys``, int64 (n_rows,)."""
+        return np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))
 
-        Sorted by class, then image; the first array says where each class begins.
-        """
-        images, width = len(self.keys), self.num_classes + 1
-        row = np.repeat(np.arange(images), np.diff(self.offsets))
-        gold, delivery = np.divmod(self.cells.astype(np.int64), width)
-        same = gold == delivery
-        picked = (
-            (gold, gold < self.num_classes),
-            (delivery, delivery < self.num_classes),
-            (gold, same & (gold < self.num_classes)),
-        )
-        places = [column[chosen] * images + row[chosen] for column, chosen in picked]
-        counts = [self.pixels[chosen] for _, chosen in picked]
-        unique, place = np.unique(np.concatenate(places), return_inverse=True)
-        totals = np.zeros((3, len(unique)), np.int64)
-        which = np.repeat(np.arange(3), [len(p) for p in places])
-        np.add.at(totals, (which, place), np.concatenate(counts))
-        classes, rows = np.divmod(unique, max(images, 1))
-        begins = np.searchsorted(classes, np.arange(self.num_classes + 1))
-        return begins, classes, rows, totals[2], totals[0], totals[1]
+    @cached_property
+    def _by_class(self) -> tuple[IntArray, IntArray]:
+        """The rows in order of class, then image, and where each class begins."""
+        order = np.argsort(self.classes, kind="stable")
+        return order, np.searchsorted(self.classes[order], np.arange(self.pooled.num_classes + 1))
 
     def image_counts(self, class_index: int) -> ImageCounts:
         """One class, image by image."""
-        begins, _, rows, intersection, gold, delivery = self._by_class
-        part = slice(int(begins[class_index]), int(begins[class_index + 1]))
+        order, begins = self._by_class
+        rows = order[begins[class_index] : begins[class_index + 1]]
         return ImageCounts(
-            keys=tuple(self.keys[i] for i in rows[part]),
-            intersection=intersection[part],
-            gold_pixels=gold[part],
-            delivery_pixels=delivery[part],
+            keys=tuple(self.keys[i] for i in self.images[rows]),
+            intersection=self.intersection[rows].astype(np.int64),
+            gold_pixels=self.gold_pixels[rows].astype(np.int64),
+            delivery_pixels=self.delivery_pixels[rows].astype(np.int64),
         )
 
-    def columns(self) -> dict[str, IntArray]:
-        """Image row, class and counts of every class and image that meet, by image, then class."""
-        _, classes, rows, intersection, gold, delivery = self._by_class
-        order = np.lexsort((classes, rows))
-        return {
-            "image": rows[order],
-            "class": classes[order],
-            "intersection": intersection[order],
-            "gold_pixels": gold[order],
-            "delivery_pixels": delivery[order],
-        }
+
+def _held(tally: Tally) -> tuple[Counts, Counts, Counts, Counts]:
+    """The classes of one image and their intersection, gold and delivery pixels: int32 (n,)."""
+    k = tally.num_classes
+    gold, delivery = np.divmod(tally.cells, k + 1)
+    weights = tally.pixels  # summed in float64, exact up to 2**53
+    gold_pixels = np.bincount(gold, weights=weights, minlength=k + 1)[:k]
+    delivery_pixels = np.bincount(delivery, weights=weights, minlength=k + 1)[:k]
+    same = gold == delivery
+    intersection = np.bincount(gold[same], weights=weights[same], minlength=k + 1)[:k]
+    classes = np.flatnonzero((gold_pixels > 0) | (delivery_pixels > 0))
+    columns = (classes, *(column[classes] for column in (intersection, gold_pixels, delivery_pixels)))
+    a, b, c, d = (column.astype(np.int32) for column in columns)
+    return a, b, c, d
 
 
-def _concatenate(parts: list[IntArray], dtype: type[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
-    return np.concatenate([np.empty(0, dtype), *(part.astype(dtype) for part in parts)])
+def _offsets(lengths: Iterable[int]) -> IntArray:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.fromiter(lengths, np.int64))])
+
+
+def _concatenate(parts: list[Counts]) -> Counts:
+    return np.concatenate([np.empty(0, np.int32), *parts])

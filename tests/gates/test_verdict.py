@@ -47,7 +47,7 @@ def batch(*tables: np.ndarray, missing=(), extra=(), instances=None) -> Evaluati
             missing_in_delivery=tuple(sorted(key for key, _ in missing)),
             extra_in_delivery=tuple(extra),
         ),
-        tallies=TallyTable(tallies, num_classes=4),
+        tallies=TallyTable.from_tallies(tallies, num_classes=4),
         inputs=(InputInfo(role="gold", spec="coco:gold.json", images=len(rows), sha256="0" * 64),),
         counts={},
         faults=(),
