@@ -299,23 +299,20 @@ def _lay_out(order, ends, owner, codes, pixels, background):
     found = np.empty(2 * order.size + 1, np.int32)
     n = 0
     position = np.int64(0)
-    last = np.int64(-1)
     for k in range(order.size):
         run = order[k] & 0xFFFFFFFF
         start = order[k] >> 32
-        if start > position and last != background:
+        if start > position and (n == 0 or found[n - 1] != background):
             bounds[n] = position
             found[n] = background
-            last = background
             n += 1
-        code = np.int64(codes[owner[run]])
-        if code != last:
+        code = codes[owner[run]]
+        if n == 0 or found[n - 1] != code:
             bounds[n] = start
             found[n] = code
-            last = code
             n += 1
         position = np.int64(ends[run])
-    if position < pixels and last != background:
+    if position < pixels and (n == 0 or found[n - 1] != background):
         bounds[n] = position
         found[n] = background
         n += 1
