@@ -13,13 +13,14 @@ Nothing is dropped but what the gold ignores.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault
+from segcore.faults import Fault, show
 from segcore.kernels import LabelRuns
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
@@ -206,6 +207,7 @@ class SemanticMeasure:
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
+        suggest = cache(classes.target.suggest)
         for i in np.flatnonzero(codes == self.num_classes + 2):
             name = classes.source.classes[int(regions.classes[i])].name
             faults.append(
@@ -215,7 +217,7 @@ class SemanticMeasure:
                     image=annotation.key,
                     annotation=regions.ids[i] if regions.ids else int(i),
                     expected="a class of the ontology",
-                    got=f"{name!r}{classes.target.suggest(name)}",
+                    got=f"{show(name)}{suggest(name)}",
                 )
             )
         if self.overlap is Overlap.ERROR:
