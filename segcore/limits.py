@@ -33,7 +33,7 @@ MAX_DOCUMENT_BYTES: Final = 512 << 20
 """Bytes of one JSON document; reading takes about five times as much memory."""
 
 MAX_DOCUMENT_MEMORY: Final = 4 << 30
-"""Bytes the values of one JSON document may take, by their number: ``[],`` takes twenty times its size."""
+"""Bytes the values of one JSON document may take: ``[],`` takes twenty times what it is long."""
 
 MAX_YAML_BYTES: Final = 1 << 20
 """Bytes of one YAML document (policies and ontologies are written by people)."""
@@ -45,7 +45,7 @@ MAX_ANNOTATIONS: Final = 5_000_000
 """Annotations of one COCO document."""
 
 MAX_CLASSES: Final = 4096
-"""Classes of one ontology; ADE20K in full has 3688.  Memory grows with the square: who is taken for whom."""
+"""Classes of one ontology; all of ADE20K are 3688.  A confusion takes memory by their square."""
 
 MAX_NAME_LENGTH: Final = 1024
 """Characters of the name of an image or a class; every fault of an image repeats its name."""

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from segcore.faults import Fault, show
+from segcore.faults import Fault, printable, show
+from segcore.files import composed
 from segcore.limits import MAX_ANNOTATIONS, MAX_CLASSES, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import LabelClass, Ontology
 from segcore.sources.coco_entries import (
@@ -28,20 +29,15 @@ from segcore.sources.coco_entries import (
 
 __all__ = ["adopt_ontology", "image_key", "index_dataset", "index_results"]
 
-_LIMITS: Final = (
-    ("images", MAX_ANNOTATIONS, "limits.annotations"),
-    ("annotations", MAX_ANNOTATIONS, "limits.annotations"),
-    ("categories", MAX_CLASSES, "limits.entries"),
-)
 _THING: Final[dict[object, bool]] = {1: True, 0: False, "thing": True, "stuff": False}
 
 
 def image_key(file_name: str) -> str | None:
     """The key of an image: its file name without folders and extension.
 
-    Both kinds of slashes separate folders.  An absolute path is fine: no file is ever opened by
-    this name.  None where the name climbs out of its folder (``..``), holds control characters,
-    is longer than the limit or names nothing.
+    Both kinds of slashes separate folders; letters are composed (Unicode NFC).  An absolute path
+    is fine: no file is ever opened by this name.  None where the name climbs out of its folder
+    (``..``), holds control characters, is longer than the limit or names nothing.
     """
     if len(file_name) > MAX_NAME_LENGTH:
         return None
@@ -51,7 +47,7 @@ def image_key(file_name: str) -> str | None:
     name = parts[-1]
     stem, dot, _ = name.rpartition(".")
     key = stem if dot and stem else name
-    return None if key in ("", ".") else key
+    return None if key in ("", ".") else composed(key)
 
 
 def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
@@ -79,7 +75,12 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
     if len(parts) < 3:
         return CocoIndex(faults=tuple(faults))
     entries = parts["annotations"]
-    for name, limit, code in _LIMITS:
+    limits = (
+        ("images", MAX_ANNOTATIONS, "limits.annotations"),
+        ("annotations", MAX_ANNOTATIONS, "limits.annotations"),
+        ("categories", MAX_CLASSES, "limits.entries"),
+    )
+    for name, limit, code in limits:
         if len(parts[name]) > limit:
             expected, got = f"at most {limit} {name}", f"{len(parts[name])}"
             faults.append(Fault(code=code, file=file, expected=expected, got=got))
@@ -205,10 +206,14 @@ def _index_images(
         if len({image.id for image, _ in same}) == 1:
             continue  # a duplicate id, reported above
         one_name = len({name for _, name in same}) < len(same)
-        got = ", ".join(f"{show(name)} (id {image.id})" for image, name in same[:3])
+        twins = len({composed(name) for _, name in same}) < len(same)
+        twice = "delivery.duplicate_image" if twins else "delivery.ambiguous_image"
+        # Twins look the same: their letters are written out.
+        shown = ascii if twins and not one_name else show
+        got = ", ".join(f"{printable(shown(name))} (id {image.id})" for image, name in same[:3])
         faults.append(
             Fault(
-                code="coco.duplicate_file_name" if one_name else "delivery.ambiguous_image",
+                code="coco.duplicate_file_name" if one_name else twice,
                 file=file,
                 image=key,
                 expected="one image",
