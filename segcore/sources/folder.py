@@ -75,9 +75,8 @@ class MaskFolder(Source):
         """The image keys, sorted."""
         return tuple(self._listing())
 
-    def annotation_count(self, key: str) -> int:
+    def annotation_count(self, key: str) -> int:  # noqa: ARG002
         """1: a mask is one annotation."""
-        self._listing()[key]
         return 1
 
     @property
@@ -99,7 +98,10 @@ class MaskFolder(Source):
             Nobody said what the values mean.
         """
         self._required_ontology()
-        entry = self._listing()[key]
+        entry = self._listing().get(key)
+        if entry is None:  # a worker lists the folder again
+            self.faults.add(self._unreadable(self.spec.location, key, "no such file any more"))
+            return None
         try:
             data = read_bytes(entry.location, limit=MAX_MASK_BYTES)
             content = self._decode(data)
@@ -111,20 +113,18 @@ class MaskFolder(Source):
             return None
         except SpecError as error:
             # It was there when the folder was listed: gone since then, or not for us to read.
-            fault = Fault(
-                code="path.not_regular",
-                file=entry.location,
-                image=key,
-                expected="a readable file",
-                got=printable(str(error).replace(entry.location, "this file")),
-            )
-            self.faults.add(fault)
+            got = printable(str(error).replace(entry.location, "this file"))
+            self.faults.add(self._unreadable(entry.location, key, got))
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
         return ImageAnnotation(
             key=key, height=height, width=width, content=content, digest=digest, file=entry.location
         )
+
+    def _unreadable(self, file: str, key: str, got: str) -> Fault:
+        expected = "a readable file"
+        return Fault(code="path.not_regular", file=file, image=key, expected=expected, got=got)
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology
