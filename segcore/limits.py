@@ -13,6 +13,7 @@ __all__ = [
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
     "MAX_DOCUMENT_MEMORY",
+    "MAX_ENTRY_FAULTS",
     "MAX_FOLDER_ENTRIES",
     "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
@@ -43,6 +44,9 @@ MAX_DOCUMENT_DEPTH: Final = 64
 
 MAX_ANNOTATIONS: Final = 5_000_000
 """Annotations of one COCO document."""
+
+MAX_ENTRY_FAULTS: Final = 500_000
+"""Faults of the entries of one COCO document: an entry may be two bytes, its fault a thousand."""
 
 MAX_CLASSES: Final = 4096
 """Classes of one ontology; all of ADE20K are 3688.  A confusion takes memory by their square."""

@@ -20,7 +20,9 @@ from segcore.ontology import LabelClass, Ontology
 from segcore.sources.coco_entries import (
     CocoImage,
     CocoIndex,
+    EntryFaults,
     EntryReader,
+    TooManyFaultsError,
     entries_at,
     is_id,
     is_plain,
@@ -60,7 +62,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
     file : str
         What faults call it.
     """
-    faults: list[Fault] = []
+    faults = EntryFaults()
     parts: dict[str, list[Any]] = {}
     for name in ("images", "annotations", "categories"):
         if name not in document:
@@ -90,20 +92,23 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
         expected, got = "an instances file", "a panoptic file (read it as coco-panoptic:)"
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got=got))
         return CocoIndex(faults=tuple(faults))
-    images, refused_images = _index_images(parts["images"], file=file, faults=faults)
-    ontology, refused_classes = _index_categories(parts["categories"], file=file, faults=faults)
-    scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
-    reader = EntryReader(
-        file=file,
-        images=images,
-        refused_images=refused_images,
-        ontology=ontology,
-        refused_classes=refused_classes,
-        scored=scored,
-        results=False,
-        faults=faults,
-    )
-    return reader.index(entries)
+    try:
+        images, refused_images = _index_images(parts["images"], file=file, faults=faults)
+        ontology, refused_classes = _index_categories(parts["categories"], file=file, faults=faults)
+        scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
+        reader = EntryReader(
+            file=file,
+            images=images,
+            refused_images=refused_images,
+            ontology=ontology,
+            refused_classes=refused_classes,
+            scored=scored,
+            results=False,
+            faults=faults,
+        )
+        return reader.index(entries)
+    except TooManyFaultsError:
+        return CocoIndex(unplaced=len(entries), faults=tuple(faults))
 
 
 def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoIndex:
@@ -126,9 +131,12 @@ def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoInde
         refused_classes=frozenset(),
         scored=True,
         results=True,
-        faults=[],
+        faults=EntryFaults(),
     )
-    return reader.index(entries)
+    try:
+        return reader.index(entries)
+    except TooManyFaultsError:
+        return CocoIndex(unplaced=len(entries), faults=tuple(reader.faults), is_results=True)
 
 
 def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIndex:

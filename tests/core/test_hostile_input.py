@@ -99,6 +99,34 @@ def test_memory_that_runs_out_while_a_mask_is_decoded_is_a_fault(
     assert (caught.value.code, caught.value.got) == ("limits.pixels", "2 x 1, 8-bit gray")
 
 
+@pytest.mark.parametrize("broken", ["images", "annotations", "categories"])
+def test_a_document_of_nothing_but_faults_is_refused_as_a_whole(
+    broken: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("segcore.sources.coco_entries.MAX_ENTRY_FAULTS", 3)
+    document = dataset("a.jpg")
+    document[broken] += [None] * 10
+
+    report = segcore.check(written(tmp_path / "d.json", document))
+
+    found = sorted(fault.code for fault in report.faults)
+    assert found == ["coco.bad_structure"] * 3 + ["limits.entries"]
+    annotations = 11 if broken == "annotations" else 1
+    assert (report.counts.read, report.counts.rejected) == (annotations, annotations)
+
+
+def test_detections_that_are_nothing_but_faults_are_refused_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("segcore.sources.coco_entries.MAX_ENTRY_FAULTS", 3)
+    written(tmp_path / "g.json", dataset("a.jpg"))
+
+    report = segcore.check(f"{written(tmp_path / 'd.json', [None] * 10)}?gt={tmp_path / 'g.json'}")
+
+    assert sorted({fault.code for fault in report.faults}) == ["coco.bad_structure", "limits.entries"]
+    assert (report.counts.read, report.counts.rejected) == (10, 10)
+
+
 def test_a_file_name_that_every_fault_would_repeat_is_refused(tmp_path: Path) -> None:
     fits = segcore.check(written(tmp_path / "a.json", dataset("x" * 1020 + ".jpg")))
     too_long = segcore.check(written(tmp_path / "b.json", dataset("x" * 1021 + ".jpg")))
