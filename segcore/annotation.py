@@ -185,6 +185,9 @@ class ImageAnnotation:
     digest : bytes
         SHA-256 of the bytes this annotation was read from; empty where the source hashes
         its container as a whole.
+    file : str
+        What faults found in this annotation call its file; empty where only the source as a whole
+        has a name.
     """
 
     key: str
@@ -194,3 +197,4 @@ class ImageAnnotation:
     read: int = 1
     rejected: int = 0
     digest: bytes = field(default=b"", repr=False)
+    file: str = ""

@@ -247,7 +247,7 @@ class _Loader:
             try:
                 spec = Spec.parse(given)
             except SpecError as e:
-                self.refuse("policy.bad_value", (key,), str(e))
+                self.refuse("policy.bad_value", (key,), printable(str(e), limit=400))
                 return None
             paths: dict[str, _Path] = {}
         elif isinstance(given, dict):
@@ -322,7 +322,7 @@ class _Loader:
         except OntologyError as e:
             self._problems |= dict.fromkeys(map(_from_document_error, e.problems))
             if not e.problems:
-                self.refuse("policy.bad_value", ("ontology",), str(e))
+                self.refuse("policy.bad_value", ("ontology",), printable(str(e), limit=400))
             return None
         return None if "ontology" in raw or gold is None else self._ontology_of_gold(gold)
 
@@ -333,7 +333,7 @@ class _Loader:
             source = segcore.open(gold)
             ontology = source.ontology
         except UsageError as e:
-            self.refuse("policy.bad_value", ("gold",), str(e))
+            self.refuse("policy.bad_value", ("gold",), printable(str(e), limit=400))
             return None
         if ontology is None:
             if source.faults.errors:

@@ -13,13 +13,14 @@ Nothing is dropped but what the gold ignores.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault
+from segcore.faults import Fault, show
 from segcore.kernels import LabelRuns
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
@@ -41,7 +42,7 @@ class ClassMap:
     source : Ontology
         The classes of the source; matched by name.
     file : str
-        What faults call the source.
+        What faults call the source where the annotation names no file.
     """
 
     target: Ontology
@@ -136,7 +137,7 @@ class SemanticMeasure:
         if delivery is not None and (gold.height, gold.width) != (delivery.height, delivery.width):
             fault = Fault(
                 code="delivery.size_mismatch",
-                file=self.delivery.file,
+                file=delivery.file or self.delivery.file,
                 image=gold.key,
                 expected=f"{gold.width} x {gold.height}",
                 got=f"{delivery.width} x {delivery.height}",
@@ -148,11 +149,11 @@ class SemanticMeasure:
         if delivery is not None and table[:, k + 2].any():
             faults += self.delivery.value_faults(delivery)
         void = int(table[: k + 1, k + 1].sum())
-        if void:
+        if delivery is not None and void:
             faults.append(
                 Fault(
                     code="mask.vendor_void",
-                    file=self.delivery.file,
+                    file=delivery.file or self.delivery.file,
                     image=gold.key,
                     expected="a class for every pixel the gold counts",
                     got=f"{void} px of ignore",
@@ -206,20 +207,21 @@ class SemanticMeasure:
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
+        suggest = cache(classes.target.suggest)
         for i in np.flatnonzero(codes == self.num_classes + 2):
             name = classes.source.classes[int(regions.classes[i])].name
             faults.append(
                 Fault(
                     code="coco.unknown_class_name",
-                    file=classes.file,
+                    file=annotation.file or classes.file,
                     image=annotation.key,
                     annotation=regions.ids[i] if regions.ids else int(i),
                     expected="a class of the ontology",
-                    got=f"{name!r}{classes.target.suggest(name)}",
+                    got=f"{show(name)}{suggest(name)}",
                 )
             )
         if self.overlap is Overlap.ERROR:
-            faults += self._overlaps(annotation, regions, codes, ~void, classes.file)
+            faults += self._overlaps(annotation, regions, codes, ~void, annotation.file or classes.file)
         return self._painted(regions, codes, self._priority(regions, codes, void))
 
     def _painted(self, regions: Regions, codes: Codes, priority: Codes) -> LabelRuns:
