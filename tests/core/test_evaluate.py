@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -319,6 +320,36 @@ def test_the_same_bytes_come_out_for_any_number_of_jobs_and_any_order():
     assert json.dumps(alone.to_json()) == json.dumps(together.to_json())
 
 
+SAMPLE = Path(__file__).parent.parent / "data" / "coco_val2014_6"
+
+
+def test_worker_processes_give_the_same_bytes(tmp_path):
+    gold = f"coco:{next(SAMPLE.glob('instances*.json'))}"
+
+    alone = segcore.evaluate(gold, gold)
+    together = segcore.evaluate(gold, gold, jobs=2)
+
+    assert alone.mean_iou == 1.0
+    assert json.dumps(alone.to_json()) == json.dumps(together.to_json())
+
+
+def test_the_order_of_images_and_annotations_in_a_file_does_not_matter(tmp_path):
+    document = json.loads(next(SAMPLE.glob("instances*.json")).read_text())
+    shuffled = {key: value[::-1] for key, value in document.items() if isinstance(value, list)}
+    (tmp_path / "gold.json").write_text(json.dumps(document))
+    (tmp_path / "shuffled.json").write_text(json.dumps(shuffled))
+    keep = [a for a in document["annotations"] if a["id"] % 3]
+    (tmp_path / "delivery.json").write_text(json.dumps(document | {"annotations": keep}))
+    (tmp_path / "reversed.json").write_text(json.dumps(shuffled | {"annotations": keep[::-1]}))
+
+    one = segcore.evaluate(f"coco:{tmp_path}/gold.json", f"coco:{tmp_path}/delivery.json").to_json()
+    two = segcore.evaluate(f"coco:{tmp_path}/shuffled.json", f"coco:{tmp_path}/reversed.json").to_json()
+
+    assert one.pop("inputs") != two.pop("inputs")  # they are other files
+    assert one == two
+    assert 0 < one["mean"]["iou"] < 1
+
+
 def test_progress_counts_up_to_all_images():
     gold, delivery = batch()
     seen = []
@@ -341,6 +372,9 @@ def test_the_table_has_a_row_for_every_class_an_image_holds():
         "gold_pixels": [1, 1, 2],
         "delivery_pixels": [2, 0, 2],
         "iou": [0.5, 0.0, 1.0],
+        "dice": [2 / 3, 0.0, 1.0],
+        "precision": [0.5, None, 1.0],
+        "recall": [1.0, 0.0, 1.0],
     }
 
 
