@@ -274,7 +274,10 @@ def check(
         if annotation is not None and isinstance(annotation.content, LabelMap):
             classes = source.ontology or given
             if classes is not None:
-                unknown.extend(value_faults(annotation, ontology=classes, file=source.name))
+                file = annotation.file or source.name
+                found = value_faults(annotation, ontology=classes, file=file)
+                read.rejected += bool(found)
+                unknown.extend(found)
         if progress is not None:
             progress(done, len(keys))
     side.take(read, [*unknown, *source.faults])
@@ -314,7 +317,9 @@ def _pair(sides: tuple[_Side, _Side]) -> Images:
         extra_in_delivery=tuple(key for key in delivery if key not in wanted),
     )
     log, name = sides[1].faults, sides[1].source.name
-    if not images.paired and not any(side.source.faults.errors for side in sides):
+    if not images.paired and any(side.source.faults.errors for side in sides):
+        return images  # a document that cannot be read misses every image: its fault says so
+    if not images.paired:
         expected = f"images such as {gold[0]!r}" if gold else f"gold images in {sides[0].source.name}"
         got = f"images such as {delivery[0]!r}" if delivery else "no image"
         log.add(Fault(code="delivery.image_match", file=name, expected=expected, got=got))
@@ -333,7 +338,7 @@ def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterat
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count)(job, chunk) for chunk in _chunks(images))
+    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in _chunks(images))
 
 
 def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
@@ -345,13 +350,16 @@ def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
 
 
 _open_job: list[_Job] = []
-"""The job this process works on: its sources stay open from one chunk to the next."""
+"""The job this worker process works on: its sources stay open from one chunk to the next."""
+
+
+def _count_in_worker(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
+    if not _open_job or _open_job[0].token != job.token:
+        _open_job[:] = [job]
+    return _count(_open_job[0], chunk)
 
 
 def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
-    if not _open_job or _open_job[0].token != job.token:
-        _open_job[:] = [job]
-    job = _open_job[0]
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
     read = _Read(), _Read()
@@ -372,6 +380,8 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
         measured = job.measure(gold, delivery)
         pair_faults += measured.faults
         gold_crowd += measured.gold_crowd
+        for side, refused in zip(read, measured.rejected, strict=True):
+            side.rejected += refused
         tallies.append((key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     return _Counted(

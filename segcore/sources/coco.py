@@ -161,6 +161,7 @@ class CocoSource(Source):
             content=content,
             read=len(entries),
             rejected=len(entries) - len(used),
+            file=self._spec.location,
         )
 
     # ---- opening

@@ -122,7 +122,9 @@ class MaskFolder(Source):
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
-        return ImageAnnotation(key=key, height=height, width=width, content=content, digest=digest)
+        return ImageAnnotation(
+            key=key, height=height, width=width, content=content, digest=digest, file=entry.location
+        )
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology
