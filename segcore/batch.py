@@ -289,10 +289,9 @@ def check(
 def _ontology(given: Ontology | str | None) -> Ontology | None:
     if given is None or isinstance(given, Ontology):
         return given
-    from segcore.ontology_file import load_ontology, preset
+    from segcore.ontology_file import named_ontology
 
-    name = given.removeprefix("preset:")
-    return load_ontology(given) if name == given else preset(name)
+    return named_ontology(given)
 
 
 def _choice(kind: type[_E], value: _E | str, what: str) -> _E:
