@@ -209,8 +209,7 @@ def check(
         if annotation is not None and isinstance(annotation.content, LabelMap):
             classes = source.ontology or given
             if classes is not None:
-                file = annotation.file or source.name
-                found = value_faults(annotation, ontology=classes, file=file)
+                found = value_faults(annotation, ontology=classes, file=source.name)
                 read.rejected += bool(found)
                 unknown.extend(found)
         if progress is not None:

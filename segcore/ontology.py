@@ -11,6 +11,8 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,9 @@ IGNORE = -2
 
 UNKNOWN = -3
 """Class index of a value the ontology does not define: a fault."""
+
+_SUGGEST_LENGTH: Final = 100
+_SUGGEST_NAMES: Final = 1000
 
 
 class Overlap(enum.StrEnum):
@@ -129,9 +134,16 @@ class Ontology:
 
     def suggest(self, name: str) -> str:
         """`` (did you mean 'car'?)`` where a known name is close to ``name``, else an empty string."""
-        folded = {known.casefold(): known for known in self._index_by_name}
-        close = difflib.get_close_matches(name.casefold(), folded, n=1)
-        return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+        if len(name) > _SUGGEST_LENGTH:
+            return ""
+        close = difflib.get_close_matches(name.casefold(), self._folded_names, n=1)
+        return f" (did you mean {self._folded_names[close[0]]!r}?)" if close else ""
+
+    @cached_property
+    def _folded_names(self) -> dict[str, str]:
+        # Only so many and none that is long: comparing takes the product of all their lengths.
+        short = (known for known in self._index_by_name if len(known) <= _SUGGEST_LENGTH)
+        return {known.casefold(): known for known in islice(short, _SUGGEST_NAMES)}
 
     def lookup(self, size: int) -> npt.NDArray[np.int32]:
         """Class index of every mask value.

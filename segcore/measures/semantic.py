@@ -13,13 +13,14 @@ Nothing is dropped but what the gold ignores.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault, Severity
+from segcore.faults import Fault, Severity, show
 from segcore.kernels import LabelRuns
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
@@ -82,7 +83,7 @@ class ClassMap:
         unknown = self.of_values(content) == len(self.target) + 2
         lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
         judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
-        return value_faults(judged, ontology=self.source, file=self.place(annotation))
+        return value_faults(judged, ontology=self.source, file=self.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -224,6 +225,7 @@ class SemanticMeasure:
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
+        suggest = cache(classes.target.suggest)
         for i in np.flatnonzero(codes == self.num_classes + 2):
             name = classes.source.classes[int(regions.classes[i])].name
             faults.append(
@@ -233,7 +235,7 @@ class SemanticMeasure:
                     image=annotation.key,
                     annotation=regions.ids[i] if regions.ids else int(i),
                     expected="a class of the ontology",
-                    got=f"{name!r}{classes.target.suggest(name)}",
+                    got=f"{show(name)}{suggest(name)}",
                 )
             )
         if self.overlap is Overlap.ERROR:

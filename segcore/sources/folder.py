@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segcore.annotation import ImageAnnotation, LabelMap
 from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
 from segcore.faults import Fault, FaultLog, printable
-from segcore.files import Entry, list_files, read_bytes
+from segcore.files import Entry, composed, list_files, read_bytes
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
@@ -153,7 +153,7 @@ class MaskFolder(Source):
         for entry in entries:
             key = self._key(entry.path.rpartition("/")[2])
             if key is not None:
-                found.setdefault(key, []).append(entry)
+                found.setdefault(composed(key), []).append(entry)
         unique: dict[str, Entry] = {}
         for key in sorted(found):
             first, *others = found[key]
@@ -169,13 +169,17 @@ class MaskFolder(Source):
                 ]
                 continue
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            paths = [entry.path for entry in found[key]]
+            twins = len(set(map(composed, paths))) < len(paths)
+            # Twins look the same: their letters are written out.
+            also = printable(ascii(paths[1]) if twins else paths[1])
             faults.append(
                 Fault(
-                    code="delivery.ambiguous_image",
+                    code="delivery.duplicate_image" if twins else "delivery.ambiguous_image",
                     file=first.location,
                     image=key,
                     expected="one file an image",
-                    got=f"also {printable(others[0].path)}{more}",
+                    got=f"also {also}{more}",
                 )
             )
         return unique
