@@ -186,8 +186,7 @@ class ImageAnnotation:
         SHA-256 of the bytes this annotation was read from; empty where the source hashes
         its container as a whole.
     file : str
-        What faults found in this annotation call its file; empty where only the source as a whole
-        has a name.
+        The file it was read from, as faults name it; empty where they name the source.
     """
 
     key: str

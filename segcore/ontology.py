@@ -128,21 +128,9 @@ class Ontology:
     def _index_by_name(self) -> dict[str, int]:
         return {name: i for i, c in enumerate(self.classes) for name in (c.name, *c.aliases)}
 
-    @cached_property
-    def _index_by_id(self) -> dict[int, int]:
-        return {c.id: i for i, c in enumerate(self.classes)}
-
     def index(self, name: str) -> int | None:
         """The position of the class called ``name`` or aliased so; None if there is none."""
         return self._index_by_name.get(name)
-
-    def index_of_id(self, class_id: int) -> int:
-        """The position of the class with this id; UNLABELED, IGNORE or UNKNOWN otherwise."""
-        if class_id in self._index_by_id:
-            return self._index_by_id[class_id]
-        if class_id in self.ignore:
-            return IGNORE
-        return UNLABELED if class_id in self.unlabeled else UNKNOWN
 
     def suggest(self, name: str) -> str:
         """`` (did you mean 'car'?)`` where a known name is close to ``name``, else an empty string."""

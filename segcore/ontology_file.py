@@ -17,7 +17,7 @@ from segcore.files import read_bytes
 from segcore.limits import MAX_CLASSES, MAX_NAME_LENGTH, MAX_YAML_BYTES
 from segcore.ontology import Crowd, LabelClass, Ontology, Overlap
 
-__all__ = ["load_ontology", "ontology_from_document", "preset", "presets"]
+__all__ = ["load_ontology", "named_ontology", "ontology_from_document", "preset", "presets"]
 
 _E = TypeVar("_E", bound=Enum)
 _Path = tuple[str | int, ...]
@@ -53,6 +53,18 @@ def load_ontology(location: str) -> Ontology:
     except DocumentError as e:
         raise OntologyError(str(e), e.problems) from None
     return ontology_from_document(document)
+
+
+def named_ontology(text: str) -> Ontology:
+    """The ontology ``text`` names: ``preset:NAME``, or else a file.
+
+    Raises
+    ------
+    OntologyError
+        See :func:`load_ontology` and :func:`preset`.
+    """
+    name = text.removeprefix("preset:")
+    return load_ontology(text) if name == text else preset(name)
 
 
 @cache

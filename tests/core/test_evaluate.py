@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 import segcore
 from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
@@ -405,8 +408,61 @@ def test_an_invalid_input_has_the_document_of_the_contract():
     found = json.loads(json.dumps(refused.value.to_json()))
     assert (found["schema"], found["outcome"]) == (1, "invalid")
     assert [i["role"] for i in found["inputs"]] == ["gold", "delivery"]
-    assert found["counts"]["gold"]["annotations_read"] == 1
+    refused_one = {"annotations_read": 1, "used": 0, "rejected": 1, "ignored": {}}
+    assert found["counts"]["gold"] == refused_one
+    assert found["counts"]["delivery"] == refused_one | {"used": 1, "rejected": 0}
     assert found["faults"][0]["code"] == "mask.unknown_value"
+
+
+def test_what_only_the_pair_shows_to_be_wrong_is_rejected_and_not_used():
+    vendor = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="tram")))
+    two = regions((1, mask(".#")), (0, mask("#.")), shape=(1, 2))
+    delivery = Drawn({"a": two, "b": two}, ontology=vendor)
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="sc", b="scs"), delivery)
+
+    # of image a one region is no class; image b has the wrong size with both its regions
+    assert [(f.code, f.image) for f in refused.value.faults] == [
+        ("coco.unknown_class_name", "a"),
+        ("delivery.size_mismatch", "b"),
+    ]
+    counts = refused.value.counts["delivery"]
+    assert (counts.read, counts.used, counts.rejected) == (4, 1, 3)
+
+
+def test_a_fault_names_the_file_and_not_the_folder(tmp_path):
+    for side, value in (("gold", 0), ("delivery", 77)):
+        folder = tmp_path / side / "city"
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((2, 2), value, np.uint8)).save(folder / "a.png")
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(f"png:{tmp_path}/gold", f"png:{tmp_path}/delivery", ontology=ONTOLOGY)
+    checked = segcore.check(f"png:{tmp_path}/delivery", ontology=ONTOLOGY)
+
+    for faults in (refused.value.faults, checked.faults):
+        assert [f.file for f in faults] == [str(tmp_path / "delivery" / "city" / "a.png")]
+
+
+def test_a_document_that_cannot_be_read_is_one_fault_and_not_one_for_each_image(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="s", b="s", c="s"), f"coco:{tmp_path}/broken.json")
+
+    assert [f.code for f in refused.value.faults] == ["json.syntax"]
+
+
+def test_an_evaluation_in_this_process_does_not_keep_its_sources():
+    gold = drawn(a="s")
+    held = weakref.ref(gold)
+
+    segcore.evaluate(gold, drawn(a="s"))
+    del gold
+    gc.collect()
+
+    assert held() is None
 
 
 def test_masks_without_classes_ask_for_an_ontology():
@@ -426,4 +482,4 @@ def test_check_names_undeclared_values_and_counts_what_it_read():
     found = segcore.check(drawn(a="s!", b="ss"))
 
     assert [(f.code, f.image) for f in found.faults] == [("mask.unknown_value", "a")]
-    assert found.counts.read == 2
+    assert (found.counts.read, found.counts.used, found.counts.rejected) == (2, 1, 1)

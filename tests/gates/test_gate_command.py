@@ -189,6 +189,7 @@ def test_arguments_after_the_dashes_go_to_pytest(tmp_path, write_batch):
     assert "class-iou[person]" in strict.stdout
 
 
+@pytest.mark.usefixtures("xdist")
 def test_workers_give_the_same_report(tmp_path, write_batch):
     write_batch(tmp_path)
 
