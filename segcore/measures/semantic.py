@@ -80,6 +80,38 @@ class ClassMap:
         judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
         return value_faults(judged, ontology=self.source, file=self.file)
 
+    def name_faults(
+        self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
+    ) -> list[Fault]:
+        """One fault for every region whose class is none of the evaluation's; none for mask values.
+
+        Parameters
+        ----------
+        annotation : ImageAnnotation
+        counted : bool (regions,) or None
+            The regions that count; None is all of them.
+        """
+        regions = annotation.content
+        if not isinstance(regions, Regions):
+            return []
+        unknown = self.of_regions(regions) == len(self.target) + 2
+        if counted is not None:
+            unknown &= counted
+        faults = []
+        for i in np.flatnonzero(unknown):
+            name = self.source.classes[int(regions.classes[i])].name
+            faults.append(
+                Fault(
+                    code="coco.unknown_class_name",
+                    file=self.file,
+                    image=annotation.key,
+                    annotation=regions.ids[i] if regions.ids else int(i),
+                    expected="a class of the ontology",
+                    got=f"{name!r}{self.target.suggest(name)}",
+                )
+            )
+        return faults
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
@@ -206,18 +238,7 @@ class SemanticMeasure:
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
-        for i in np.flatnonzero(codes == self.num_classes + 2):
-            name = classes.source.classes[int(regions.classes[i])].name
-            faults.append(
-                Fault(
-                    code="coco.unknown_class_name",
-                    file=classes.file,
-                    image=annotation.key,
-                    annotation=regions.ids[i] if regions.ids else int(i),
-                    expected="a class of the ontology",
-                    got=f"{name!r}{classes.target.suggest(name)}",
-                )
-            )
+        faults += classes.name_faults(annotation, counted=~void)
         if self.overlap is Overlap.ERROR:
             faults += self._overlaps(annotation, regions, codes, ~void, classes.file)
         return self._painted(regions, codes, self._priority(regions, codes, void))
