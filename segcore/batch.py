@@ -334,9 +334,11 @@ def _pair(sides: tuple[_Side, _Side]) -> Images:
 
 
 def _same(sides: tuple[_Side, _Side]) -> bool:
-    """Whether both sides hold the same bytes; False where no source says what it read."""
-    gold, delivery = (side.info().sha256 for side in sides)
-    return gold == delivery != hashlib.sha256().hexdigest()
+    """Whether both sides hold the same bytes and mean the same; False where nothing was digested."""
+    gold, delivery = sides
+    read = gold.info().sha256
+    meant = gold.source.ontology == delivery.source.ontology
+    return meant and read == delivery.info().sha256 != hashlib.sha256().hexdigest()
 
 
 def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterator[_Counted]:

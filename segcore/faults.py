@@ -79,7 +79,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "mask.unexpected_mode": (_E, "the PNG has the wrong kind of pixels"),
     "mask.unknown_value": (
         _E,
-        "a pixel value is neither a class id nor listed as `ignore` or `unlabeled` in the ontology",
+        "a pixel value is no class id, `ignore` or `unlabeled` value of the ontology",
     ),
     "mask.exif_orientation": (_E, "the PNG asks viewers to rotate it"),
     "mask.animated": (_E, "the PNG is animated"),
@@ -92,7 +92,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "delivery.duplicate_image": (_E, "an image was delivered twice"),
     "delivery.ambiguous_image": (_E, "two files of the input share one image key"),
     "delivery.image_match": (_E, "no delivered image matches a gold image"),
-    "delivery.same_as_gold": (_W, "gold and delivery are the same data, so every score is perfect"),
+    "delivery.same_as_gold": (_W, "gold and delivery are the same data, so the scores say nothing"),
     "delivery.size_mismatch": (_E, "the delivered mask has not the size of the gold mask"),
     # documents
     "json.syntax": (_E, "the file is not valid JSON"),

@@ -120,7 +120,7 @@ class _Command:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> Generator[None, None, None]:
-        """Print no block for each gate that could not run: the command says why, once, on standard error."""
+        """Print no block a gate that could not run: the command says why, once, on standard error."""
         errors = terminalreporter.stats.get("error", [])
         shown = [report for report in errors if not hasattr(report, "segcore_gate")]
         terminalreporter.stats["error"] = shown

@@ -159,9 +159,8 @@ def remarks(report: PolicyReport) -> list[str]:
     let_pass = sum(record.verdict is Verdict.THIN and not record.blocks for record in report.records)
     if let_pass:
         which = "1 gate" if let_pass == 1 else f"{let_pass} gates"
-        lines.append(
-            f"{which} with less gold than `support` asks for: not proven, and let pass by `thin` of the policy"
-        )
+        why = "not proven, let pass by `thin` in the policy"
+        lines.append(f"{which} with less gold than `support` asks for: {why}")
     counted = Counter(
         fault["code"]
         for fault in report.inputs.faults

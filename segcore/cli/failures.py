@@ -36,7 +36,8 @@ def explain(error: Exception) -> tuple[int, str]:
 def extra_providing(module: str, *, distribution: str = "segcore") -> str | None:
     """The extra of ``distribution`` that installs ``module``; None where no extra does.
 
-    Of several, the one that installs least: ``gates`` rather than ``all``.  Read from the installed metadata, so that the core need not know who uses what.
+    Of several, the one that installs least: ``gates`` rather than ``all``.  Read from the installed
+    metadata, so that the core need not know who uses what.
     """
     wanted = _normal(module.partition(".")[0])
     try:
