@@ -185,6 +185,8 @@ class ImageAnnotation:
     digest : bytes
         SHA-256 of the bytes this annotation was read from; empty where the source hashes
         its container as a whole.
+    file : str
+        The file it was read from, as faults name it; empty where they name the source.
     """
 
     key: str
@@ -194,3 +196,4 @@ class ImageAnnotation:
     read: int = 1
     rejected: int = 0
     digest: bytes = field(default=b"", repr=False)
+    file: str = ""

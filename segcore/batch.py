@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from segcore import kernels, sources
@@ -14,8 +12,9 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import OTHER, Evaluation, Images, InputInfo, SideCounts
 from segcore.faults import Fault, FaultLog
-from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.measures.semantic import ClassMap, SemanticMeasure, refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
+from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.tally import Tally, TallyTable
 
@@ -48,70 +47,6 @@ class CheckReport:
     ontology: Ontology | None
 
 
-@dataclass(slots=True)
-class _Read:
-    """What was read of one input, in the order of its keys."""
-
-    annotations: int = 0
-    rejected: int = 0
-    digests: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def add(self, source: Source, key: str, annotation: ImageAnnotation | None) -> None:
-        if annotation is None:
-            n = source.annotation_count(key)
-            self.annotations += n
-            self.rejected += n
-            return
-        self.annotations += annotation.read
-        self.rejected += annotation.rejected
-        if annotation.digest:
-            self.digests.append((key, annotation.digest))
-
-
-class _Side:
-    """One input while its batch is counted."""
-
-    def __init__(self, role: str, source: Source) -> None:
-        self.role = role
-        self.source = source
-        self.faults = FaultLog()
-        self._digest = hashlib.sha256()
-        self._annotations = 0
-        self._rejected = 0
-        self._ignored: Counter[str] = Counter()
-
-    def take(self, read: _Read, faults: Sequence[Fault]) -> None:
-        """Add what a chunk gave; chunks come in the order of their keys."""
-        self._annotations += read.annotations
-        self._rejected += read.rejected
-        for key, digest in read.digests:
-            self._digest.update(key.encode() + b"\0" + digest)
-        self.faults.extend(faults)
-
-    def ignore(self, n: int, reason: str) -> None:
-        """Some of what was read is not used."""
-        self._ignored[reason] += n
-
-    def leave_out(self, keys: Sequence[str], reason: str) -> None:
-        """Images that are not read at all."""
-        n = sum(self.source.annotation_count(key) for key in keys)
-        self._annotations += n
-        self._ignored[reason] += n
-
-    def info(self) -> InputInfo:
-        digest = self.source.digest() or self._digest.hexdigest()
-        return InputInfo(
-            role=self.role, spec=self.source.name, images=len(self.source.keys()), sha256=digest
-        )
-
-    def counts(self) -> SideCounts:
-        read = self._annotations + self.source.unplaced
-        rejected = self._rejected + self.source.unplaced
-        ignored = {reason: n for reason, n in sorted(self._ignored.items()) if n}
-        used = read - rejected - sum(ignored.values())
-        return SideCounts(read=read, used=used, rejected=rejected, ignored=ignored)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     """All a worker needs; ``token`` lets it keep its sources open between chunks."""
@@ -129,7 +64,7 @@ class _Counted:
 
     images: int
     table: TallyTable
-    read: tuple[_Read, _Read]
+    read: tuple[ReadCounts, ReadCounts]
     faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
     gold_crowd: int
 
@@ -189,7 +124,7 @@ def evaluate(
         gold_source = gold_source.resolve(ontology=target)
     if target is None:
         target = gold_source.ontology
-    sides = _Side("gold", gold_source), _Side("delivery", delivery_source)
+    sides = Side("gold", gold_source), Side("delivery", delivery_source)
     if target is None:
         _refuse(sides)  # a broken gold names no classes; say what broke it
         raise OntologyError(
@@ -202,7 +137,7 @@ def evaluate(
         crowd=target.crowd if crowd is None else _choice(Crowd, crowd, "crowd"),
     )
     delivery_source = delivery_source.resolve(ontology=target, gold=gold_source)
-    sides = _Side("gold", gold_source), _Side("delivery", delivery_source)
+    sides = Side("gold", gold_source), Side("delivery", delivery_source)
     images = _pair(sides)
     job = _Job(
         token=uuid.uuid4().hex,
@@ -232,7 +167,7 @@ def evaluate(
         if progress is not None:
             progress(done, images.gold)
     sides[1].leave_out(images.extra_in_delivery, "image not in gold")
-    if _same(sides):
+    if sides[1].repeats(sides[0]):
         pair_faults.add(Fault(code="delivery.same_as_gold", file=delivery_source.name))
     faults = _refuse(sides, pair_faults)
     return Evaluation(
@@ -266,24 +201,22 @@ def check(
     source = sources.open(spec)
     given = _ontology(ontology)
     source = source.resolve(ontology=given)
-    side = _Side("delivery", source)
-    keys, read, found = source.keys(), _Read(), FaultLog()
+    side = Side("delivery", source)
+    keys, read, found = source.keys(), ReadCounts(), FaultLog()
     target = source.ontology if given is None else given
     classes = None if target is None else _class_map(source, target)
     for done, key in enumerate(keys, start=1):
         annotation = source.read(key)
         read.add(source, key, annotation)
         if annotation is not None and classes is not None:
-            found.extend(classes.value_faults(annotation) + classes.name_faults(annotation))
+            faults = classes.value_faults(annotation) + classes.name_faults(annotation)
+            read.rejected += refused_count(faults)
+            found.extend(faults)
         if progress is not None:
             progress(done, len(keys))
     if not keys and not source.faults.errors:
-        empty = Fault(
-            code="delivery.image_match",
-            file=source.name,
-            expected="at least one image",
-            got=source.when_empty,
-        )
+        place, none = source.name, source.when_empty
+        empty = Fault(code="delivery.image_match", file=place, expected="at least one image", got=none)
         found.add(empty)
     side.take(read, [*found, *source.faults])
     return CheckReport(
@@ -294,10 +227,9 @@ def check(
 def _ontology(given: Ontology | str | None) -> Ontology | None:
     if given is None or isinstance(given, Ontology):
         return given
-    from segcore.ontology_file import load_ontology, preset
+    from segcore.ontology_file import named_ontology
 
-    name = given.removeprefix("preset:")
-    return load_ontology(given) if name == given else preset(name)
+    return named_ontology(given)
 
 
 def _choice(kind: type[_E], value: _E | str, what: str) -> _E:
@@ -313,7 +245,7 @@ def _class_map(source: Source, target: Ontology) -> ClassMap:
     return ClassMap(target=target, source=target if own is None else own, file=source.name)
 
 
-def _pair(sides: tuple[_Side, _Side]) -> Images:
+def _pair(sides: tuple[Side, Side]) -> Images:
     gold, delivery = (side.source.keys() for side in sides)
     delivered, wanted = frozenset(delivery), frozenset(gold)
     images = Images(
@@ -322,7 +254,9 @@ def _pair(sides: tuple[_Side, _Side]) -> Images:
         extra_in_delivery=tuple(key for key in delivery if key not in wanted),
     )
     log, name = sides[1].faults, sides[1].source.name
-    if not images.paired and not any(side.source.faults.errors for side in sides):
+    if not images.paired and any(side.source.faults.errors for side in sides):
+        return images  # a document that cannot be read misses every image: its fault says so
+    if not images.paired:
         expected = f"images such as {gold[0]!r}" if gold else f"gold images in {sides[0].source.name}"
         got = f"images such as {delivery[0]!r}" if delivery else sides[1].source.when_empty
         log.add(Fault(code="delivery.image_match", file=name, expected=expected, got=got))
@@ -333,14 +267,6 @@ def _pair(sides: tuple[_Side, _Side]) -> Images:
     return images
 
 
-def _same(sides: tuple[_Side, _Side]) -> bool:
-    """Whether both sides hold the same bytes and mean the same; False where nothing was digested."""
-    gold, delivery = sides
-    read = gold.info().sha256
-    meant = gold.source.ontology == delivery.source.ontology
-    return meant and read == delivery.info().sha256 != hashlib.sha256().hexdigest()
-
-
 def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterator[_Counted]:
     """Count chunk by chunk; what comes out is in the order of the keys."""
     if jobs == 1 and backend is None:
@@ -349,7 +275,7 @@ def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterat
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count)(job, chunk) for chunk in _chunks(images))
+    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in _chunks(images))
 
 
 def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
@@ -361,16 +287,19 @@ def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
 
 
 _open_job: list[_Job] = []
-"""The job this process works on: its sources stay open from one chunk to the next."""
+"""The job this worker process works on: its sources stay open from one chunk to the next."""
+
+
+def _count_in_worker(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
+    if not _open_job or _open_job[0].token != job.token:
+        _open_job[:] = [job]
+    return _count(_open_job[0], chunk)
 
 
 def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
-    if not _open_job or _open_job[0].token != job.token:
-        _open_job[:] = [job]
-    job = _open_job[0]
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
-    read = _Read(), _Read()
+    read = ReadCounts(), ReadCounts()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
     gold_crowd = 0
@@ -388,6 +317,8 @@ def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
         measured = job.measure(gold, delivery)
         pair_faults += measured.faults
         gold_crowd += measured.gold_crowd
+        for side, refused in zip(read, measured.rejected, strict=True):
+            side.rejected += refused
         tallies.append((key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     return _Counted(
@@ -407,7 +338,7 @@ def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images:
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)
 
 
-def _refuse(sides: tuple[_Side, _Side], more: FaultLog | None = None) -> tuple[Fault, ...]:
+def _refuse(sides: tuple[Side, Side], more: FaultLog | None = None) -> tuple[Fault, ...]:
     """All faults of both sides in a stable order, if none of them is an error."""
     log = FaultLog()
     for side in sides:

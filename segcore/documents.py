@@ -109,16 +109,21 @@ def parse_document(data: bytes, *, file: str) -> YamlDocument:
         if len(data) > MAX_YAML_BYTES:
             raise _too_large(data, file)
         value = parse_json(data, file=file)
-        return YamlDocument(file=file, value=value, _root=_without_lines(value))
+        try:
+            return YamlDocument(file=file, value=value, _root=_without_lines(value))
+        except _TooDeepError:
+            problem = f"nested deeper than {MAX_DOCUMENT_DEPTH} levels"
+            raise DocumentError("json.too_deep", problem, file=file) from None
     return parse_yaml(data, file=file)
 
 
-def _without_lines(value: object) -> _Node:
+def _without_lines(value: object, depth: int = 0) -> _Node:
     node = _Node(0)
-    if isinstance(value, dict):
-        node.children = {key: _without_lines(item) for key, item in value.items()}
-    elif isinstance(value, list):
-        node.children = {i: _without_lines(item) for i, item in enumerate(value)}
+    if isinstance(value, (dict, list)):
+        if depth >= MAX_DOCUMENT_DEPTH:
+            raise _TooDeepError(0)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        node.children = {step: _without_lines(item, depth + 1) for step, item in items}
     else:
         node.text = value if isinstance(value, str) else json.dumps(value)
     return node

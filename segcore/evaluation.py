@@ -264,18 +264,24 @@ class Evaluation:
         -------
         dict of list
             ``image``, ``class``, ``intersection``, ``union``, ``gold_pixels``,
-            ``delivery_pixels``, ``iou``; ``pandas.DataFrame(evaluation.table())`` just works.
+            ``delivery_pixels``, and ``iou``, ``dice``, ``precision``, ``recall`` of this class in
+            this image, None where undefined; ``pandas.DataFrame(evaluation.table())`` just works.
         """
-        counts, names = self.tallies, self.ontology.names
-        union = counts.gold_pixels + counts.delivery_pixels - counts.intersection
+        rows, names = self.tallies, self.ontology.names
+        same = rows.intersection.tolist()
+        gold, delivery = rows.gold_pixels.tolist(), rows.delivery_pixels.tolist()
+        union = [g + d - i for i, g, d in zip(same, gold, delivery, strict=True)]
         return {
-            "image": [counts.keys[i] for i in counts.images],
-            "class": [names[i] for i in counts.classes],
-            "intersection": counts.intersection.tolist(),
-            "union": union.tolist(),
-            "gold_pixels": counts.gold_pixels.tolist(),
-            "delivery_pixels": counts.delivery_pixels.tolist(),
-            "iou": (counts.intersection / union).tolist(),
+            "image": [rows.keys[i] for i in rows.images],
+            "class": [names[i] for i in rows.classes],
+            "intersection": same,
+            "union": union,
+            "gold_pixels": gold,
+            "delivery_pixels": delivery,
+            "iou": list(map(_ratio, same, union)),
+            "dice": [_ratio(2 * i, g + d) for i, g, d in zip(same, gold, delivery, strict=True)],
+            "precision": list(map(_ratio, same, delivery)),
+            "recall": list(map(_ratio, same, gold)),
         }
 
     def to_json(self) -> dict[str, Any]:

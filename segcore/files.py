@@ -24,7 +24,7 @@ from segcore.limits import MAX_FOLDER_ENTRIES
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["Entry", "list_files", "read_bytes"]
+__all__ = ["Entry", "composed", "list_files", "read_bytes"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?:://|::)")
 _OPEN_FLAGS: Final = (
@@ -54,6 +54,11 @@ class Entry:
     def location(self) -> str:
         """What :func:`read_bytes` takes and faults name."""
         return _below(self.folder, self.path)
+
+
+def composed(name: str) -> str:
+    """``name`` with composed letters (Unicode NFC): some systems take every accent off its letter."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> bytes:

@@ -9,11 +9,15 @@ from typing import Final
 
 __all__ = [
     "MAX_ANNOTATIONS",
+    "MAX_CLASSES",
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
+    "MAX_DOCUMENT_MEMORY",
+    "MAX_ENTRY_FAULTS",
     "MAX_FOLDER_ENTRIES",
     "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
+    "MAX_NAME_LENGTH",
     "MAX_PIXELS",
     "MAX_RING_POINTS",
     "MAX_RING_STEPS",
@@ -29,6 +33,9 @@ MAX_MASK_BYTES: Final = 256 << 20
 MAX_DOCUMENT_BYTES: Final = 512 << 20
 """Bytes of one JSON document; reading takes about five times as much memory."""
 
+MAX_DOCUMENT_MEMORY: Final = 4 << 30
+"""Bytes the values of one JSON document may take: ``[],`` takes twenty times what it is long."""
+
 MAX_YAML_BYTES: Final = 1 << 20
 """Bytes of one YAML document (policies and ontologies are written by people)."""
 
@@ -37,6 +44,15 @@ MAX_DOCUMENT_DEPTH: Final = 64
 
 MAX_ANNOTATIONS: Final = 5_000_000
 """Annotations of one COCO document."""
+
+MAX_ENTRY_FAULTS: Final = 500_000
+"""Faults of the entries of one COCO document: an entry may be two bytes, its fault a thousand."""
+
+MAX_CLASSES: Final = 4096
+"""Classes of one ontology; all of ADE20K are 3688.  A confusion takes memory by their square."""
+
+MAX_NAME_LENGTH: Final = 1024
+"""Characters of the name of an image or a class; every fault of an image repeats its name."""
 
 MAX_RING_POINTS: Final = 100_000
 """Vertices of one polygon ring."""

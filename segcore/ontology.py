@@ -11,6 +11,8 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,9 @@ IGNORE = -2
 
 UNKNOWN = -3
 """Class index of a value the ontology does not define: a fault."""
+
+_SUGGEST_LENGTH: Final = 100
+_SUGGEST_NAMES: Final = 1000
 
 
 class Overlap(enum.StrEnum):
@@ -123,27 +128,22 @@ class Ontology:
     def _index_by_name(self) -> dict[str, int]:
         return {name: i for i, c in enumerate(self.classes) for name in (c.name, *c.aliases)}
 
-    @cached_property
-    def _index_by_id(self) -> dict[int, int]:
-        return {c.id: i for i, c in enumerate(self.classes)}
-
     def index(self, name: str) -> int | None:
         """The position of the class called ``name`` or aliased so; None if there is none."""
         return self._index_by_name.get(name)
 
-    def index_of_id(self, class_id: int) -> int:
-        """The position of the class with this id; UNLABELED, IGNORE or UNKNOWN otherwise."""
-        if class_id in self._index_by_id:
-            return self._index_by_id[class_id]
-        if class_id in self.ignore:
-            return IGNORE
-        return UNLABELED if class_id in self.unlabeled else UNKNOWN
-
     def suggest(self, name: str) -> str:
         """`` (did you mean 'car'?)`` where a known name is close to ``name``, else an empty string."""
-        folded = {known.casefold(): known for known in self._index_by_name}
-        close = difflib.get_close_matches(name.casefold(), folded, n=1)
-        return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+        if len(name) > _SUGGEST_LENGTH:
+            return ""
+        close = difflib.get_close_matches(name.casefold(), self._folded_names, n=1)
+        return f" (did you mean {self._folded_names[close[0]]!r}?)" if close else ""
+
+    @cached_property
+    def _folded_names(self) -> dict[str, str]:
+        # Only so many and none that is long: comparing takes the product of all their lengths.
+        short = (known for known in self._index_by_name if len(known) <= _SUGGEST_LENGTH)
+        return {known.casefold(): known for known in islice(short, _SUGGEST_NAMES)}
 
     def lookup(self, size: int) -> npt.NDArray[np.int32]:
         """Class index of every mask value.

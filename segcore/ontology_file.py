@@ -14,10 +14,10 @@ from segcore.documents import YamlDocument, key_path, parse_document
 from segcore.errors import DocumentError, OntologyError, RefusedFileError, SpecError
 from segcore.faults import printable
 from segcore.files import read_bytes
-from segcore.limits import MAX_YAML_BYTES
+from segcore.limits import MAX_CLASSES, MAX_NAME_LENGTH, MAX_YAML_BYTES
 from segcore.ontology import Crowd, LabelClass, Ontology, Overlap
 
-__all__ = ["load_ontology", "ontology_from_document", "preset", "presets"]
+__all__ = ["load_ontology", "named_ontology", "ontology_from_document", "preset", "presets"]
 
 _E = TypeVar("_E", bound=Enum)
 _Path = tuple[str | int, ...]
@@ -53,6 +53,18 @@ def load_ontology(location: str) -> Ontology:
     except DocumentError as e:
         raise OntologyError(str(e), e.problems) from None
     return ontology_from_document(document)
+
+
+def named_ontology(text: str) -> Ontology:
+    """The ontology ``text`` names: ``preset:NAME``, or else a file.
+
+    Raises
+    ------
+    OntologyError
+        See :func:`load_ontology` and :func:`preset`.
+    """
+    name = text.removeprefix("preset:")
+    return load_ontology(text) if name == text else preset(name)
 
 
 @cache
@@ -133,6 +145,9 @@ class _Reader:
         if not isinstance(value, list) or not value:
             self._refuse(path, "expected a list of classes, each {id: 0, name: road}")
             return ()
+        if len(value) > MAX_CLASSES:
+            self._refuse(path, f"{len(value)} classes, the limit is {MAX_CLASSES}", "limits.entries")
+            return ()
         seen: dict[tuple[str, object], int] = {}
         read = (self._class((*path, i), seen) for i in range(len(value)))
         return tuple(c for c in read if c is not None)
@@ -190,6 +205,8 @@ class _Reader:
             return None
         if not name.strip():
             self._refuse(path, "the name is empty")
+        elif len(name) > MAX_NAME_LENGTH:
+            self._refuse(path, f"a name of {len(name)} characters, the limit is {MAX_NAME_LENGTH}")
         elif name != name.strip() or not name.isprintable():
             self._refuse(
                 path, f"'{printable(name)}' begins or ends with a space or holds a control character"

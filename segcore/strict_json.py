@@ -11,13 +11,16 @@ from typing import Final, NoReturn
 
 from segcore.errors import DocumentError
 from segcore.faults import printable
-from segcore.limits import MAX_DOCUMENT_BYTES
+from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_MEMORY
 
 __all__ = ["parse_json"]
 
 _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)', re.DOTALL)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _MAX_DIGITS: Final = 4300
+_CONTAINER_BYTES: Final = 64
+_VALUE_BYTES: Final = 32
+"""What CPython takes for an empty list, and for a number and its place in a list."""
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _SIGNATURES: Final = (
@@ -59,7 +62,8 @@ def parse_json(data: bytes, *, file: str) -> object:
     DocumentError
         ``json.*`` or ``limits.bytes``: not UTF-8, a byte order mark, a syntax error (with its
         line), a key twice in one object, ``NaN`` or ``Infinity``, an integer of more than
-        4300 digits, nesting deeper than the interpreter's recursion limit.
+        4300 digits, nesting deeper than the interpreter's recursion limit, more values than fit
+        into memory.
     """
     if len(data) > MAX_DOCUMENT_BYTES:
         raise DocumentError(
@@ -68,6 +72,8 @@ def parse_json(data: bytes, *, file: str) -> object:
             file=file,
         )
     text = _decode(data, file=file)
+    if (memory := _memory(data)) > MAX_DOCUMENT_MEMORY:
+        raise _too_large(f"about {memory >> 20} MB", file)
     try:
         with _no_collection():
             value: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
@@ -76,6 +82,8 @@ def parse_json(data: bytes, *, file: str) -> object:
         raise DocumentError(e.code, e.problem, file=file, line=line) from None
     except RecursionError:
         raise _too_deep(file) from None
+    except MemoryError:
+        raise _too_large("more memory than there is", file) from None
     except json.JSONDecodeError as e:
         raise DocumentError("json.syntax", _explain(e), file=file, line=e.lineno) from None
     except ValueError:
@@ -169,6 +177,16 @@ def _explain(e: json.JSONDecodeError) -> str:
     if e.pos >= len(e.doc.rstrip()) and not e.msg.startswith("Extra data"):
         return f"the file ends early (column {e.colno}): {e.msg}"
     return f"not valid JSON (column {e.colno}): {e.msg}"
+
+
+def _memory(data: bytes) -> int:
+    """Bytes the values of a document take at most, roughly: what is in strings is counted as well."""
+    return _CONTAINER_BYTES * (data.count(b"[") + data.count(b"{")) + _VALUE_BYTES * data.count(b",")
+
+
+def _too_large(needs: str, file: str) -> DocumentError:
+    problem = f"its values take {needs}, the limit is {MAX_DOCUMENT_MEMORY >> 20} MB"
+    return DocumentError("limits.bytes", problem, file=file)
 
 
 def _too_deep(file: str) -> DocumentError:

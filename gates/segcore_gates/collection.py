@@ -126,7 +126,9 @@ class GateItem(pytest.Item):
             pytest.fail(f"{short} (see the first error of {printable(self.path.name)})", pytrace=False)
         if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
             raise error
-        pytest.fail(message, pytrace=False)
+        # As a section, because in CI pytest repeats the message of every error in its summary.
+        self.add_report_section("setup", "details", "\n".join(map(printable, lines)))
+        pytest.fail(short, pytrace=False)
 
     def _evaluation_error(self) -> Exception | None:
         try:

@@ -24,7 +24,7 @@ from segcore.faults import printable
 from segcore.files import read_bytes
 from segcore.limits import MAX_YAML_BYTES
 from segcore.ontology import Ontology
-from segcore.ontology_file import load_ontology, ontology_from_document, preset
+from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources.spec import Spec
 from segcore_gates.errors import PolicyError, PolicyProblem
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
@@ -247,7 +247,7 @@ class _Loader:
             try:
                 spec = Spec.parse(given)
             except SpecError as e:
-                self.refuse("policy.bad_value", (key,), str(e))
+                self.refuse("policy.bad_value", (key,), printable(str(e), limit=400))
                 return None
             paths: dict[str, _Path] = {}
         elif isinstance(given, dict):
@@ -314,15 +314,12 @@ class _Loader:
             if isinstance(given, dict):
                 return ontology_from_document(self._document, ("ontology",))
             if isinstance(given, str):
-                name = given.removeprefix("preset:")
-                if name != given:
-                    return preset(name)
                 location = self._expand(given, ("ontology",))
-                return None if location is None else load_ontology(self._beside(location))
+                return None if location is None else named_ontology(self._beside(location))
         except OntologyError as e:
             self._problems |= dict.fromkeys(map(_from_document_error, e.problems))
             if not e.problems:
-                self.refuse("policy.bad_value", ("ontology",), str(e))
+                self.refuse("policy.bad_value", ("ontology",), printable(str(e), limit=400))
             return None
         return None if "ontology" in raw or gold is None else self._ontology_of_gold(gold)
 
@@ -333,7 +330,7 @@ class _Loader:
             source = segcore.open(gold)
             ontology = source.ontology
         except UsageError as e:
-            self.refuse("policy.bad_value", ("gold",), str(e))
+            self.refuse("policy.bad_value", ("gold",), printable(str(e), limit=400))
             return None
         if ontology is None:
             if source.faults.errors:

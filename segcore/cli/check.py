@@ -50,8 +50,9 @@ def check(
             "faults": [fault.to_json() for fault in report.faults],
         }
         write(json, json_text(document))
-    for fault in report.faults:
-        typer.echo(f"{fault.severity.value}: {printable(fault)}", err=True)
+    # At once: a hostile input has hundreds of thousands.
+    lines = [f"{fault.severity.value}: {printable(fault)}\n" for fault in report.faults]
+    typer.echo("".join(lines), err=True, nl=False)
     if json != STDOUT:
         counts = report.counts
         classes = 0 if report.ontology is None else len(report.ontology)

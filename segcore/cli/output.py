@@ -89,8 +89,28 @@ def table_text(
 
 
 def json_text(document: Mapping[str, Any]) -> str:
-    """Canonical JSON: sorted keys, ASCII, no NaN, a line feed at the end."""
-    return json.dumps(document, sort_keys=True, indent=2, allow_nan=False) + "\n"
+    """Canonical JSON: sorted keys, ASCII, no NaN, a line feed at the end.
+
+    A key a line, and of a list an item a line: a fault, a class or a row of a matrix each.
+    """
+    return "".join(_json_parts(document, "\n")) + "\n"
+
+
+def _json_parts(value: object, margin: str) -> Iterator[str]:
+    # With an indent json.dumps does without its compiled half and takes four times as long.
+    inner = f"{margin}  "
+    if isinstance(value, Mapping) and value:
+        for i, key in enumerate(sorted(value)):
+            yield f"{',' if i else '{'}{inner}{json.dumps(key)}: "
+            yield from _json_parts(value[key], inner)
+        yield f"{margin}}}"
+    elif isinstance(value, (list, tuple)) and value:
+        for i, item in enumerate(value):
+            yield f"{',' if i else '['}{inner}"
+            yield json.dumps(item, sort_keys=True, allow_nan=False)
+        yield f"{margin}]"
+    else:
+        yield json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def csv_text(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -98,8 +98,12 @@ def decode_colors(data: bytes) -> npt.NDArray[np.uint8]:
 
 def _decode(png: Png) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """All samples, (H, W) or (H, W, samples)."""
-    pixels = _decode_fast(png) if png.bit_depth >= 8 else None
-    return _decode_carefully(png) if pixels is None else pixels
+    try:
+        pixels = _decode_fast(png) if png.bit_depth >= 8 else None
+        return _decode_carefully(png) if pixels is None else pixels
+    except MemoryError:
+        got = f"{png.width} x {png.height}, {png.kind}"
+        raise RefusedMaskError("limits.pixels", "an image that fits into memory", got) from None
 
 
 def _decode_fast(png: Png) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None:
@@ -132,6 +136,8 @@ def _decode_carefully(png: Png) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16
     try:
         with PngImageFile(BytesIO(stored)) as image:
             pixels = np.array(image)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file may end in any of Pillow's exceptions
         raise _corrupt("image data", printable(str(error))) from None
     if png.bit_depth == 16:

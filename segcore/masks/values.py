@@ -66,7 +66,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     ontology : Ontology
         The classes the annotation was read with.
     file : str
-        What the faults call the source.
+        What the faults call the source where the annotation names no file.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
         got = f"{len(unknown)} values between those of their neighbours"
         faults.append(("mask.suspect_blend", "values of the ontology only", got))
     return [
-        Fault(code=code, file=file, image=annotation.key, expected=expected, got=got)
+        Fault(code=code, file=annotation.file or file, image=annotation.key, expected=expected, got=got)
         for code, expected, got in faults
     ]
 

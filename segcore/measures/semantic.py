@@ -13,19 +13,20 @@ Nothing is dropped but what the gold ignores.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault
+from segcore.faults import Fault, Severity, show
 from segcore.kernels import LabelRuns
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
 from segcore.tally import Tally
 
-__all__ = ["ClassMap", "Measured", "SemanticMeasure"]
+__all__ = ["ClassMap", "Measured", "SemanticMeasure", "refused_count"]
 
 Codes = npt.NDArray[np.int32]
 
@@ -41,7 +42,7 @@ class ClassMap:
     source : Ontology
         The classes of the source; matched by name.
     file : str
-        What faults call the source.
+        What faults call the source, where an annotation does not name its own file.
     """
 
     target: Ontology
@@ -69,6 +70,10 @@ class ClassMap:
         if known is None or known[0] is not label_map.lookup:
             known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
         return known[1]
+
+    def place(self, annotation: ImageAnnotation) -> str:
+        """What faults call the file of ``annotation``."""
+        return annotation.file or self.file
 
     def value_faults(self, annotation: ImageAnnotation) -> list[Fault]:
         """The faults of the mask values that are no class of the evaluation; none for regions."""
@@ -98,16 +103,17 @@ class ClassMap:
         if counted is not None:
             unknown &= counted
         faults = []
+        suggest = cache(self.target.suggest)
         for i in np.flatnonzero(unknown):
             name = self.source.classes[int(regions.classes[i])].name
             faults.append(
                 Fault(
                     code="coco.unknown_class_name",
-                    file=self.file,
+                    file=self.place(annotation),
                     image=annotation.key,
                     annotation=regions.ids[i] if regions.ids else int(i),
                     expected="a class of the ontology",
-                    got=f"{name!r}{self.target.suggest(name)}",
+                    got=f"{show(name)}{suggest(name)}",
                 )
             )
         return faults
@@ -123,12 +129,15 @@ class Measured:
         Meaningless if any fault is an error.
     faults : tuple of Fault
         What only the pair could show.
+    rejected : tuple of int
+        How many annotations of gold and of delivery these faults refuse.
     gold_crowd : int
         Gold regions that were ignored because they are crowds.
     """
 
     tally: Tally
     faults: tuple[Fault, ...] = ()
+    rejected: tuple[int, int] = (0, 0)
     gold_crowd: int = 0
 
 
@@ -164,27 +173,28 @@ class SemanticMeasure:
             None for an image that was not delivered: all its gold pixels count as missed.
         """
         k = self.num_classes
-        faults: list[Fault] = []
+        faults: tuple[list[Fault], list[Fault]] = [], []
         if delivery is not None and (gold.height, gold.width) != (delivery.height, delivery.width):
             fault = Fault(
                 code="delivery.size_mismatch",
-                file=self.delivery.file,
+                file=self.delivery.place(delivery),
                 image=gold.key,
                 expected=f"{gold.width} x {gold.height}",
                 got=f"{delivery.width} x {delivery.height}",
             )
-            return Measured(tally=_nothing(k), faults=(fault,))
+            refused = 0, delivery.read - delivery.rejected
+            return Measured(tally=_nothing(k), faults=(fault,), rejected=refused)
         table = self._joint(gold, delivery, faults)
         if table[k + 2].any():
-            faults += self.gold.value_faults(gold)
+            faults[0].extend(self.gold.value_faults(gold))
         if delivery is not None and table[:, k + 2].any():
-            faults += self.delivery.value_faults(delivery)
+            faults[1].extend(self.delivery.value_faults(delivery))
         void = int(table[: k + 1, k + 1].sum())
-        if void:
-            faults.append(
+        if delivery is not None and void:
+            faults[1].append(
                 Fault(
                     code="mask.vendor_void",
-                    file=self.delivery.file,
+                    file=self.delivery.place(delivery),
                     image=gold.key,
                     expected="a class for every pixel the gold counts",
                     got=f"{void} px of ignore",
@@ -198,16 +208,26 @@ class SemanticMeasure:
             instances = np.bincount(codes[single], minlength=k)[:k].astype(np.int64)
             crowds = int(regions.crowd.sum()) if self.crowd is Crowd.IGNORE else 0
         tally = Tally.from_table(table[: k + 1, : k + 1], instances=instances)
-        return Measured(tally=tally, faults=tuple(faults), gold_crowd=crowds)
+        return Measured(
+            tally=tally,
+            faults=(*faults[0], *faults[1]),
+            rejected=(refused_count(faults[0]), refused_count(faults[1])),
+            gold_crowd=crowds,
+        )
 
     def _joint(
-        self, gold: ImageAnnotation, delivery: ImageAnnotation | None, faults: list[Fault]
+        self,
+        gold: ImageAnnotation,
+        delivery: ImageAnnotation | None,
+        faults: tuple[list[Fault], list[Fault]],
     ) -> npt.NDArray[np.int64]:
         size = self.num_classes + 3
         left: LabelMap | LabelRuns
         right: LabelMap | LabelRuns
         left = (
-            gold.content if isinstance(gold.content, LabelMap) else self._paint(gold, self.gold, faults)
+            gold.content
+            if isinstance(gold.content, LabelMap)
+            else self._paint(gold, self.gold, faults[0])
         )
         if delivery is None:
             pixels = gold.height * gold.width
@@ -216,7 +236,7 @@ class SemanticMeasure:
         elif isinstance(delivery.content, LabelMap):
             right = delivery.content
         else:
-            right = self._paint(delivery, self.delivery, faults)
+            right = self._paint(delivery, self.delivery, faults[1])
         if isinstance(left, LabelMap):
             codes = self.gold.of_values(left)
             if isinstance(right, LabelMap):
@@ -240,7 +260,7 @@ class SemanticMeasure:
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
         faults += classes.name_faults(annotation, counted=~void)
         if self.overlap is Overlap.ERROR:
-            faults += self._overlaps(annotation, regions, codes, ~void, classes.file)
+            faults += self._overlaps(annotation, regions, codes, ~void, classes.place(annotation))
         return self._painted(regions, codes, self._priority(regions, codes, void))
 
     def _painted(self, regions: Regions, codes: Codes, priority: Codes) -> LabelRuns:
@@ -312,6 +332,11 @@ def _first_difference(a: LabelRuns, b: LabelRuns) -> int:
     left = a.codes[np.searchsorted(a.starts, starts, side="right") - 1]
     right = b.codes[np.searchsorted(b.starts, starts, side="right") - 1]
     return int(starts[np.flatnonzero(left != right)[0]])
+
+
+def refused_count(faults: list[Fault]) -> int:
+    """How many annotations of one image they refuse; a label map is one."""
+    return len({fault.annotation for fault in faults if fault.severity is Severity.ERROR})
 
 
 def _nothing(num_classes: int) -> Tally:

@@ -68,6 +68,7 @@ class CocoSource(Source):
         self._spec = spec
         self._gold = gold
         self._loaded: tuple[Any, str] | None = None
+        self._digest: str | None = None
         self._own_index: CocoIndex | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
@@ -119,7 +120,7 @@ class CocoSource(Source):
         if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
             raise self._needs_gold()
         resolved = CocoSource(self._spec, gold=gold)
-        resolved._loaded = self._loaded
+        resolved._loaded, resolved._digest = self._loaded, self._digest
         return resolved
 
     def read(self, key: str) -> ImageAnnotation:
@@ -161,6 +162,7 @@ class CocoSource(Source):
             content=content,
             read=len(entries),
             rejected=len(entries) - len(used),
+            file=self._spec.location,
         )
 
     # ---- opening
@@ -169,6 +171,10 @@ class CocoSource(Source):
         """The parsed document (None where it was refused) and the digest of its bytes."""
         if self._loaded is None:
             self._loaded = self._read_document()
+            digest = self._loaded[1]
+            if self._digest not in (None, digest):  # a worker reads the file again
+                raise SpecError(f"{self.name} changed while it was read")
+            self._digest = digest
         return self._loaded
 
     def _read_document(self) -> tuple[Any, str]:

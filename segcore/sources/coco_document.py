@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
-from segcore.faults import Fault, show
-from segcore.limits import MAX_ANNOTATIONS, MAX_PIXELS
+from segcore.faults import Fault, printable, show
+from segcore.files import composed
+from segcore.limits import MAX_ANNOTATIONS, MAX_CLASSES, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import LabelClass, Ontology
 from segcore.sources.coco_entries import (
     CocoImage,
     CocoIndex,
+    EntryFaults,
     EntryReader,
+    TooManyFaultsError,
     entries_at,
     is_id,
     is_plain,
@@ -33,17 +37,19 @@ _THING: Final[dict[object, bool]] = {1: True, 0: False, "thing": True, "stuff": 
 def image_key(file_name: str) -> str | None:
     """The key of an image: its file name without folders and extension.
 
-    Both kinds of slashes separate folders.  An absolute path is fine: no file is ever opened by
-    this name.  None where the name climbs out of its folder (``..``), holds control characters
-    or names nothing.
+    Both kinds of slashes separate folders; letters are composed (Unicode NFC).  An absolute path
+    is fine: no file is ever opened by this name.  None where the name climbs out of its folder
+    (``..``), holds control characters, is longer than the limit or names nothing.
     """
+    if len(file_name) > MAX_NAME_LENGTH:
+        return None
     parts = file_name.replace("\\", "/").split("/")
     if ".." in parts or not is_plain(file_name):
         return None
     name = parts[-1]
     stem, dot, _ = name.rpartition(".")
     key = stem if dot and stem else name
-    return None if key in ("", ".") else key
+    return None if key in ("", ".") else composed(key)
 
 
 def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
@@ -56,7 +62,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
     file : str
         What faults call it.
     """
-    faults: list[Fault] = []
+    faults = EntryFaults()
     parts: dict[str, list[Any]] = {}
     for name in ("images", "annotations", "categories"):
         if name not in document:
@@ -71,29 +77,38 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
     if len(parts) < 3:
         return CocoIndex(faults=tuple(faults))
     entries = parts["annotations"]
-    for name in ("images", "annotations"):
-        if len(parts[name]) > MAX_ANNOTATIONS:
-            expected, got = f"at most {MAX_ANNOTATIONS} {name}", f"{len(parts[name])}"
-            faults.append(Fault(code="limits.annotations", file=file, expected=expected, got=got))
-            return CocoIndex(faults=tuple(faults))
+    limits = (
+        ("images", MAX_ANNOTATIONS, "limits.annotations"),
+        ("annotations", MAX_ANNOTATIONS, "limits.annotations"),
+        ("categories", MAX_CLASSES, "limits.entries"),
+    )
+    for name, limit, code in limits:
+        if len(parts[name]) > limit:
+            expected, got = f"at most {limit} {name}", f"{len(parts[name])}"
+            faults.append(Fault(code=code, file=file, expected=expected, got=got))
+    if faults:
+        return CocoIndex(faults=tuple(faults))
     if entries and all(isinstance(entry, dict) and "segments_info" in entry for entry in entries):
         expected, got = "an instances file", "a panoptic file (read it as coco-panoptic:)"
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got=got))
         return CocoIndex(faults=tuple(faults))
-    images, refused_images = _index_images(parts["images"], file=file, faults=faults)
-    ontology, refused_classes = _index_categories(parts["categories"], file=file, faults=faults)
-    scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
-    reader = EntryReader(
-        file=file,
-        images=images,
-        refused_images=refused_images,
-        ontology=ontology,
-        refused_classes=refused_classes,
-        scored=scored,
-        results=False,
-        faults=faults,
-    )
-    return reader.index(entries)
+    try:
+        images, refused_images = _index_images(parts["images"], file=file, faults=faults)
+        ontology, refused_classes = _index_categories(parts["categories"], file=file, faults=faults)
+        scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
+        reader = EntryReader(
+            file=file,
+            images=images,
+            refused_images=refused_images,
+            ontology=ontology,
+            refused_classes=refused_classes,
+            scored=scored,
+            results=False,
+            faults=faults,
+        )
+        return reader.index(entries)
+    except TooManyFaultsError:
+        return CocoIndex(unplaced=len(entries), faults=tuple(faults))
 
 
 def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoIndex:
@@ -116,9 +131,12 @@ def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoInde
         refused_classes=frozenset(),
         scored=True,
         results=True,
-        faults=[],
+        faults=EntryFaults(),
     )
-    return reader.index(entries)
+    try:
+        return reader.index(entries)
+    except TooManyFaultsError:
+        return CocoIndex(unplaced=len(entries), faults=tuple(reader.faults), is_results=True)
 
 
 def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIndex:
@@ -132,6 +150,7 @@ def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIn
         return replace(index, ontology=ontology)
     faults = list(index.faults)
     table = ontology.match(own)
+    suggest = cache(ontology.suggest)
     for category, at in zip(own.classes, table.tolist(), strict=True):
         thing = None if at < 0 else ontology.classes[at].thing
         if thing is not None and category.thing is not None and thing is not category.thing:
@@ -152,7 +171,7 @@ def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIn
                     image_id=index.images[place].id,
                     annotation=index.ids[entry],
                     expected="a class of the ontology",
-                    got=f"{show(name)}{ontology.suggest(name)}",
+                    got=f"{show(name)}{suggest(name)}",
                 )
             )
     classes = np.maximum(classes, -1)
@@ -195,10 +214,14 @@ def _index_images(
         if len({image.id for image, _ in same}) == 1:
             continue  # a duplicate id, reported above
         one_name = len({name for _, name in same}) < len(same)
-        got = ", ".join(f"{show(name)} (id {image.id})" for image, name in same[:3])
+        twins = len({composed(name) for _, name in same}) < len(same)
+        twice = "delivery.duplicate_image" if twins else "delivery.ambiguous_image"
+        # Twins look the same: their letters are written out.
+        shown = ascii if twins and not one_name else show
+        got = ", ".join(f"{printable(shown(name))} (id {image.id})" for image, name in same[:3])
         faults.append(
             Fault(
-                code="coco.duplicate_file_name" if one_name else "delivery.ambiguous_image",
+                code="coco.duplicate_file_name" if one_name else twice,
                 file=file,
                 image=key,
                 expected="one image",
@@ -237,7 +260,10 @@ def _read_image(
         elif (image_id is None) if field_name == "id" else not isinstance(name, str):
             fault("coco.bad_type", f"{field_name}: {kind}", show(entry[field_name]))
     if isinstance(name, str) and key is None:
-        fault("path.unsafe", "file_name: a plain file name", show(name))
+        expected = "file_name: a plain file name"
+        if len(name) > MAX_NAME_LENGTH:
+            expected += f" of at most {MAX_NAME_LENGTH} characters"
+        fault("path.unsafe", expected, show(name))
     size = []
     for field_name in ("height", "width"):
         value = entry.get(field_name)
@@ -300,6 +326,8 @@ def _read_category(entry: Any, where: str, *, file: str, faults: list[Fault]) ->
         fault("coco.bad_type", ".id: an integer", show(category_id))
     if "name" in entry and not (isinstance(name, str) and name.strip() and is_plain(name)):
         fault("coco.bad_type", ".name: printable text", show(name))
+    elif isinstance(name, str) and len(name) > MAX_NAME_LENGTH:
+        fault("coco.bad_type", f".name: at most {MAX_NAME_LENGTH} characters", f"{len(name)}")
     if len(faults) > before or not is_id(category_id):
         return None
     thing = entry.get("isthing", entry.get("supercategory"))

@@ -12,13 +12,40 @@ import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
 from segcore.faults import Fault, show
+from segcore.limits import MAX_ENTRY_FAULTS
 from segcore.ontology import Ontology
 
-__all__ = ["CocoImage", "CocoIndex", "EntryReader", "entries_at", "is_id", "is_plain", "repeated"]
+__all__ = [
+    "CocoImage",
+    "CocoIndex",
+    "EntryFaults",
+    "EntryReader",
+    "TooManyFaultsError",
+    "entries_at",
+    "is_id",
+    "is_plain",
+    "repeated",
+]
 
 _MAX_ID: Final = 2**63 - 1
 _LINES_AND_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTION_CONTROLS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class TooManyFaultsError(Exception):
+    """A document has so many faults that naming all of them would take the machine's memory."""
+
+
+class EntryFaults(list[Fault]):
+    """The faults of a document's entries, as many as can be kept."""
+
+    def append(self, fault: Fault) -> None:
+        """Add ``fault``; where there are too many, say so once and raise TooManyFaultsError."""
+        if len(self) >= MAX_ENTRY_FAULTS:
+            expected, got = f"at most {MAX_ENTRY_FAULTS} faults", "more, which are not named"
+            super().append(Fault(code="limits.entries", file=fault.file, expected=expected, got=got))
+            raise TooManyFaultsError
+        super().append(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segcore.annotation import ImageAnnotation, LabelMap
 from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
 from segcore.faults import Fault, FaultLog, printable
-from segcore.files import Entry, list_files, read_bytes
+from segcore.files import Entry, composed, list_files, read_bytes
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
@@ -76,9 +76,8 @@ class MaskFolder(Source):
         """The image keys, sorted."""
         return tuple(self._listing())
 
-    def annotation_count(self, key: str) -> int:
+    def annotation_count(self, key: str) -> int:  # noqa: ARG002
         """1: a mask is one annotation."""
-        self._listing()[key]
         return 1
 
     @property
@@ -100,7 +99,10 @@ class MaskFolder(Source):
             Nobody said what the values mean.
         """
         self._required_ontology()
-        entry = self._listing()[key]
+        entry = self._listing().get(key)
+        if entry is None:  # a worker lists the folder again
+            self.faults.add(self._unreadable(self.spec.location, key, "no such file any more"))
+            return None
         try:
             data = read_bytes(entry.location, limit=MAX_MASK_BYTES)
             content = self._decode(data)
@@ -112,18 +114,18 @@ class MaskFolder(Source):
             return None
         except SpecError as error:
             # It was there when the folder was listed: gone since then, or not for us to read.
-            fault = Fault(
-                code="path.not_regular",
-                file=entry.location,
-                image=key,
-                expected="a readable file",
-                got=printable(str(error).replace(entry.location, "this file")),
-            )
-            self.faults.add(fault)
+            got = printable(str(error).replace(entry.location, "this file"))
+            self.faults.add(self._unreadable(entry.location, key, got))
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
-        return ImageAnnotation(key=key, height=height, width=width, content=content, digest=digest)
+        return ImageAnnotation(
+            key=key, height=height, width=width, content=content, digest=digest, file=entry.location
+        )
+
+    def _unreadable(self, file: str, key: str, got: str) -> Fault:
+        expected = "a readable file"
+        return Fault(code="path.not_regular", file=file, image=key, expected=expected, got=got)
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology
@@ -152,7 +154,7 @@ class MaskFolder(Source):
         for entry in entries:
             key = self._key(entry.path.rpartition("/")[2])
             if key is not None:
-                found.setdefault(key, []).append(entry)
+                found.setdefault(composed(key), []).append(entry)
         unique: dict[str, Entry] = {}
         for key in sorted(found):
             first, *others = found[key]
@@ -168,13 +170,17 @@ class MaskFolder(Source):
                 ]
                 continue
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            paths = [entry.path for entry in found[key]]
+            twins = len(set(map(composed, paths))) < len(paths)
+            # Twins look the same: their letters are written out.
+            also = printable(ascii(paths[1]) if twins else paths[1])
             faults.append(
                 Fault(
-                    code="delivery.ambiguous_image",
+                    code="delivery.duplicate_image" if twins else "delivery.ambiguous_image",
                     file=first.location,
                     image=key,
                     expected="one file an image",
-                    got=f"also {printable(others[0].path)}{more}",
+                    got=f"also {also}{more}",
                 )
             )
         return unique

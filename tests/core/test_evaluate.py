@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 import segcore
 from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
@@ -333,6 +337,36 @@ def test_the_same_bytes_come_out_for_any_number_of_jobs_and_any_order():
     assert json.dumps(alone.to_json()) == json.dumps(together.to_json())
 
 
+SAMPLE = Path(__file__).parent.parent / "data" / "coco_val2014_6"
+
+
+def test_worker_processes_give_the_same_bytes(tmp_path):
+    gold = f"coco:{next(SAMPLE.glob('instances*.json'))}"
+
+    alone = segcore.evaluate(gold, gold)
+    together = segcore.evaluate(gold, gold, jobs=2)
+
+    assert alone.mean_iou == 1.0
+    assert json.dumps(alone.to_json()) == json.dumps(together.to_json())
+
+
+def test_the_order_of_images_and_annotations_in_a_file_does_not_matter(tmp_path):
+    document = json.loads(next(SAMPLE.glob("instances*.json")).read_text())
+    shuffled = {key: value[::-1] for key, value in document.items() if isinstance(value, list)}
+    (tmp_path / "gold.json").write_text(json.dumps(document))
+    (tmp_path / "shuffled.json").write_text(json.dumps(shuffled))
+    keep = [a for a in document["annotations"] if a["id"] % 3]
+    (tmp_path / "delivery.json").write_text(json.dumps(document | {"annotations": keep}))
+    (tmp_path / "reversed.json").write_text(json.dumps(shuffled | {"annotations": keep[::-1]}))
+
+    one = segcore.evaluate(f"coco:{tmp_path}/gold.json", f"coco:{tmp_path}/delivery.json").to_json()
+    two = segcore.evaluate(f"coco:{tmp_path}/shuffled.json", f"coco:{tmp_path}/reversed.json").to_json()
+
+    assert one.pop("inputs") != two.pop("inputs")  # they are other files
+    assert one == two
+    assert 0 < one["mean"]["iou"] < 1
+
+
 def test_progress_counts_up_to_all_images():
     gold, delivery = batch()
     seen = []
@@ -355,6 +389,9 @@ def test_the_table_has_a_row_for_every_class_an_image_holds():
         "gold_pixels": [1, 1, 2],
         "delivery_pixels": [2, 0, 2],
         "iou": [0.5, 0.0, 1.0],
+        "dice": [2 / 3, 0.0, 1.0],
+        "precision": [0.5, None, 1.0],
+        "recall": [1.0, 0.0, 1.0],
     }
 
 
@@ -385,8 +422,61 @@ def test_an_invalid_input_has_the_document_of_the_contract():
     found = json.loads(json.dumps(refused.value.to_json()))
     assert (found["schema"], found["outcome"]) == (1, "invalid")
     assert [i["role"] for i in found["inputs"]] == ["gold", "delivery"]
-    assert found["counts"]["gold"]["annotations_read"] == 1
+    refused_one = {"annotations_read": 1, "used": 0, "rejected": 1, "ignored": {}}
+    assert found["counts"]["gold"] == refused_one
+    assert found["counts"]["delivery"] == refused_one | {"used": 1, "rejected": 0}
     assert found["faults"][0]["code"] == "mask.unknown_value"
+
+
+def test_what_only_the_pair_shows_to_be_wrong_is_rejected_and_not_used():
+    vendor = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="tram")))
+    two = regions((1, mask(".#")), (0, mask("#.")), shape=(1, 2))
+    delivery = Drawn({"a": two, "b": two}, ontology=vendor)
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="sc", b="scs"), delivery)
+
+    # of image a one region is no class; image b has the wrong size with both its regions
+    assert [(f.code, f.image) for f in refused.value.faults] == [
+        ("coco.unknown_class_name", "a"),
+        ("delivery.size_mismatch", "b"),
+    ]
+    counts = refused.value.counts["delivery"]
+    assert (counts.read, counts.used, counts.rejected) == (4, 1, 3)
+
+
+def test_a_fault_names_the_file_and_not_the_folder(tmp_path):
+    for side, value in (("gold", 0), ("delivery", 77)):
+        folder = tmp_path / side / "city"
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((2, 2), value, np.uint8)).save(folder / "a.png")
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(f"png:{tmp_path}/gold", f"png:{tmp_path}/delivery", ontology=ONTOLOGY)
+    checked = segcore.check(f"png:{tmp_path}/delivery", ontology=ONTOLOGY)
+
+    for faults in (refused.value.faults, checked.faults):
+        assert [f.file for f in faults] == [str(tmp_path / "delivery" / "city" / "a.png")]
+
+
+def test_a_document_that_cannot_be_read_is_one_fault_and_not_one_for_each_image(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(drawn(a="s", b="s", c="s"), f"coco:{tmp_path}/broken.json")
+
+    assert [f.code for f in refused.value.faults] == ["json.syntax"]
+
+
+def test_an_evaluation_in_this_process_does_not_keep_its_sources():
+    gold = drawn(a="s")
+    held = weakref.ref(gold)
+
+    segcore.evaluate(gold, drawn(a="s"))
+    del gold
+    gc.collect()
+
+    assert held() is None
 
 
 def test_masks_without_classes_ask_for_an_ontology():
@@ -406,4 +496,4 @@ def test_check_names_undeclared_values_and_counts_what_it_read():
     found = segcore.check(drawn(a="s!", b="ss"))
 
     assert [(f.code, f.image) for f in found.faults] == [("mask.unknown_value", "a")]
-    assert found.counts.read == 2
+    assert (found.counts.read, found.counts.used, found.counts.rejected) == (2, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -14,13 +15,26 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from segcore import kernels
-from segcore.kernels import LabelRuns, compiled, reference
+from segcore.kernels import LabelRuns, reference
 
-either_kind = pytest.mark.parametrize("kind", [reference, compiled], ids=["numpy", "numba"])
+either_kind = pytest.mark.parametrize(
+    "kind", ["reference", "compiled"], ids=["numpy", "numba"], indirect=True
+)
 relaxed = settings(deadline=None, max_examples=150)
 
 SIDES = st.sampled_from([0, 1, 2, 3, 5, 7, 8, 9, 16, 17])
 IDENTITY = np.arange(256, dtype=np.int32).clip(max=3)
+
+
+@pytest.fixture(scope="session")
+def kind(request: pytest.FixtureRequest) -> ModuleType:
+    """The module of one kind of kernels; a test of the compiled ones is skipped without numba."""
+    return importlib.import_module(f"segcore.kernels.{request.param}")
+
+
+@pytest.fixture(scope="session")
+def compiled() -> ModuleType:
+    return importlib.import_module("segcore.kernels.compiled")
 
 
 # ------------------------------------------------------------------------------ per-pixel references
@@ -324,7 +338,9 @@ def test_runs_of_a_dense_map_are_column_major_and_canonical(kind: ModuleType, pa
 
 
 @pytest.mark.parametrize("patch_px", [1, 30])
-def test_runs_of_a_large_dense_map_are_the_same_in_both_kinds(patch_px: int) -> None:
+def test_runs_of_a_large_dense_map_are_the_same_in_both_kinds(
+    compiled: ModuleType, patch_px: int
+) -> None:
     patches = np.random.default_rng(1).integers(0, 3, (300 // patch_px, 480 // patch_px))
     values = np.kron(patches, np.ones((patch_px, patch_px))).astype(np.uint8)
 
@@ -428,7 +444,9 @@ def test_painting_equals_painting_pixel_by_pixel(kind: ModuleType, case: Any) ->
 
 
 @pytest.mark.parametrize("inner_wins", [True, False])
-def test_thousands_of_nested_regions_are_painted_the_same_by_both_kinds(inner_wins: bool) -> None:
+def test_thousands_of_nested_regions_are_painted_the_same_by_both_kinds(
+    compiled: ModuleType, inner_wins: bool
+) -> None:
     count = 10_000
     starts = np.arange(count, dtype=np.int32)
     ends = (3 * count - starts).astype(np.int32)
@@ -444,7 +462,9 @@ def test_thousands_of_nested_regions_are_painted_the_same_by_both_kinds(inner_wi
     assert_same(runs, compiled.paint(*regions, pixels=3 * count, background=8))
 
 
-def test_many_regions_that_share_their_starts_are_painted_the_same_by_both_kinds() -> None:
+def test_many_regions_that_share_their_starts_are_painted_the_same_by_both_kinds(
+    compiled: ModuleType,
+) -> None:
     count, runs_each = 300, 400
     starts = np.tile(np.arange(runs_each, dtype=np.int32) * 10, count)
     ends = starts + np.repeat(np.arange(count) % 9 + 1, runs_each).astype(np.int32)
@@ -494,7 +514,9 @@ def test_long_runs_that_pycocotools_encodes_are_decoded(kind: ModuleType) -> Non
 
 @relaxed
 @given(case=counts_texts())
-def test_hostile_counts_get_the_verdict_of_unbounded_integers(case: tuple[int, list[bytes]]) -> None:
+def test_hostile_counts_get_the_verdict_of_unbounded_integers(
+    compiled: ModuleType, case: tuple[int, list[bytes]]
+) -> None:
     pixels, texts = case
     expected = [judged_text(text, pixels) for text in texts]
 

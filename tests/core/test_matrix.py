@@ -171,6 +171,8 @@ def test_iou_of_a_table_that_is_not_square_is_refused(bad: Any) -> None:
 def test_the_kernels_in_use_do_not_change_the_table(
     kind: Any, module: str, request: pytest.FixtureRequest
 ) -> None:
+    if kind == "numba":
+        pytest.importorskip("numba", reason="missing: numba")
     request.addfinalizer(lambda: kernels.use("auto"))
     labels = np.repeat(np.random.default_rng(8).integers(0, 300, (2, 50, 20)), 9, axis=2)
     gold, delivery = labels[0].astype(np.uint16), labels[1].astype(np.uint8)

@@ -108,3 +108,9 @@ def outside_of_github(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine the tests run on may be a GitHub runner; the sessions under test are not."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def xdist() -> None:
+    """Skip where pytest-xdist is not installed: the plugin does not need it."""
+    pytest.importorskip("xdist", reason="missing: pytest-xdist")

@@ -212,6 +212,7 @@ def test_a_broken_policy_is_told_once(tmp_path, write_batch, policy_text):
     assert "= ERRORS =" not in result.stdout
 
 
+@pytest.mark.usefixtures("xdist")
 def test_workers_give_the_same_report(tmp_path, write_batch):
     write_batch(tmp_path)
 

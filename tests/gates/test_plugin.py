@@ -115,6 +115,7 @@ def test_a_missing_extra_is_a_usage_error_that_says_what_to_install(batch):
     assert "Traceback" not in text
 
 
+@pytest.mark.usefixtures("xdist")
 def test_a_missing_extra_is_seen_through_workers_too(batch):
     batch.makeconftest("import sys; sys.modules['pydantic'] = None")
     batch.makepyfile("def test_other(): pass")
@@ -391,6 +392,7 @@ def test_one_process_evaluates_once(batch):
     assert len((batch.path / "calls.log").read_text().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("xdist")
 def test_four_workers_evaluate_once_and_tell_the_controller_everything(batch):
     batch.makeconftest(COUNTING)
     serial = report_of(batch)
@@ -406,6 +408,7 @@ def test_four_workers_evaluate_once_and_tell_the_controller_everything(batch):
     assert parallel == serial
 
 
+@pytest.mark.usefixtures("xdist")
 def test_invalid_input_is_refused_once_for_all_workers(batch):
     batch.makeconftest(COUNTING)
     (batch.path / "delivery.json").write_text("{")
@@ -416,11 +419,13 @@ def test_invalid_input_is_refused_once_for_all_workers(batch):
     assert len((batch.path / "calls.log").read_text().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("xdist")
 def test_nothing_is_left_behind(batch, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
-    batch.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider")
+    result = batch.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider")
 
+    result.assert_outcomes(passed=2, failed=1)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("segcore")] == []
 
 
@@ -447,7 +452,9 @@ def test_of_a_parameter(segcore_evaluation):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "3")], ids=["serial", "three workers"])
-def test_the_fixture_gives_evaluations_that_the_gates_share(pytester, write_batch, workers):
+def test_the_fixture_gives_evaluations_that_the_gates_share(pytester, write_batch, workers, request):
+    if workers:
+        request.getfixturevalue("xdist")
     sub = pytester.path / "sub"
     write_batch(sub)
     (sub / "conftest.py").write_text(COUNTING)

@@ -88,10 +88,9 @@ def _classes(gold: str, ontology: str | None) -> Ontology:
     from segcore.errors import InvalidInputError, OntologyError
 
     if ontology is not None:
-        from segcore.ontology_file import load_ontology, preset
+        from segcore.ontology_file import named_ontology
 
-        name = ontology.removeprefix("preset:")
-        return load_ontology(ontology) if name == ontology else preset(name)
+        return named_ontology(ontology)
     source = segcore.open(gold)
     classes = source.ontology
     if source.faults.errors:

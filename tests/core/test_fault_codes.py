@@ -1,0 +1,340 @@
+"""Every fault code has an input that raises it, and names the place where it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segcore
+from segcore.errors import InvalidInputError
+from segcore.faults import CODES, Fault, Severity
+from segcore.ontology import LabelClass, Ontology
+from segcore.ontology_file import preset
+
+Faults = tuple[Fault, ...]
+Place = tuple[str | None, int | None, int | str | None]
+
+SQUARE: Final = [[2, 2, 8, 2, 8, 8, 2, 8]]
+CLASSES: Final = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="car")), ignore=(255,))
+ANNOTATION: Final[Place] = ("a", 7, 5)
+IMAGE: Final[Place] = ("a", None, None)
+DOCUMENT: Final[Place] = (None, None, None)
+
+
+class Case(NamedTuple):
+    """An input, and where its fault must be found."""
+
+    file: str
+    place: Place
+    faults: Callable[[Path], Faults]
+
+
+# ---- what is read
+
+
+def dataset() -> dict[str, Any]:
+    """One image of 10 x 20 pixels (height x width) and one square of 6 x 6."""
+    return {
+        "images": [{"id": 7, "file_name": "a.jpg", "height": 10, "width": 20}],
+        "categories": [{"id": 3, "name": "car", "isthing": 1}],
+        "annotations": [{"id": 5, "image_id": 7, "category_id": 3, "segmentation": SQUARE}],
+    }
+
+
+def written(path: Path, document: object) -> Path:
+    path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+    return path
+
+
+def document(content: object, options: str = "") -> Callable[[Path], Faults]:
+    def faults(folder: Path) -> Faults:
+        return segcore.check(f"coco:{written(folder / 'd.json', content)}{options}").faults
+
+    return faults
+
+
+def changed(*path: str | int, to: object) -> Callable[[Path], Faults]:
+    """The faults of a data set in which one value is another."""
+    content: Any = dataset()
+    at = content
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = to
+    return document(content)
+
+
+def segmentation(value: object) -> Callable[[Path], Faults]:
+    return changed("annotations", 0, "segmentation", to=value)
+
+
+def counts(value: object, size: tuple[int, int] = (10, 20)) -> Callable[[Path], Faults]:
+    return segmentation({"size": list(size), "counts": value})
+
+
+def added(name: str, *entries: object) -> Callable[[Path], Faults]:
+    content = dataset()
+    content[name] += entries
+    return document(content)
+
+
+def without(*path: str | int) -> Callable[[Path], Faults]:
+    content: Any = dataset()
+    at = content
+    for step in path[:-1]:
+        at = at[step]
+    del at[path[-1]]
+    return document(content)
+
+
+def detections(**changes: object) -> Callable[[Path], Faults]:
+    """The faults of a list of one detection."""
+
+    def faults(folder: Path) -> Faults:
+        gold = written(folder / "gold.json", dataset())
+        detection = {"image_id": 7, "category_id": 3, "segmentation": SQUARE, "score": 0.5} | changes
+        entries = [{key: value for key, value in detection.items() if value is not ...}]
+        return segcore.check(f"coco:{written(folder / 'd.json', entries)}?gt={gold}").faults
+
+    return faults
+
+
+def mask(data: bytes | Callable[[], bytes], ontology: Ontology = CLASSES) -> Callable[[Path], Faults]:
+    def faults(folder: Path) -> Faults:
+        (folder / "d").mkdir()
+        (folder / "d" / "a.png").write_bytes(data if isinstance(data, bytes) else data())
+        return segcore.check(f"png:{folder / 'd'}", ontology=ontology).faults
+
+    return faults
+
+
+def files(make: Callable[[Path], object]) -> Callable[[Path], Faults]:
+    def faults(folder: Path) -> Faults:
+        (folder / "d").mkdir()
+        make(folder / "d")
+        return segcore.check(f"png:{folder / 'd'}", ontology=CLASSES).faults
+
+    return faults
+
+
+def pair(
+    gold: dict[str, list[list[int]]], delivery: dict[str, list[list[int]]]
+) -> Callable[[Path], Faults]:
+    """The faults of a delivery of masks against gold masks."""
+
+    def faults(folder: Path) -> Faults:
+        for name, images in (("g", gold), ("d", delivery)):
+            (folder / name).mkdir()
+            for key, values in images.items():
+                (folder / name / f"{key}.png").write_bytes(png(values))
+        return judged(f"png:{folder / 'g'}", f"png:{folder / 'd'}", ontology=CLASSES)
+
+    return faults
+
+
+def judged(gold: str, delivery: str, **options: Any) -> Faults:
+    try:
+        return segcore.evaluate(gold, delivery, **options).faults
+    except InvalidInputError as error:
+        return error.faults
+
+
+def overlapping(folder: Path) -> Faults:
+    content = dataset()
+    content["categories"].append({"id": 4, "name": "dog"})
+    content["annotations"].append({"id": 6, "image_id": 7, "category_id": 4, "segmentation": SQUARE})
+    gold, delivery = written(folder / "g.json", dataset()), written(folder / "d.json", content)
+    ontology = Ontology((LabelClass(id=3, name="car"), LabelClass(id=4, name="dog")))
+    return judged(f"coco:{gold}", f"coco:{delivery}", ontology=ontology, overlap="error")
+
+
+def contradicting(folder: Path) -> Faults:
+    classes = folder / "o.yaml"
+    classes.write_text("classes: [{id: 1, name: car, thing: false}]")
+    return document(dataset(), f"?ontology={classes}")(folder)
+
+
+def misnamed(folder: Path) -> Faults:
+    classes = folder / "o.yaml"
+    classes.write_text("classes: [{id: 1, name: lorry}]")
+    return document(dataset(), f"?ontology={classes}")(folder)
+
+
+# ---- PNG files, chunk by chunk
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def header(width: int, height: int, depth: int = 8, color: int = 0) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+
+
+def stored(*chunks: bytes) -> bytes:
+    return b"".join([b"\x89PNG\r\n\x1a\n", *chunks, chunk(b"IEND", b"")])
+
+
+def rows(*values: list[int]) -> bytes:
+    return chunk(b"IDAT", zlib.compress(b"".join(b"\0" + bytes(row) for row in values)))
+
+
+def png(values: list[list[int]]) -> bytes:
+    return stored(header(len(values[0]), len(values)), rows(*values))
+
+
+def blended() -> bytes:
+    """An edge between 0 and 255 scaled down with a filter: values in between appear."""
+    large = np.zeros((64, 64), np.uint8)
+    large[np.add.outer(np.arange(64), np.arange(64)) > 61] = 255
+    small = np.array(Image.fromarray(large).resize((20, 20), Image.Resampling.BILINEAR))
+    return png(small.tolist())
+
+
+def torn() -> list[int]:
+    """A bar of 10 rows and 12 columns in an image of 10 rows and 20 columns, counted along the rows."""
+    return [4, 12, *[8, 12] * 9, 4]
+
+
+ORIENTATION_6: Final = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+CITY: Final = Ontology(preset("cityscapes").classes)
+"""The train ids 0 to 18, without ignore."""
+
+CASES: Final[dict[str, Case]] = {
+    "rle.sum_mismatch": Case("d.json", ANNOTATION, counts([100, 50])),
+    "rle.negative_run": Case("d.json", ANNOTATION, counts([-1, 201])),
+    "rle.run_too_large": Case("d.json", ANNOTATION, counts([2**32 + 200])),
+    "rle.truncated": Case("d.json", ANNOTATION, counts("P")),
+    "rle.size_mismatch": Case("d.json", ANNOTATION, counts([200], size=(20, 10))),
+    "rle.bad_type": Case("d.json", ANNOTATION, counts([True, 199])),
+    "rle.bad_char": Case("d.json", ANNOTATION, counts("\x1b[31m")),
+    "rle.missing_field": Case("d.json", ANNOTATION, segmentation({"counts": [200]})),
+    "rle.suspect_order": Case("d.json", ANNOTATION, counts(torn())),
+    "poly.too_few_points": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 8]])),
+    "poly.odd_length": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 2, 8, 8, 2]])),
+    "poly.not_finite": Case("d.json", ANNOTATION, document(
+        json.dumps(dataset()).replace("[[2,", "[[1e999,").encode()
+    )),
+    "poly.out_of_bounds": Case("d.json", ANNOTATION, segmentation([[2, 2, 1e9, 2, 8, 8]])),
+    "poly.clipped": Case("d.json", ANNOTATION, segmentation([[12, 2, 23, 2, 23, 8, 12, 8]])),
+    "poly.empty_after_clip": Case("d.json", ANNOTATION, segmentation([[21, 2, 30, 2, 30, 8]])),
+    "poly.self_intersection": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 8, 8, 2, 2, 8]])),
+    "poly.zero_area": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 2, 5, 2]])),
+    "poly.bad_type": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 2, 8, "8"]])),
+    "poly.bad_nesting": Case("d.json", ANNOTATION, segmentation(SQUARE[0])),
+    "poly.nested_ring": Case("d.json", ANNOTATION, segmentation([*SQUARE, [4, 4, 6, 4, 6, 6, 4, 6]])),
+    "poly.too_many_points": Case("d.json", ANNOTATION, segmentation([[2, 2, 8, 2] * 50_001])),
+    "seg.empty": Case("d.json", ANNOTATION, segmentation([])),
+    "seg.missing": Case("d.json", ANNOTATION, without("annotations", 0, "segmentation")),
+    "seg.bad_type": Case("d.json", ANNOTATION, segmentation("square")),
+    "seg.bbox_mismatch": Case("d.json", ANNOTATION, changed("annotations", 0, "bbox", to=[9, 2, 6, 6])),
+    "coco.duplicate_annotation_id": Case("d.json", ANNOTATION, added(
+        "annotations", dataset()["annotations"][0]
+    )),
+    "coco.duplicate_image_id": Case("d.json", (None, 7, None), added(
+        "images", {"id": 7, "file_name": "b.jpg", "height": 10, "width": 20}
+    )),
+    "coco.duplicate_file_name": Case("d.json", IMAGE, added(
+        "images", {"id": 8, "file_name": "a.jpg", "height": 10, "width": 20}
+    )),
+    "coco.duplicate_category": Case("d.json", DOCUMENT, added("categories", {"id": 4, "name": "car"})),
+    "coco.category_conflict": Case("d.json", DOCUMENT, contradicting),
+    "coco.unknown_category": Case("d.json", ANNOTATION, changed("annotations", 0, "category_id", to=4)),
+    "coco.unknown_class_name": Case("d.json", ANNOTATION, misnamed),
+    "coco.unknown_image": Case("d.json", (None, None, 5), changed("annotations", 0, "image_id", to=8)),
+    "coco.missing_field": Case("d.json", ANNOTATION, without("annotations", 0, "category_id")),
+    "coco.bad_type": Case("d.json", ANNOTATION, changed("annotations", 0, "category_id", to="3")),
+    "coco.bad_structure": Case("d.json", DOCUMENT, document(5)),
+    "coco.iscrowd": Case("d.json", ANNOTATION, changed("annotations", 0, "iscrowd", to=2)),
+    "coco.area_mismatch": Case("d.json", ANNOTATION, changed("annotations", 0, "area", to=90)),
+    "results.missing_score": Case("d.json", ("a", 7, 0), detections(score=...)),
+    "results.bad_score": Case("d.json", ("a", 7, 0), detections(score=None)),
+    "results.inconsistent": Case("d.json", (None, None, 0), detections(image_id=8)),
+    "mask.not_png": Case("d/a.png", IMAGE, mask(b"\xff\xd8\xff\xe0 a JPEG image")),
+    "mask.truncated": Case("d/a.png", IMAGE, mask(stored(header(2, 2), rows([0, 1])))),
+    "mask.corrupt": Case("d/a.png", IMAGE, mask(png([[0, 1]]).replace(b"IDAT", b"IDAt"))),
+    "mask.bit_depth": Case("d/a.png", IMAGE, mask(stored(header(2, 1, depth=4), rows([0x01])))),
+    "mask.unexpected_mode": Case("d/a.png", IMAGE, mask(stored(header(1, 1, color=2), rows([0, 0, 0])))),
+    "mask.unknown_value": Case("d/a.png", IMAGE, mask(png([[0, 1, 77]]))),
+    "mask.exif_orientation": Case("d/a.png", IMAGE, mask(
+        stored(header(2, 1), chunk(b"eXIf", ORIENTATION_6), rows([0, 1]))
+    )),
+    "mask.animated": Case("d/a.png", IMAGE, mask(
+        stored(header(2, 1), chunk(b"acTL", struct.pack(">II", 1, 0)), rows([0, 1]))
+    )),
+    "mask.id_scheme": Case("d/a.png", IMAGE, mask(png([[7, 8, 11, 12, 21, 22, 23, 24, 26, 33]]), CITY)),
+    "mask.suspect_blend": Case("d/a.png", IMAGE, mask(blended)),
+    "mask.vendor_void": Case("d/a.png", IMAGE, pair({"a": [[0, 1]]}, {"a": [[0, 255]]})),
+    "delivery.missing_image": Case("d", ("b", None, None), pair(
+        {"a": [[0, 1]], "b": [[0, 1]]}, {"a": [[0, 1]]}
+    )),
+    "delivery.extra_image": Case("d", ("b", None, None), pair(
+        {"a": [[0, 1]]}, {"a": [[0, 0]], "b": [[0, 1]]}
+    )),
+    "delivery.duplicate_image": Case("d/e\u0301.png", ("\xe9", None, None), files(
+        lambda d: [(d / f"{name}.png").write_bytes(png([[0]])) for name in ("\xe9", "e\u0301")]
+    )),
+    "delivery.ambiguous_image": Case("d/x/a.png", IMAGE, files(
+        lambda d: [
+            ((d / name).mkdir(), (d / name / "a.png").write_bytes(png([[0]]))) for name in ("x", "y")
+        ]
+    )),
+    "delivery.image_match": Case("d", DOCUMENT, pair({"a": [[0, 1]]}, {"b": [[0, 1]]})),
+    "delivery.same_as_gold": Case("d", DOCUMENT, pair({"a": [[0, 1]]}, {"a": [[0, 1]]})),
+    "delivery.size_mismatch": Case("d/a.png", IMAGE, pair({"a": [[0, 1]]}, {"a": [[0], [1]]})),
+    "json.syntax": Case("d.json", DOCUMENT, document(b'{"images": [')),
+    "json.duplicate_key": Case("d.json", DOCUMENT, document(b'{"images": [], "images": []}')),
+    "json.encoding": Case("d.json", DOCUMENT, document(b'{"caf\xe9": 1}')),
+    "json.bom": Case("d.json", DOCUMENT, document(b"\xef\xbb\xbf{}")),
+    "json.number": Case("d.json", DOCUMENT, document(b'{"images": NaN}')),
+    "json.too_deep": Case("d.json", DOCUMENT, document(b"[" * 100_000 + b"]" * 100_000)),
+    "path.unsafe": Case("d.json", (None, 7, None), changed("images", 0, "file_name", to="../a.jpg")),
+    "path.symlink": Case("d/a.png", DOCUMENT, files(lambda d: (d / "a.png").symlink_to("b.png"))),
+    "path.not_regular": Case("d/a.png", DOCUMENT, files(lambda d: os.mkfifo(d / "a.png"))),
+    "limits.pixels": Case("d/a.png", IMAGE, mask(stored(header(1 << 15, 1 << 14), rows([0])))),
+    "limits.annotations": Case("d.json", DOCUMENT, document(
+        b'{"images": [], "categories": [], "annotations": [' + b"0," * 5_000_000 + b"0]}"
+    )),
+    "limits.entries": Case("d.json", DOCUMENT, changed(
+        "categories", to=[{"id": i, "name": f"c{i}"} for i in range(4097)]
+    )),
+    "limits.bytes": Case("d.json", DOCUMENT, document(b'{"a": [' + b"[]," * 46_000_000 + b"0]}")),
+    "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
+}  # fmt: skip
+
+ALONGSIDE: Final[dict[str, set[str]]] = {
+    "mask.id_scheme": {"mask.unknown_value"},
+    "mask.suspect_blend": {"mask.unknown_value"},
+    "delivery.image_match": {"delivery.missing_image", "delivery.extra_image"},
+}
+"""What the same input is also, by its nature."""
+
+
+def test_every_code_of_the_front_door_has_an_input_that_raises_it() -> None:
+    elsewhere = {code for code in CODES if code.startswith("policy.")}  # in the tests of the gates
+
+    assert set(CASES) == set(CODES) - elsewhere
+
+
+@pytest.mark.parametrize("code", sorted(CASES))
+def test_an_input_gets_its_code_and_its_place(code: str, tmp_path: Path) -> None:
+    case = CASES[code]
+
+    faults = case.faults(tmp_path)
+
+    assert {fault.code for fault in faults} == {code} | ALONGSIDE.get(code, set())
+    found = next(fault for fault in faults if fault.code == code)
+    assert found.file.removeprefix("png:") == str(tmp_path / case.file)
+    assert (found.image, found.image_id, found.annotation) == case.place
+    assert found.severity in Severity
+    assert len(found.expected) <= 160
+    assert len(found.got) <= 160
+    assert (found.expected + found.got).isprintable()
