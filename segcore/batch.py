@@ -12,7 +12,7 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import OTHER, Evaluation, Images, InputInfo, SideCounts
 from segcore.faults import Fault, FaultLog
-from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.measures.semantic import ClassMap, SemanticMeasure, refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
@@ -167,6 +167,8 @@ def evaluate(
         if progress is not None:
             progress(done, images.gold)
     sides[1].leave_out(images.extra_in_delivery, "image not in gold")
+    if sides[1].repeats(sides[0]):
+        pair_faults.add(Fault(code="delivery.same_as_gold", file=delivery_source.name))
     faults = _refuse(sides, pair_faults)
     return Evaluation(
         ontology=target,
@@ -192,29 +194,31 @@ def check(
     spec : str, Spec or Source
         What to look at.
     ontology : Ontology, str or None
-        The classes, where the input names none.
+        The classes the input must fit; where it names none, what its values mean.
     progress : callable or None
         Called with images done and images in all.
     """
-    from segcore.masks.values import value_faults
-
     source = sources.open(spec)
     given = _ontology(ontology)
     source = source.resolve(ontology=given)
     side = Side("delivery", source)
-    keys, read, unknown = source.keys(), ReadCounts(), FaultLog()
+    keys, read, found = source.keys(), ReadCounts(), FaultLog()
+    target = source.ontology if given is None else given
+    classes = None if target is None else _class_map(source, target)
     for done, key in enumerate(keys, start=1):
         annotation = source.read(key)
         read.add(source, key, annotation)
-        if annotation is not None and isinstance(annotation.content, LabelMap):
-            classes = source.ontology or given
-            if classes is not None:
-                found = value_faults(annotation, ontology=classes, file=source.name)
-                read.rejected += bool(found)
-                unknown.extend(found)
+        if annotation is not None and classes is not None:
+            faults = classes.value_faults(annotation) + classes.name_faults(annotation)
+            read.rejected += refused_count(faults)
+            found.extend(faults)
         if progress is not None:
             progress(done, len(keys))
-    side.take(read, [*unknown, *source.faults])
+    if not keys and not source.faults.errors:
+        place, none = source.name, source.when_empty
+        empty = Fault(code="delivery.image_match", file=place, expected="at least one image", got=none)
+        found.add(empty)
+    side.take(read, [*found, *source.faults])
     return CheckReport(
         faults=side.faults.sorted(), info=side.info(), counts=side.counts(), ontology=source.ontology
     )
@@ -254,7 +258,7 @@ def _pair(sides: tuple[Side, Side]) -> Images:
         return images  # a document that cannot be read misses every image: its fault says so
     if not images.paired:
         expected = f"images such as {gold[0]!r}" if gold else f"gold images in {sides[0].source.name}"
-        got = f"images such as {delivery[0]!r}" if delivery else "no image"
+        got = f"images such as {delivery[0]!r}" if delivery else sides[1].source.when_empty
         log.add(Fault(code="delivery.image_match", file=name, expected=expected, got=got))
     for key in images.missing_in_delivery:
         log.add(Fault(code="delivery.missing_image", file=name, image=key))

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ __all__ = [
     "SegcoreError",
     "SpecError",
     "UsageError",
+    "counted_faults",
 ]
 
 
@@ -207,9 +209,16 @@ class InvalidInputError(SegcoreError):
         self.inputs = tuple(inputs)
         self.counts = dict(counts or {})
         errors = [fault for fault in self.faults if fault.severity is Severity.ERROR]
-        shown = "\n".join(f"  {fault}" for fault in errors[:10])
-        more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
-        super().__init__(f"the input is invalid: {len(errors)} fault(s)\n{shown}{more}")
+        lines = [f"the input is invalid: {counted_faults(len(errors))}"]
+        lines += [f"  {fault}" for fault in errors[:10]]
+        if len(errors) > 10:
+            codes = Counter(fault.code for fault in errors)
+            total = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
+            lines += [
+                f"  ... and {len(errors) - 10} more; in all {total}",
+                "--json FILE writes them all",
+            ]
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Exceptions with keyword arguments do not pickle by themselves."""
@@ -224,6 +233,11 @@ class InvalidInputError(SegcoreError):
             "counts": {side: counts.to_json() for side, counts in self.counts.items()},
             "faults": [fault.to_json() for fault in self.faults],
         }
+
+
+def counted_faults(n: int) -> str:
+    """``1 fault``, ``2 faults``."""
+    return f"{n} fault" if n == 1 else f"{n} faults"
 
 
 def _rebuild_invalid_input(

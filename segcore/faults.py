@@ -60,7 +60,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "coco.duplicate_category": (_E, "two categories share an id or a name"),
     "coco.category_conflict": (_E, "a category contradicts the ontology"),
     "coco.unknown_category": (_E, "the annotation names a category id the file does not define"),
-    "coco.unknown_class_name": (_E, "the category name is not a class of the ontology"),
+    "coco.unknown_class_name": (_E, "the category name is neither a class nor an alias of the ontology"),
     "coco.unknown_image": (_E, "the annotation names an image id the file does not define"),
     "coco.missing_field": (_E, "a required field is missing"),
     "coco.bad_type": (_E, "a field has the wrong type"),
@@ -77,7 +77,10 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "mask.corrupt": (_E, "the PNG is damaged"),
     "mask.bit_depth": (_E, "gray masks must have 8 or 16 bits"),
     "mask.unexpected_mode": (_E, "the PNG has the wrong kind of pixels"),
-    "mask.unknown_value": (_E, "a pixel value is not in the ontology"),
+    "mask.unknown_value": (
+        _E,
+        "a pixel value is no class id, `ignore` or `unlabeled` value of the ontology",
+    ),
     "mask.exif_orientation": (_E, "the PNG asks viewers to rotate it"),
     "mask.animated": (_E, "the PNG is animated"),
     "mask.id_scheme": (_E, "the values look like another id scheme of the same data set"),
@@ -89,6 +92,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "delivery.duplicate_image": (_E, "an image was delivered twice"),
     "delivery.ambiguous_image": (_E, "two files of the input share one image key"),
     "delivery.image_match": (_E, "no delivered image matches a gold image"),
+    "delivery.same_as_gold": (_W, "gold and delivery are the same data, so the scores say nothing"),
     "delivery.size_mismatch": (_E, "the delivered mask has not the size of the gold mask"),
     # documents
     "json.syntax": (_E, "the file is not valid JSON"),

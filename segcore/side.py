@@ -73,6 +73,12 @@ class Side:
             role=self.role, spec=self.source.name, images=len(self.source.keys()), sha256=digest
         )
 
+    def repeats(self, other: Side) -> bool:
+        """Whether both hold the same bytes and mean the same; False where nothing was digested."""
+        read = self.info().sha256
+        meant = self.source.ontology == other.source.ontology
+        return meant and read == other.info().sha256 != hashlib.sha256().hexdigest()
+
     def counts(self) -> SideCounts:
         """What became of the annotations taken so far."""
         read = self._annotations + self.source.unplaced

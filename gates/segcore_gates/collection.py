@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segcore.cli.output import printable, printable_lines
-from segcore.errors import DocumentError, InvalidInputError, RefusedFileError, SegcoreError
+from segcore.errors import (
+    DocumentError,
+    InvalidInputError,
+    RefusedFileError,
+    SegcoreError,
+    counted_faults,
+)
 from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
@@ -202,7 +208,11 @@ def _told(error: Exception) -> tuple[FailureKind, str, list[str]]:
     if isinstance(error, InvalidInputError):
         faults = [fault.to_json() for fault in error.faults]
         refusing = sum(fault["severity"] == "error" for fault in faults)
-        return FailureKind.INVALID, f"the input is invalid: {refusing} fault(s)", fault_lines(faults)
+        return (
+            FailureKind.INVALID,
+            f"the input is invalid: {counted_faults(refusing)}",
+            fault_lines(faults),
+        )
     if isinstance(error, DocumentError | RefusedFileError):
         return FailureKind.INVALID, "the input is invalid", str(error).splitlines()
     if isinstance(error, SegcoreError):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.cli.output import printable
-from segcore_gates.records import Outcome, Record
+from segcore_gates.records import Outcome, Record, number
 from segcore_gates.report import PolicyReport
-from segcore_gates.text import fault_line, headings, note, summary_line, worst_first
+from segcore_gates.text import fault_line, headings, note, remarks, summary_line, worst_first
 
 __all__ = ["append_job_summary", "markdown"]
 
@@ -56,6 +56,8 @@ def _section(report: PolicyReport) -> str:
     records = worst_first(report.records)
     lines += [f"| {' | '.join(headings(records))} |", "|---|---:|---:|---|---:|---|---|"]
     lines += [_row(record) for record in records]
+    if beside := remarks(report):
+        lines += ["", *(f"- {_cell(line)}" for line in beside)]
     return "\n".join([*lines, ""])
 
 
@@ -65,7 +67,7 @@ def _row(record: Record) -> str:
     cells = (
         record.id,
         "" if record.value is None else f"{record.value:.4f}",
-        f"{record.limit:g}",
+        number(record.limit),
         "" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}",
         "" if record.images is None else str(record.images),
         record.verdict.value,

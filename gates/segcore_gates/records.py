@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from segcore_gates.rules import Judge, Level, Metric
 
 __all__ = [
+    "OTHER",
     "Confusion",
     "Interval",
     "LimitKind",
@@ -17,9 +18,13 @@ __all__ = [
     "Record",
     "Verdict",
     "WorstImage",
+    "number",
     "outcome",
     "outcome_of_all",
 ]
+
+OTHER: Final = "<other>"
+"""What stands in a confusion for no class at all."""
 
 
 class Verdict(enum.StrEnum):
@@ -112,8 +117,10 @@ class Confusion:
         """``31 % of missed person pixels went to rider``."""
         share = f"{self.share:.0%}".replace("%", " %")
         if self.extra:
-            return f"{share} of extra {name} pixels came from {self.class_name}"
-        return f"{share} of missed {name} pixels went to {self.class_name}"
+            where = " (no class in the gold)" if self.class_name == OTHER else ""
+            return f"{share} of extra {name} pixels came from {self.class_name}{where}"
+        where = " (no class delivered)" if self.class_name == OTHER else ""
+        return f"{share} of missed {name} pixels went to {self.class_name}{where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +289,12 @@ def outcome(records: Sequence[Record], *, invalid: bool = False) -> Outcome:
     if Verdict.ERROR in blocking:
         return Outcome.ERROR
     return Outcome.INSUFFICIENT if blocking or not records else Outcome.ACCEPT
+
+
+def number(threshold: float) -> str:
+    """``0.80`` for .8, ``0.975`` for .975: no digit less than the policy has."""
+    text = str(threshold)
+    return f"{threshold:.2f}" if len(text.partition(".")[2]) < 2 and "e" not in text else text
 
 
 def outcome_of_all(outcomes: Iterable[Outcome]) -> Outcome:

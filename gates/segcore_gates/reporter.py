@@ -15,7 +15,7 @@ from segcore.cli.output import json_text, printable_lines, write
 from segcore.errors import UsageError
 from segcore_gates.records import Outcome, Record, Verdict
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
-from segcore_gates.text import relative, summary_line, table
+from segcore_gates.text import relative, remarks, summary_line, table
 
 __all__ = ["Reporter"]
 
@@ -127,6 +127,8 @@ def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
             terminal.write_line(line, **{markup: True})
         color = {Outcome.ACCEPT: "green", Outcome.INSUFFICIENT: "yellow"}.get(report.outcome, "red")
         terminal.write_line(summary_line(report), bold=True, **{color: True})
+        for line in remarks(report):
+            terminal.write_line(line, yellow=True)
         return
     terminal.write_line(_failure_line(report, failure), bold=True, red=True)
 

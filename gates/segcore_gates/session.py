@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,8 @@ def run_gates(
     args = [
         *("-c", os.devnull, f"--rootdir={root}", "--noconftest", "-p", "no:cacheprovider"),
         *("-q", "--no-header", "-rN", "--capture=no", "-o", f"gate_files={names}"),
+        # with plugins pytest would like to rewrite this package, which runs already
+        *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
         *([] if junit is None else [f"--junitxml={junit}"]),
         *([] if json is None else [f"--gate-report={json}"]),
         *pytest_args,
@@ -113,6 +115,17 @@ class _Command:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Say that the command reports errors itself."""
         config.stash[pytest_plugin.COMMAND] = True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, None, None]:
+        """Print no block a gate that could not run: the command says why, once, on standard error."""
+        errors = terminalreporter.stats.get("error", [])
+        shown = [report for report in errors if not hasattr(report, "segcore_gate")]
+        terminalreporter.stats["error"] = shown
+        yield
+        terminalreporter.stats["error"] = errors
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

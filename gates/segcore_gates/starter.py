@@ -37,7 +37,7 @@ def ontology_text(ontology: Ontology, *, source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def policy_text(*, gold: str, delivery: str, ontology: str) -> str:
+def policy_text(*, gold: str, delivery: str, ontology: str, example: str) -> str:
     """A policy with one gate: every class must reach an IoU of 0.85.
 
     Parameters
@@ -46,6 +46,8 @@ def policy_text(*, gold: str, delivery: str, ontology: str) -> str:
         Specs, relative to the folder of the policy.
     ontology : str
         File name of the ontology, beside the policy.
+    example : str
+        The class that shows how one class gets a limit of its own.
     """
     return "\n".join(
         (
@@ -61,7 +63,7 @@ def policy_text(*, gold: str, delivery: str, ontology: str) -> str:
             "    metric: iou",
             "    min:",
             "      default: 0.85                  # every class, unless it is named below",
-            "      # person: 0.90                 # a class that matters more",
+            f"      {f'# {_scalar(example)}: 0.90':<29}  # a class that matters more",
             "",
         )
     )

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 from segcore.cli.output import printable
+from segcore.errors import counted_faults
 from segcore.faults import CODES
-from segcore_gates.records import Interval, Outcome, Record, Verdict
+from segcore_gates.records import Interval, Outcome, Record, Verdict, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 
@@ -25,6 +28,7 @@ __all__ = [
     "headline",
     "note",
     "relative",
+    "remarks",
     "summary_line",
     "table",
     "worst_first",
@@ -33,6 +37,9 @@ __all__ = [
 _NAMES = {Metric.IOU: "IoU", Metric.MEAN_IOU: "mean IoU", Metric.COVERAGE: "coverage"}
 _WIDTH = 48
 _SHOWN_FAULTS = 50
+_NOTE_LINES = 3
+
+_TOLD_BY_COVERAGE = {"delivery.missing_image", "delivery.extra_image"}
 
 
 def worst_first(records: Sequence[Record]) -> list[Record]:
@@ -98,13 +105,21 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
     report : PolicyReport
         Of one policy.
     width : int
-        Columns of the terminal; the last cell is cut to fit.
+        Columns of the terminal; a reason that does not fit beside its row stands below it.
     """
     records = worst_first(report.records)
     rows = [headings(records), *(_cells(record) for record in records)]
-    wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    wide = [max(_columns(row[k]) for row in rows) for k in range(len(rows[0]))]
     shown: list[Record | None] = [None, *records]
-    return [(_line(row, wide, width), record) for row, record in zip(rows, shown, strict=True)]
+    found: list[tuple[str, Record | None]] = []
+    for row, record in zip(rows, shown, strict=True):
+        line = _line(row, wide)
+        if _columns(line) <= width:
+            found.append((line, record))
+            continue
+        found.append((_line((*row[:-1], ""), wide), record))
+        found += [(f"  {part}", record) for part in _wrapped(row[-1], max(width - 2, 20))]
+    return found
 
 
 def headings(records: Sequence[Record]) -> tuple[str, ...]:
@@ -130,12 +145,29 @@ def summary_line(report: PolicyReport) -> str:
     found = report.outcome
     if found is Outcome.INVALID:
         errors = sum(fault["severity"] == "error" for fault in report.inputs.faults)
-        return f"INVALID  the input was refused, nothing was judged: {errors} fault(s)"
+        return f"INVALID  the input was refused, nothing was judged: {counted_faults(errors)}"
     counted = Counter(record.verdict for record in report.records)
     parts = [f"{counted[v]} {v.value.lower()}" for v in reversed(Verdict) if counted[v]]
     if report.not_run:
         parts.append(f"{report.not_run} not run")
     return f"{found.value.upper()}  {', '.join(parts)}"
+
+
+def remarks(report: PolicyReport) -> list[str]:
+    """What to know beside the verdict: evidence the policy let pass, warnings about the input."""
+    lines = []
+    let_pass = sum(record.verdict is Verdict.THIN and not record.blocks for record in report.records)
+    if let_pass:
+        which = "1 gate" if let_pass == 1 else f"{let_pass} gates"
+        why = "not proven, let pass by `thin` in the policy"
+        lines.append(f"{which} with less gold than `support` asks for: {why}")
+    counted = Counter(
+        fault["code"]
+        for fault in report.inputs.faults
+        if fault["severity"] == "warning" and fault["code"] not in _TOLD_BY_COVERAGE
+    )
+    lines += [f"warning: {n} x {code}: {CODES[code][1]}" for code, n in sorted(counted.items())]
+    return lines
 
 
 def fault_line(fault: Mapping[str, Any]) -> str:
@@ -192,7 +224,7 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
         sure = "the limit lies between the bounds"
     images = "image" if interval.images == 1 else "images"
     return [
-        f"  {''.join(cells).rstrip()}   ┃ limit",
+        f"  {''.join(cells).rstrip()}   ● measured  ┃ limit",
         f"  {_percent(interval.confidence)} bounds [{interval.lower:.4f}, {interval.upper:.4f}]: {sure}",
         f"  from {interval.images} {images} that weigh like {interval.effective_images:.1f} equal ones",
     ]
@@ -207,7 +239,7 @@ def _cells(record: Record) -> tuple[str, ...]:
     return (
         printable(record.id),
         "" if record.value is None else f"{record.value:.4f}",
-        f"{record.limit:.4g}" if len(f"{record.limit:.4g}") > 4 else f"{record.limit:.2f}",
+        number(record.limit),
         "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",
         "" if record.images is None else str(record.images),
         record.verdict.value,
@@ -215,15 +247,25 @@ def _cells(record: Record) -> tuple[str, ...]:
     )
 
 
-def _line(row: Sequence[str], wide: Sequence[int], width: int) -> str:
+def _line(row: Sequence[str], wide: Sequence[int]) -> str:
     left = {0, 5, 6}
-    cells = [
-        c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))
-    ]
-    line = "  ".join(cells).rstrip()
-    before = len("  ".join(cells[:-1])) + 2
-    limit = max(width, before + 12)
-    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+    cells = []
+    for k, (cell, columns) in enumerate(zip(row, wide, strict=True)):
+        space = " " * (columns - _columns(cell))
+        cells.append(cell + space if k in left else space + cell)
+    return "  ".join(cells).rstrip()
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal ``text`` takes: two for wide letters, none for combining marks."""
+    if text.isascii():
+        return len(text)
+    return sum((not combining(c)) + (east_asian_width(c) in "WF") for c in text)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = textwrap.wrap(text, width, break_on_hyphens=False)
+    return lines if len(lines) <= _NOTE_LINES else [*lines[:_NOTE_LINES], "..."]
 
 
 def relative(path: str, start: str) -> str:

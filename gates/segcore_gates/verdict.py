@@ -7,7 +7,16 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.records import Confusion, Interval, LimitKind, Record, Verdict, WorstImage
+from segcore_gates.records import (
+    OTHER,
+    Confusion,
+    Interval,
+    LimitKind,
+    Record,
+    Verdict,
+    WorstImage,
+    number,
+)
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
 from segcore_gates.statistics import Sample, holm
 
@@ -23,7 +32,6 @@ __all__ = ["adjusted_p_values", "errored", "judge_all", "verdict"]
 _WORST_IMAGES = 5
 _MISSING_NAMES = 10
 _CONFUSIONS = 2
-_OTHER = "<other>"
 
 
 def judge_all(
@@ -175,11 +183,11 @@ def _estimate(rule: Rule, value: Fraction, *, images: int, instances: int | None
     """Below the floor fails, whatever the evidence; at or above it, evidence is asked for."""
     found, reason, kind, limit = Verdict.PASS, "", LimitKind.MIN, rule.minimum
     if value < _exact(rule.minimum):
-        found, reason = Verdict.FAIL, f"below the floor of {_number(rule.minimum)}"
+        found, reason = Verdict.FAIL, f"below the floor of {number(rule.minimum)}"
     elif thin := _thin(rule, images, instances):
         found, reason = Verdict.THIN, thin
     elif rule.warn_below is not None and value < _exact(rule.warn_below):
-        found, reason = Verdict.WARN, f"below {_number(rule.warn_below)}"
+        found, reason = Verdict.WARN, f"below {number(rule.warn_below)}"
         kind, limit = LimitKind.WARN_BELOW, rule.warn_below
     return _record(
         rule,
@@ -213,17 +221,17 @@ def _bound(
         elif rule.warn_below is not None and not sample.certifies(_exact(rule.warn_below), confidence):
             found, reason = (
                 Verdict.WARN,
-                f"the lower bound {lower:.4f} is below {_number(rule.warn_below)}",
+                f"the lower bound {lower:.4f} is below {number(rule.warn_below)}",
             )
             kind, limit = LimitKind.WARN_BELOW, rule.warn_below
     elif sample.below(floor, confidence) and p is not None and p <= 1 - confidence:
         found = Verdict.FAIL
-        reason = f"even the upper bound {upper:.4f} is below the floor of {_number(rule.minimum)}"
+        reason = f"even the upper bound {upper:.4f} is below the floor of {number(rule.minimum)}"
     else:
         found = Verdict.THIN
         needed = sample.images_needed(floor, confidence)
         reason = (
-            f"not enough evidence for {_number(rule.minimum)}: the true value lies between {lower:.4f} "
+            f"not enough evidence for {number(rule.minimum)}: the true value lies between {lower:.4f} "
             f"and {upper:.4f} by {_plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
         )
     return _record(
@@ -317,7 +325,7 @@ def _interval(sample: Sample, confidence: float) -> Interval | None:
 
 def _confusions(evaluation: Evaluation, index: int) -> tuple[Confusion, ...]:
     matrix = evaluation.confusion
-    names = [*evaluation.ontology.names, _OTHER]
+    names = [*evaluation.ontology.names, OTHER]
     found = _shares(matrix[index], index, names, extra=False) + _shares(
         matrix[:, index], index, names, extra=True
     )
@@ -349,12 +357,6 @@ def _ask(needed: int | None, images: int) -> str:
     if needed is None:
         return "and the estimate itself is not above the floor"
     return f"about {needed - images} more needed if the estimate is right"
-
-
-def _number(threshold: float) -> str:
-    """``0.80`` for .8, ``0.975`` for .975."""
-    text = str(threshold)
-    return f"{threshold:.2f}" if len(text.partition(".")[2]) < 2 else text
 
 
 def _plural(n: int, noun: str) -> str:

@@ -16,7 +16,10 @@ def check(
     *,
     ontology: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The classes, where the source does not name them."),
+        typer.Option(
+            metavar="FILE",
+            help="The classes it must fit, and what the values of masks mean; or preset:NAME.",
+        ),
     ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the faults as JSON; - is standard output.")
@@ -54,9 +57,15 @@ def check(
         counts = report.counts
         classes = 0 if report.ontology is None else len(report.ontology)
         typer.echo(
-            f"{printable(spec)}: {report.info.images} images, {classes} classes, "
-            f"{counts.read} annotations read, {counts.rejected} rejected"
+            f"{printable(spec)}: {_plural(report.info.images, 'image')}, "
+            f"{_plural(classes, 'class', 'classes')}, "
+            f"{_plural(counts.read, 'annotation')} read, {counts.rejected} rejected"
         )
         verdict = "cannot be used" if errors else "can be used"
-        typer.echo(f"{verdict}: {errors} errors, {len(report.faults) - errors} warnings")
+        warnings = len(report.faults) - errors
+        typer.echo(f"{verdict}: {_plural(errors, 'error')}, {_plural(warnings, 'warning')}")
     return ExitCode.INVALID if errors else ExitCode.ACCEPTED
+
+
+def _plural(n: int, one: str, many: str | None = None) -> str:
+    return f"{n} {one if n == 1 else many or f'{one}s'}"

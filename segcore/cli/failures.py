@@ -19,9 +19,7 @@ def explain(error: Exception) -> tuple[int, str]:
     an internal error, shown in one line.
     """
     if isinstance(error, InvalidInputError):
-        return ExitCode.INVALID, (
-            f"{printable_lines(str(error))}\n`segcore check SPEC` lists every fault of one side."
-        )
+        return ExitCode.INVALID, printable_lines(str(error))
     if isinstance(error, DocumentError) and not error.code.startswith("policy."):
         return ExitCode.INVALID, printable_lines(str(error))
     if isinstance(error, SegcoreError):
@@ -38,18 +36,21 @@ def explain(error: Exception) -> tuple[int, str]:
 def extra_providing(module: str, *, distribution: str = "segcore") -> str | None:
     """The extra of ``distribution`` that installs ``module``; None where no extra does.
 
-    Read from the installed metadata, so that the core need not know who uses what.
+    Of several, the one that installs least: ``gates`` rather than ``all``.  Read from the installed
+    metadata, so that the core need not know who uses what.
     """
     wanted = _normal(module.partition(".")[0])
     try:
         requirements = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:
         return None
+    extras: dict[str, set[str]] = {}
     for requirement in requirements:
         found = re.match(r"([A-Za-z0-9._-]+).*?\bextra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
-        if found and _normal(found[1]) == wanted:
-            return found[2]
-    return None
+        if found:
+            extras.setdefault(found[2], set()).add(_normal(found[1]))
+    providing = [extra for extra, packages in extras.items() if wanted in packages]
+    return min(providing, key=lambda extra: (len(extras[extra]), extra), default=None)
 
 
 def _normal(name: str) -> str:

@@ -79,9 +79,9 @@ def table_text(
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     terminal = sys.stdout.isatty()
-    # a pipe has no width: let the table be as wide as it is
+    # as wide as it is, on a terminal too: rich cuts columns, and a number that is cut is a wrong one
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=terminal, width=None if terminal else 400)
+    console = Console(file=stream, force_terminal=terminal, width=400)
     console.print(table)
     for note in notes:
         console.print(Text(printable(note)), soft_wrap=True)

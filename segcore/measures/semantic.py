@@ -26,7 +26,7 @@ from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
 from segcore.tally import Tally
 
-__all__ = ["ClassMap", "Measured", "SemanticMeasure"]
+__all__ = ["ClassMap", "Measured", "SemanticMeasure", "refused_count"]
 
 Codes = npt.NDArray[np.int32]
 
@@ -84,6 +84,39 @@ class ClassMap:
         lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
         judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
         return value_faults(judged, ontology=self.source, file=self.file)
+
+    def name_faults(
+        self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
+    ) -> list[Fault]:
+        """One fault for every region whose class is none of the evaluation's; none for mask values.
+
+        Parameters
+        ----------
+        annotation : ImageAnnotation
+        counted : bool (regions,) or None
+            The regions that count; None is all of them.
+        """
+        regions = annotation.content
+        if not isinstance(regions, Regions):
+            return []
+        unknown = self.of_regions(regions) == len(self.target) + 2
+        if counted is not None:
+            unknown &= counted
+        faults = []
+        suggest = cache(self.target.suggest)
+        for i in np.flatnonzero(unknown):
+            name = self.source.classes[int(regions.classes[i])].name
+            faults.append(
+                Fault(
+                    code="coco.unknown_class_name",
+                    file=self.place(annotation),
+                    image=annotation.key,
+                    annotation=regions.ids[i] if regions.ids else int(i),
+                    expected="a class of the ontology",
+                    got=f"{show(name)}{suggest(name)}",
+                )
+            )
+        return faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,7 +211,7 @@ class SemanticMeasure:
         return Measured(
             tally=tally,
             faults=(*faults[0], *faults[1]),
-            rejected=(_refused(faults[0]), _refused(faults[1])),
+            rejected=(refused_count(faults[0]), refused_count(faults[1])),
             gold_crowd=crowds,
         )
 
@@ -225,19 +258,7 @@ class SemanticMeasure:
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)
-        suggest = cache(classes.target.suggest)
-        for i in np.flatnonzero(codes == self.num_classes + 2):
-            name = classes.source.classes[int(regions.classes[i])].name
-            faults.append(
-                Fault(
-                    code="coco.unknown_class_name",
-                    file=classes.place(annotation),
-                    image=annotation.key,
-                    annotation=regions.ids[i] if regions.ids else int(i),
-                    expected="a class of the ontology",
-                    got=f"{show(name)}{suggest(name)}",
-                )
-            )
+        faults += classes.name_faults(annotation, counted=~void)
         if self.overlap is Overlap.ERROR:
             faults += self._overlaps(annotation, regions, codes, ~void, classes.place(annotation))
         return self._painted(regions, codes, self._priority(regions, codes, void))
@@ -313,7 +334,7 @@ def _first_difference(a: LabelRuns, b: LabelRuns) -> int:
     return int(starts[np.flatnonzero(left != right)[0]])
 
 
-def _refused(faults: list[Fault]) -> int:
+def refused_count(faults: list[Fault]) -> int:
     """How many annotations of one image they refuse; a label map is one."""
     return len({fault.annotation for fault in faults if fault.severity is Severity.ERROR})
 

@@ -26,10 +26,13 @@ class Source(ABC):
     faults : FaultLog
         Everything found so far: the container's faults once it was opened, an image's faults
         once it was read.
+    when_empty : str
+        What to tell the user where there is no key at all.
     """
 
     name: str
     faults: FaultLog
+    when_empty: str = "no image"
 
     @property
     @abstractmethod

@@ -41,6 +41,7 @@ class MaskFolder(Source):
         self.spec = spec
         self.name = str(spec)
         self.suffix = suffix
+        self.when_empty = f"no file named *{suffix}"
         self.faults = FaultLog()
         self._given: Ontology | None = None
         self._own: Ontology | None = None

@@ -181,6 +181,8 @@ def test_a_command_that_two_packages_provide_is_refused(with_commands, capsys):
 def test_a_missing_package_names_the_extra_that_installs_it(monkeypatch):
     requirements = [
         'pydantic>=2.7; extra == "gates"',
+        'pydantic>=2.7; extra == "all"',
+        'label-studio-sdk>=2; extra == "all"',
         'label-studio-sdk>=2; extra == "label-studio"',
         "numpy",
     ]

@@ -57,6 +57,17 @@ def test_a_table_is_not_cut_when_it_goes_to_a_pipe():
     assert name in text
 
 
+def test_no_number_is_cut_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(output.sys.stdout, "isatty", lambda: True, raising=False)
+
+    text = output.table_text(("class", "IoU", "Dice"), [("traffic light", "0.9257", "0.9614")])
+
+    assert "traffic light" in text
+    assert "0.9257" in text
+    assert "0.9614" in text
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\r=1"])
 def test_a_csv_cell_does_not_become_a_formula(cell):
     text = output.csv_text(["name"], [[cell]])

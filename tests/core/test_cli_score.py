@@ -149,6 +149,41 @@ def test_check_lists_every_fault_of_one_side(tmp_path, capsys):
     assert [fault["annotation"] for fault in document["faults"]] == [7, 8]
 
 
+def test_check_holds_class_names_to_the_ontology(batch, tmp_path, capsys):
+    ontology = tmp_path / "ontology.yaml"
+    ontology.write_text('classes: [{id: 1, name: Car}, {id: 2, name: "=cmd()"}]\n')
+
+    assert main(["check", batch[0], "--ontology", str(ontology)]) == 3
+
+    captured = capsys.readouterr()
+    assert "cannot be used: 1 error, 0 warnings" in captured.out
+    assert "coco.unknown_class_name" in captured.err
+    assert "did you mean 'Car'?" in captured.err
+
+
+def test_check_of_an_empty_folder_names_what_it_looked_for(tmp_path, capsys):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "a.jpg").write_bytes(b"")
+
+    assert main(["check", f"png:{tmp_path}/masks", "--ontology", "preset:voc"]) == 3
+
+    assert "got no file named *.png" in capsys.readouterr().err
+
+
+def test_more_than_ten_faults_are_counted_by_code(tmp_path, capsys):
+    gold = coco(tmp_path / "gold.json", annotation(1, 1, [0, 8]))
+    broken = [annotation(i, 9, [0, 8]) for i in range(1, 13)]
+    delivery = coco(tmp_path / "delivery.json", *broken, annotation(13, 1, [0, 5, 99]))
+
+    assert main(["score", gold, delivery]) == 3
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "segcore: the input is invalid: 13 faults"
+    assert len(lines) == 13
+    assert lines[11] == "  ... and 3 more; in all 12 coco.unknown_category, 1 rle.run_too_large"
+    assert lines[12] == "--json FILE writes them all"
+
+
 def test_check_of_a_sound_source_says_so(batch, capsys):
     assert main(["check", batch[0]]) == 0
 

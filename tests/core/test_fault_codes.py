@@ -277,7 +277,7 @@ CASES: Final[dict[str, Case]] = {
         {"a": [[0, 1]], "b": [[0, 1]]}, {"a": [[0, 1]]}
     )),
     "delivery.extra_image": Case("d", ("b", None, None), pair(
-        {"a": [[0, 1]]}, {"a": [[0, 1]], "b": [[0, 1]]}
+        {"a": [[0, 1]]}, {"a": [[0, 0]], "b": [[0, 1]]}
     )),
     "delivery.duplicate_image": Case("d/e\u0301.png", ("\xe9", None, None), files(
         lambda d: [(d / f"{name}.png").write_bytes(png([[0]])) for name in ("\xe9", "e\u0301")]
@@ -288,6 +288,7 @@ CASES: Final[dict[str, Case]] = {
         ]
     )),
     "delivery.image_match": Case("d", DOCUMENT, pair({"a": [[0, 1]]}, {"b": [[0, 1]]})),
+    "delivery.same_as_gold": Case("d", DOCUMENT, pair({"a": [[0, 1]]}, {"a": [[0, 1]]})),
     "delivery.size_mismatch": Case("d/a.png", IMAGE, pair({"a": [[0, 1]]}, {"a": [[0], [1]]})),
     "json.syntax": Case("d.json", DOCUMENT, document(b'{"images": [')),
     "json.duplicate_key": Case("d.json", DOCUMENT, document(b'{"images": [], "images": []}')),

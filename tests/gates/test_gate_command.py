@@ -80,7 +80,11 @@ def test_invalid_input_is_neither_accepted_nor_rejected(tmp_path, write_batch):
     result = run(tmp_path, "batch.gate.yaml", "--json", "report.json")
 
     assert result.returncode == 3
+    assert result.stderr.startswith("batch.gate.yaml: the input is invalid: 1 fault\n")
     assert "poly.too_few_points: delivery.json: image 001 (id 2): annotation 4" in result.stderr
+    assert "poly.too_few_points" not in result.stdout
+    assert "INVALID  the input was refused, nothing was judged: 1 fault" in result.stdout
+    assert "3 errors" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["outcome"] == "invalid"
@@ -183,10 +187,29 @@ def test_arguments_after_the_dashes_go_to_pytest(tmp_path, write_batch):
     car_only = run(tmp_path, "batch.gate.yaml", "--", "-k", "car")
     strict = run(tmp_path, "batch.gate.yaml", "--", "--gate-strict", "--collect-only")
 
+    assert "Warning" not in car_only.stdout
     assert car_only.returncode == 2
     assert "INSUFFICIENT  1 pass, 2 not run" in car_only.stdout
     assert strict.returncode == 2
     assert "class-iou[person]" in strict.stdout
+
+
+def test_a_selection_that_leaves_no_gate_is_said_aloud(tmp_path, write_batch):
+    write_batch(tmp_path)
+
+    result = run(tmp_path, "batch.gate.yaml", "--", "-k", "nothing")
+
+    assert result.returncode == 2
+    assert result.stderr == "segcore gate: no gate was selected, so nothing was judged\n"
+
+
+def test_a_broken_policy_is_told_once(tmp_path, write_batch, policy_text):
+    write_batch(tmp_path, policy=policy_text.replace("gates:", "gaits:"))
+
+    result = run(tmp_path, "batch.gate.yaml")
+
+    assert result.stderr.count("batch.gate.yaml:7: gaits:") == 1
+    assert "= ERRORS =" not in result.stdout
 
 
 @pytest.mark.usefixtures("xdist")

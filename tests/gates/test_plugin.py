@@ -241,7 +241,7 @@ def test_invalid_input_is_an_error_of_every_gate_told_in_full_once(batch):
     assert text.count("coco.unknown_category: delivery.json: image 001") == 1
     assert text.count("(see the first error of batch.gate.yaml)") >= 2
     assert "Traceback" not in text
-    result.stdout.fnmatch_lines(["INVALID  the input was refused, nothing was judged: 2 fault(s)"])
+    result.stdout.fnmatch_lines(["INVALID  the input was refused, nothing was judged: 2 faults"])
     report = json.loads((batch.path / "report.json").read_text())
     assert report["outcome"] == "invalid"
     assert {f["code"] for f in report["faults"]} == {"poly.too_few_points", "coco.unknown_category"}
@@ -353,7 +353,7 @@ def test_github_gets_annotations_and_a_job_summary(batch, monkeypatch):
     text = summary.read_text()
     assert text.startswith("before\n")
     assert "REJECT" in text
-    assert "| 0.5000 | 0.8 |" in text
+    assert "| 0.5000 | 0.80 |" in text
 
 
 def test_a_session_without_gates_is_silent_and_loads_nothing(pytester):

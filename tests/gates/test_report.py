@@ -16,10 +16,11 @@ from segcore_gates.records import (
     Record,
     Verdict,
     WorstImage,
+    number,
 )
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
 from segcore_gates.rules import Judge, Level, Metric
-from segcore_gates.text import explain, headline, summary_line, table
+from segcore_gates.text import explain, headline, remarks, summary_line, table
 
 HOSTILE = "\x1b[31mred\x1b[0m\r\n::error::|<script>\u202egnp.exe\x07`@all`"
 """ANSI, a workflow command, a table cell border, markup, a right-to-left override, a bell, a mention."""
@@ -96,7 +97,7 @@ def test_the_block_of_a_failure_reads_like_this():
     assert text.splitlines() == [
         "IoU 0.6810 < 0.80  (car, short by 0.1190)",
         "",
-        "  ├────────●──────┤                              ┃   ┃ limit",
+        "  ├────────●──────┤                              ┃   ● measured  ┃ limit",
         "  95 % bounds [0.6540, 0.7039]: even the upper bound is below the limit",
         "  from 82 images that weigh like 31.2 equal ones",
         "",
@@ -114,14 +115,54 @@ def test_a_value_a_hair_below_the_limit_is_not_shown_equal_to_it():
     assert headline(record(value=0.79999999)) == "IoU 0.79999999 < 0.80000000  (car, short by 1.0e-08)"
 
 
-def test_the_table_fits_the_terminal():
-    thin = record(verdict=Verdict.THIN, reason="not enough evidence " * 20, blocks=False)
+def test_a_reason_that_does_not_fit_the_terminal_stands_below_its_row():
+    thin = record(verdict=Verdict.THIN, reason="3 gold images < 30, 4 gold instances < 50", blocks=False)
+
+    wide = [line for line, _ in table(policy(thin), width=110)]
+    narrow = [line for line, _ in table(policy(thin), width=80)]
+
+    row = "class-iou[car]  0.6810   0.80  [0.654, 0.704]      82  THIN"
+    assert wide[1:] == [f"{row}     3 gold images < 30, 4 gold instances < 50"]
+    assert narrow[1:] == [row, "  3 gold images < 30, 4 gold instances < 50"]
+
+
+def test_a_reason_without_end_is_cut_after_three_lines():
+    thin = record(verdict=Verdict.THIN, reason="not enough evidence " * 200, blocks=False)
 
     lines = [line for line, _ in table(policy(record(), thin), width=90)]
 
     assert max(map(len, lines)) <= 90
     assert lines[1].startswith("class-iou[car]")
-    assert lines[2].endswith("...")
+    assert lines[-1] == "  ..."
+    assert len(lines) == 1 + 1 + 1 + 3 + 1
+
+
+def test_columns_stay_in_line_under_wide_letters():
+    lines = [line for line, _ in table(policy(record(id="iou[車]"), record(id="iou[ca]")), width=90)]
+
+    assert lines[1].startswith("iou[車]  0.6810")
+    assert lines[2].startswith("iou[ca]  0.6810")
+
+
+def test_what_is_let_pass_and_what_is_odd_about_the_input_is_said_beside_the_verdict():
+    warning = {**FAULT, "code": "poly.clipped", "severity": "warning"}
+    told_elsewhere = {**FAULT, "code": "delivery.missing_image", "severity": "warning"}
+    thin = record(verdict=Verdict.THIN, blocks=False)
+
+    said = remarks(policy(thin, inputs=Inputs(faults=[warning, told_elsewhere, warning])))
+
+    assert said == [
+        "1 gate with less gold than `support` asks for: not proven, let pass by `thin` in the policy",
+        "warning: 2 x poly.clipped: a ring reaches over the border and is clipped",
+    ]
+    assert remarks(policy(record(verdict=Verdict.THIN, blocks=True))) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"), [(0.8, "0.80"), (1.0, "1.00"), (0.975, "0.975"), (0.99999, "0.99999")]
+)
+def test_a_limit_is_shown_with_every_digit_it_was_written_with(limit, shown):
+    assert number(limit) == shown
 
 
 @pytest.mark.parametrize("where", ["block", "table", "markdown", "annotation"])

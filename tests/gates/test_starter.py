@@ -66,6 +66,24 @@ def test_init_never_replaces_a_file_unasked(project, capsys):
     assert Path("batch.gate.yaml").read_text() != "mine"
 
 
+def test_init_names_what_is_left_to_say(project, capsys):
+    Path("masks").mkdir()
+
+    main(["init", "gates", "--gold", "png:masks", "--ontology", "preset:voc"])
+
+    assert "run: DELIVERY=PATH segcore gate gates/batch.gate.yaml" in capsys.readouterr().out
+    policy = Path("gates/batch.gate.yaml").read_text()
+    assert 'delivery: "png:${DELIVERY}"' in policy
+    assert "# background: 0.90" in policy
+
+
+def test_init_minds_only_files_it_would_change(project, capsys):
+    main(["init", "--gold", "coco:data/gold.json"])
+    Path("ontology.yaml").unlink()
+
+    assert main(["init", "--gold", "coco:data/gold.json"]) == 0
+
+
 def test_init_asks_for_the_classes_where_the_gold_names_none(project, capsys):
     Path("masks").mkdir()
 
@@ -126,11 +144,14 @@ def test_a_name_yaml_would_misread_is_quoted(name):
 
 
 def test_a_starter_policy_quotes_its_specs():
-    text = policy_text(gold='coco:a "b".json', delivery="coco:${DELIVERY}", ontology="ontology.yaml")
+    text = policy_text(
+        gold='coco:a "b".json', delivery="coco:${DELIVERY}", ontology="ontology.yaml", example="no"
+    )
 
     document = parse_yaml(text.encode(), file="batch.gate.yaml").value
     assert document["gold"] == 'coco:a "b".json'
     assert document["delivery"] == "coco:${DELIVERY}"
+    assert '# "no": 0.90' in text
 
 
 def test_the_demo_rejects_the_sample_and_says_that_this_is_right(tmp_path, monkeypatch, capsys):

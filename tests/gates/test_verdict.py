@@ -436,7 +436,7 @@ def test_the_two_largest_confusions_are_shares_of_what_was_missed():
 
     assert said == [
         "50 % of missed person pixels went to rider",
-        "33 % of missed person pixels went to <other>",
+        "33 % of missed person pixels went to <other> (no class delivered)",
     ]
 
 

@@ -19,7 +19,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "demo.svg"
-COLUMNS = 104
+COLUMNS = 96
 
 
 def terminal_output(command: list[str], folder: str) -> str:

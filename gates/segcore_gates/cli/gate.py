@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from segcore.cli import ExitCode
+from segcore.cli.output import printable, printable_lines
 
 if TYPE_CHECKING:
     from segcore_gates.session import SessionResult
@@ -41,16 +45,22 @@ def gate(
 
     Example: segcore gate batch.gate.yaml --report out -- -n 4
     """
-    from segcore.cli.output import printable_lines
-
     policies, pytest_args = _split(words)
     result = judge(policies, pytest_args=pytest_args, report=report, json=json)
     if result.error is not None:
         raise result.error
     for found in result.reports:
         if found.failure is not None:
-            typer.echo(printable_lines(found.failure.message), err=True)
+            typer.echo(_told(found.path, printable_lines(found.failure.message)), err=True)
+    if not result.reports and result.exit_code == ExitCode.INSUFFICIENT:
+        typer.echo("segcore gate: no gate was selected, so nothing was judged", err=True)
     return result.exit_code
+
+
+def _told(policy: str, message: str) -> str:
+    """``message``, with the policy in front unless it begins with a file and a line itself."""
+    where = printable(policy)
+    return message if re.match(r"\S.*?:\d+: ", message) else f"{where}: {message}"
 
 
 def judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -23,8 +24,11 @@ def init(
     *,
     gold: Annotated[str, typer.Option(metavar="SPEC", help="The trusted side: coco:gold.json.")],
     delivery: Annotated[
-        str, typer.Option(metavar="SPEC", help="The side under test; by default the variable DELIVERY.")
-    ] = "coco:${DELIVERY}",
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="The side under test; by default a path from the variable DELIVERY."
+        ),
+    ] = None,
     ontology: Annotated[
         str | None,
         typer.Option(
@@ -41,30 +45,42 @@ def init(
     """
     from segcore.cli.output import printable, write
     from segcore.errors import UsageError
+    from segcore.sources import Spec
     from segcore_gates.cli.schema import packaged_schema
     from segcore_gates.starter import ontology_text, policy_text
 
     classes = _classes(gold, ontology)
+    batch = f"{Spec.parse(gold).format}:${{DELIVERY}}" if delivery is None else delivery
     texts = {
         ONTOLOGY: ontology_text(classes, source=gold),
         POLICY: policy_text(
             gold=_as_seen_from(folder, gold).replace("$", "$$"),  # a path, not a variable
-            delivery=_as_seen_from(folder, delivery),
+            delivery=_as_seen_from(folder, batch),
             ontology=ONTOLOGY,
+            example=classes.names[0],
         ),
         SCHEMA: packaged_schema(),
     }
-    present = [str(folder / name) for name in texts if (folder / name).exists()]
+    present = [str(folder / name) for name, text in texts.items() if _differs(folder / name, text)]
     if present and not force:
-        raise UsageError(f"{', '.join(present)} is there already; --force replaces it")
+        them = "is there already; --force replaces it"
+        if len(present) > 1:
+            them = "are there already; --force replaces them"
+        raise UsageError(f"{', '.join(present)} {them}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)
         typer.echo(f"wrote {printable(folder / name)}")
-    typer.echo(
-        f"next: set the thresholds in {POLICY}, then run: segcore gate {printable(folder / POLICY)}"
-    )
+    policy = printable(shlex.quote(str(folder / POLICY)))
+    run = f"segcore gate {policy}" if delivery is not None else f"DELIVERY=PATH segcore gate {policy}"
+    typer.echo(f"next: set the thresholds in {policy}, then run: {run}")
+    if delivery is None:
+        typer.echo(f"PATH is the delivery, seen from the folder of {POLICY}")
     return 0
+
+
+def _differs(path: Path, text: str) -> bool:
+    return path.exists() and (not path.is_file() or path.read_bytes() != text.encode())
 
 
 def _classes(gold: str, ontology: str | None) -> Ontology:
