@@ -68,12 +68,12 @@ def joint_dense(
     rows *= size
     columns = delivery_codes.astype(np.intp)
     gold, delivery = gold.reshape(-1), delivery.reshape(-1)
-    table = np.zeros(size * size, np.int64)
+    table = np.zeros(size * size)  # weights are summed in float64, exact up to 2**53 pixels
     step = min(max(BLOCK_PX, 4 * table.size), MAX_BLOCK_PX)
     for start in range(0, gold.size, step):
         block = slice(start, start + step)
         _count_block(gold[block], delivery[block], rows, columns, table)
-    return table.reshape(size, size)
+    return table.astype(np.int64).reshape(size, size)
 
 
 def _count_block(
@@ -81,7 +81,7 @@ def _count_block(
     delivery: Values,
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
-    table: Counts,
+    table: npt.NDArray[np.float64],
 ) -> None:
     """Add the pixels of one block to ``table``; a run that crosses blocks counts in parts."""
     last = gold.size - 1
@@ -93,11 +93,11 @@ def _count_block(
     words = changed.view(np.uint64)
     np.bitwise_or(words, other.view(np.uint64), out=words)
     # Two levels: the words with a change, then the changes in them.
-    hit = np.flatnonzero(words != 0)
+    (hit,) = (words != 0).nonzero()
     if hit.size > BUSY_SHARE * words.size:
         _count_pixels(gold, delivery, rows, columns, table)
         return
-    inner = np.flatnonzero(words.take(hit).view(np.bool_))
+    (inner,) = words.take(hit).view(np.bool_).nonzero()
     run_ends = hit.take(inner >> 3)
     run_ends <<= 3
     inner &= 7
@@ -107,8 +107,7 @@ def _count_block(
     np.subtract(run_ends[1:], run_ends[:-1], out=lengths[1:])
     cells = rows.take(gold.take(run_ends))
     cells += columns.take(delivery.take(run_ends))
-    # Weights are summed in float64, exact up to 2**53 pixels.
-    table += np.bincount(cells, weights=lengths, minlength=table.size).astype(np.int64)
+    table += np.bincount(cells, weights=lengths, minlength=table.size)
 
 
 def _count_pixels(
@@ -116,7 +115,7 @@ def _count_pixels(
     delivery: Values,
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
-    table: Counts,
+    table: npt.NDArray[np.float64],
 ) -> None:
     cells = rows.take(gold)
     cells += columns.take(delivery)
