@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from segcore.errors import DocumentError
-from segcore.faults import printable
 from segcore.limits import MAX_DOCUMENT_DEPTH, MAX_YAML_BYTES
 from segcore.strict_json import is_text, looks_like, parse_json
+from segcore.wording import printable
 
 if TYPE_CHECKING:
     import yaml

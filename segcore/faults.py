@@ -7,12 +7,11 @@ The codes are a public contract: scripts match on them, so a code is added here 
 from __future__ import annotations
 
 import enum
-import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity", "escaped", "printable", "show"]
+__all__ = ["CODES", "Fault", "FaultLog", "Severity"]
 
 
 class Severity(enum.StrEnum):
@@ -130,28 +129,6 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.empty": (_E, "the file is empty"),
 }
 """Every code with its severity and its meaning."""
-
-
-def printable(text: str, *, limit: int = 80) -> str:
-    """``text`` from an untrusted file, safe to show: one line, no control characters, not long.
-
-    Letters of every script stay; what a terminal or a browser would act on (control characters,
-    direction overrides, lone surrogates) is written as a Python escape.
-    """
-    shown = escaped(text[:limit])
-    return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
-
-
-def escaped(text: str) -> str:
-    """As :func:`printable`, of any length."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def show(value: object) -> str:
-    """An untrusted value of any type and size as Python would write it, short and printable."""
-    return printable(reprlib.repr(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

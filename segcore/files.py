@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from segcore.errors import MissingExtraError, RefusedFileError, SpecError
-from segcore.faults import Fault, printable
+from segcore.faults import Fault
 from segcore.limits import MAX_FOLDER_ENTRIES
+from segcore.wording import printable
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

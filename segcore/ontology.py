@@ -6,18 +6,16 @@ differently.  Within one mask format the id is what a pixel or an annotation sto
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import OntologyError
+from segcore.wording import did_you_mean
 
 __all__ = ["IGNORE", "UNKNOWN", "UNLABELED", "Crowd", "LabelClass", "Ontology", "Overlap"]
 
@@ -29,9 +27,6 @@ IGNORE = -2
 
 UNKNOWN = -3
 """Class index of a value the ontology does not define: a fault."""
-
-_SUGGEST_LENGTH: Final = 100
-_SUGGEST_NAMES: Final = 1000
 
 
 class Overlap(enum.StrEnum):
@@ -133,17 +128,8 @@ class Ontology:
         return self._index_by_name.get(name)
 
     def suggest(self, name: str) -> str:
-        """`` (did you mean 'car'?)`` where a known name is close to ``name``, else an empty string."""
-        if len(name) > _SUGGEST_LENGTH:
-            return ""
-        close = difflib.get_close_matches(name.casefold(), self._folded_names, n=1)
-        return f" (did you mean {self._folded_names[close[0]]!r}?)" if close else ""
-
-    @cached_property
-    def _folded_names(self) -> dict[str, str]:
-        # Only so many and none that is long: comparing takes the product of all their lengths.
-        short = (known for known in self._index_by_name if len(known) <= _SUGGEST_LENGTH)
-        return {known.casefold(): known for known in islice(short, _SUGGEST_NAMES)}
+        """``, did you mean 'car'?`` where a known name is close to ``name``, else an empty string."""
+        return did_you_mean(name, self._index_by_name)
 
     def lookup(self, size: int) -> npt.NDArray[np.int32]:
         """Class index of every mask value.

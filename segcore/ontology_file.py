@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from enum import Enum
@@ -12,10 +11,10 @@ from typing import Any, Final, TypeVar
 
 from segcore.documents import YamlDocument, key_path, parse_document
 from segcore.errors import DocumentError, OntologyError, RefusedFileError, SpecError
-from segcore.faults import printable
 from segcore.files import read_bytes
 from segcore.limits import MAX_CLASSES, MAX_NAME_LENGTH, MAX_YAML_BYTES
 from segcore.ontology import Crowd, LabelClass, Ontology, Overlap
+from segcore.wording import did_you_mean, printable
 
 __all__ = ["load_ontology", "named_ontology", "ontology_from_document", "preset", "presets"]
 
@@ -266,7 +265,7 @@ class _Reader:
     def _known_keys(self, path: _Path, value: dict[str, object], known: tuple[str, ...]) -> None:
         for key in value:
             if key not in known:
-                problem = f"unknown key '{printable(key)}'{_did_you_mean(key, known)}"
+                problem = f"unknown key '{printable(key)}'{did_you_mean(key, known)}"
                 self._refuse((*path, key), problem, "policy.unknown_key")
 
     def _value(self, path: _Path) -> Any:
@@ -290,10 +289,5 @@ class _Reader:
 
 
 def _unknown_preset(name: str) -> str:
-    hint = _did_you_mean(name, presets())
+    hint = did_you_mean(name, presets())
     return f"there is no preset '{printable(name, limit=40)}'{hint} (there are {', '.join(presets())})"
-
-
-def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word.casefold(), known, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from segcore.errors import DocumentError
-from segcore.faults import printable
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_MEMORY
+from segcore.wording import printable
 
 __all__ = ["parse_json"]
 

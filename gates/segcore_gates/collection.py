@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segcore.cli.output import printable, printable_lines
 from segcore.errors import (
     DocumentError,
     InvalidInputError,
@@ -17,6 +16,7 @@ from segcore.errors import (
     SegcoreError,
     counted_faults,
 )
+from segcore.wording import escaped, escaped_lines
 from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
@@ -61,12 +61,12 @@ class GateFile(pytest.File):
             raise
         for index, rule in enumerate(loaded.rules):
             yield GateItem.from_parent(
-                self, name=printable(rule.id), rule=rule, loaded=loaded, index=index
+                self, name=escaped(rule.id), rule=rule, loaded=loaded, index=index
             )
 
     def _note(self, kind: FailureKind, message: str, inputs: Inputs | None) -> str:
         """Let the report of the collection carry the failure; the message, made printable."""
-        message = printable_lines(message)
+        message = escaped_lines(message)
         self.stash[PAYLOAD] = {
             "path": self.nodeid,
             "inputs": inputs and inputs.to_json(),
@@ -119,15 +119,15 @@ class GateItem(pytest.Item):
         if error is None:
             return
         kind, short, lines = _told(error)
-        message = "\n".join([short, *(f"  {printable(line)}" for line in lines)])
+        message = "\n".join([short, *(f"  {escaped(line)}" for line in lines)])
         inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
         self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
         if not self._file.first_time():
-            pytest.fail(f"{short} (see the first error of {printable(self.path.name)})", pytrace=False)
+            pytest.fail(f"{short} (see the first error of {escaped(self.path.name)})", pytrace=False)
         if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
             raise error
         # As a section, because in CI pytest repeats the message of every error in its summary.
-        self.add_report_section("setup", "details", "\n".join(map(printable, lines)))
+        self.add_report_section("setup", "details", "\n".join(map(escaped, lines)))
         pytest.fail(short, pytrace=False)
 
     def _evaluation_error(self) -> Exception | None:
@@ -194,7 +194,7 @@ class GateItem(pytest.Item):
             "reason": record.reason or None,
         }
         self.user_properties += [
-            (f"segcore.{key}", printable(value) if isinstance(value, str) else value)
+            (f"segcore.{key}", escaped(value) if isinstance(value, str) else value)
             for key, value in properties.items()
             if value is not None
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segcore.cli.output import printable, printable_lines
+from segcore.wording import escaped, escaped_lines
 from segcore_gates.records import Outcome
 from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headline, worst_first
@@ -32,10 +32,10 @@ def error_commands(reports: Sequence[PolicyReport], *, prefix: str = "") -> list
             errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]
             found += [_command(file, 1, fault_line(fault)) for fault in errors]
         elif report.failure is not None:
-            found.append(_command(file, 1, printable_lines(report.failure.message)))
+            found.append(_command(file, 1, escaped_lines(report.failure.message)))
         else:
             found += [
-                _command(file, record.policy_line, f"{printable(record.id)}: {headline(record)}")
+                _command(file, record.policy_line, f"{escaped(record.id)}: {headline(record)}")
                 for record in worst_first(report.records)
                 if record.blocks
             ]

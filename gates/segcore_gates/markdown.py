@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.cli.output import printable
+from segcore.wording import escaped
 from segcore_gates.records import Outcome, Record, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.text import fault_line, headings, note, remarks, summary_line, worst_first
@@ -78,4 +78,4 @@ def _row(record: Record) -> str:
 
 def _cell(text: str) -> str:
     """Printable, and nothing in it is markup, a mention or a cell border."""
-    return _SPECIAL.sub(r"\\\1", printable(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+    return _SPECIAL.sub(r"\\\1", escaped(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

@@ -20,12 +20,12 @@ from segcore.errors import (
     SpecError,
     UsageError,
 )
-from segcore.faults import printable
 from segcore.files import read_bytes
 from segcore.limits import MAX_YAML_BYTES
 from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources.spec import Spec
+from segcore.wording import printable
 from segcore_gates.errors import PolicyError, PolicyProblem
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
-from segcore.faults import printable
+from segcore.wording import did_you_mean, printable
 from segcore_gates.policy import (
     ClassIouGate,
     Coverage,
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
-__all__ = ["did_you_mean", "explain"]
+__all__ = ["explain"]
 
 _Path = tuple[str | int, ...]
 
@@ -37,7 +34,6 @@ _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     ClassIouGate: frozenset({"below_iou", "dilation", "iou", "max"}),
     MeanIouGate: frozenset({"below_iou", "classes", "dilation", "iou", "max"}),
 }
-_MAX_COMPARED: Final = 1000
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -66,13 +62,6 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
     if _is_share(path) and kind not in {"dict_type", "too_short"}:
         return "policy.threshold", path, _share_problem(path, document)
     return "policy.bad_value", path, _value_problem(error, path, document)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``, did you mean 'confidence'?`` where a known word is close, else an empty string."""
-    folded = {item.casefold(): item for item in islice(known, _MAX_COMPARED)}
-    close = difflib.get_close_matches(word.casefold(), folded, n=1)
-    return f", did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def _path_in_document(location: tuple[str | int, ...]) -> _Path:

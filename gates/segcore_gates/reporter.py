@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from segcore.cli.output import json_text, printable_lines, write
+from segcore.cli.output import json_text, write
 from segcore.errors import UsageError
+from segcore.wording import escaped_lines
 from segcore_gates.records import Outcome, Record, Verdict
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
 from segcore_gates.text import relative, remarks, summary_line, table
@@ -119,7 +120,7 @@ def _failure(payload: Mapping[str, Any]) -> Failure | None:
 
 def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
     terminal.ensure_newline()
-    terminal.section(f"segmentation gates: {printable_lines(report.path)}", sep="=")
+    terminal.section(f"segmentation gates: {escaped_lines(report.path)}", sep="=")
     failure = report.failure
     if failure is None:
         for line, record in table(report, width=terminal.config.get_terminal_writer().fullwidth):

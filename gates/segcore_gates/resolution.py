@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from segcore.documents import YamlDocument
-from segcore.faults import printable
 from segcore.ontology import Ontology
+from segcore.wording import did_you_mean, printable
 from segcore_gates.policy import ClassIouGate, Coverage, Defaults, Gate, MeanIouGate
-from segcore_gates.policy_messages import did_you_mean
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
 
 __all__ = ["Refuse", "check_class_names", "resolve_rules"]

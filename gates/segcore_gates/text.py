@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from segcore.cli.output import printable
 from segcore.errors import counted_faults
 from segcore.faults import CODES
+from segcore.wording import escaped
 from segcore_gates.records import Interval, Outcome, Record, Verdict, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
@@ -50,11 +50,11 @@ def worst_first(records: Sequence[Record]) -> list[Record]:
 
 def headline(record: Record) -> str:
     """The number against the limit, or the reason where there is no number; one line."""
-    name = printable(record.class_name) if record.class_name is not None else ""
+    name = escaped(record.class_name) if record.class_name is not None else ""
     where = f"{name}, " if name else ""
     if record.value is None or record.value >= record.limit or record.verdict is Verdict.THIN:
         measured = "" if record.value is None else f"{_NAMES[record.metric]} {record.value:.4f}, "
-        return f"{measured}{printable(record.reason)}" + (f"  ({name})" if name else "")
+        return f"{measured}{escaped(record.reason)}" + (f"  ({name})" if name else "")
     value, limit = _apart(record.value, record.limit)
     short = f"short by {_digits(record.limit - record.value)}"
     return f"{_NAMES[record.metric]} {value} < {limit}  ({where}{short})"
@@ -78,9 +78,9 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
     if record.interval is not None and record.value is not None:
         lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
     if record.worst and record.metric is Metric.COVERAGE:
-        lines += ["", "  missing images", *(f"  {printable(w.image)}" for w in record.worst)]
+        lines += ["", "  missing images", *(f"  {escaped(w.image)}" for w in record.worst)]
     elif record.worst:
-        names = [printable(w.image) for w in record.worst]
+        names = [escaped(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
         lines += ["", f"  {'worst images':<{width}}  {_NAMES[record.metric]:>6}"]
         lines += [
@@ -88,11 +88,11 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         ]
     if record.confusions and record.class_name is not None:
         lines.append("")
-        lines += [f"  {printable(c.describe(record.class_name))}" for c in record.confusions]
+        lines += [f"  {escaped(c.describe(record.class_name))}" for c in record.confusions]
     lines += [
         "",
-        f"  policy  {printable(policy)}:{record.policy_line}",
-        f"  rerun   pytest {printable(shlex.quote(node_id))}",
+        f"  policy  {escaped(policy)}:{record.policy_line}",
+        f"  rerun   pytest {escaped(shlex.quote(node_id))}",
     ]
     return "\n".join(lines)
 
@@ -137,7 +137,7 @@ def note(record: Record) -> str:
         and record.reason.startswith("below")
     ):
         return ""
-    return printable(record.reason)
+    return escaped(record.reason)
 
 
 def summary_line(report: PolicyReport) -> str:
@@ -172,14 +172,14 @@ def remarks(report: PolicyReport) -> list[str]:
 
 def fault_line(fault: Mapping[str, Any]) -> str:
     """One fault: code, place, meaning, expected, got."""
-    place = printable(fault["file"])
+    place = escaped(fault["file"])
     if fault["image"] is not None:
-        place += f": image {printable(fault['image'])}"
+        place += f": image {escaped(fault['image'])}"
     if fault["image_id"] is not None and str(fault["image_id"]) != fault["image"]:
-        place += f" (id {printable(fault['image_id'])})"
+        place += f" (id {escaped(fault['image_id'])})"
     if fault["annotation"] is not None:
-        place += f": annotation {printable(fault['annotation'])}"
-    detail = ", ".join(f"{k} {printable(fault[k])}" for k in ("expected", "got") if fault[k])
+        place += f": annotation {escaped(fault['annotation'])}"
+    detail = ", ".join(f"{k} {escaped(fault[k])}" for k in ("expected", "got") if fault[k])
     meaning = CODES[fault["code"]][1]
     return f"{fault['code']}: {place}: {meaning}" + (f" ({detail})" if detail else "")
 
@@ -237,7 +237,7 @@ def _percent(share: float) -> str:
 def _cells(record: Record) -> tuple[str, ...]:
     interval = record.interval
     return (
-        printable(record.id),
+        escaped(record.id),
         "" if record.value is None else f"{record.value:.4f}",
         number(record.limit),
         "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",

@@ -32,8 +32,9 @@ def check(
     Example: segcore check coco:delivery.json --json faults.json
     """
     import segcore
-    from segcore.cli.output import STDOUT, json_text, printable, progress, require_destination, write
+    from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
     from segcore.faults import Severity
+    from segcore.wording import escaped
 
     require_destination(json)
     with progress("checking") as advance:
@@ -51,13 +52,13 @@ def check(
         }
         write(json, json_text(document))
     # At once: a hostile input has hundreds of thousands.
-    lines = [f"{fault.severity.value}: {printable(fault)}\n" for fault in report.faults]
+    lines = [f"{fault.severity.value}: {escaped(str(fault))}\n" for fault in report.faults]
     typer.echo("".join(lines), err=True, nl=False)
     if json != STDOUT:
         counts = report.counts
         classes = 0 if report.ontology is None else len(report.ontology)
         typer.echo(
-            f"{printable(spec)}: {_plural(report.info.images, 'image')}, "
+            f"{escaped(spec)}: {_plural(report.info.images, 'image')}, "
             f"{_plural(classes, 'class', 'classes')}, "
             f"{_plural(counts.read, 'annotation')} read, {counts.rejected} rejected"
         )

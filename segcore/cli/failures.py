@@ -6,8 +6,8 @@ import re
 from importlib import metadata
 
 from segcore.cli import ExitCode
-from segcore.cli.output import printable_lines
 from segcore.errors import DocumentError, InvalidInputError, SegcoreError
+from segcore.wording import escaped_lines
 
 __all__ = ["explain", "extra_providing"]
 
@@ -19,14 +19,14 @@ def explain(error: Exception) -> tuple[int, str]:
     an internal error, shown in one line.
     """
     if isinstance(error, InvalidInputError):
-        return ExitCode.INVALID, printable_lines(str(error))
+        return ExitCode.INVALID, escaped_lines(str(error))
     if isinstance(error, DocumentError) and not error.code.startswith("policy."):
-        return ExitCode.INVALID, printable_lines(str(error))
+        return ExitCode.INVALID, escaped_lines(str(error))
     if isinstance(error, SegcoreError):
-        return ExitCode.USAGE, printable_lines(str(error))
+        return ExitCode.USAGE, escaped_lines(str(error))
     if isinstance(error, ModuleNotFoundError) and (extra := extra_providing(error.name or "")):
         return ExitCode.USAGE, f'{error.name} is not installed; pip install "segcore[{extra}]"'
-    summary = printable_lines(f"{type(error).__name__}: {error}".partition("\n")[0])
+    summary = escaped_lines(f"{type(error).__name__}: {error}".partition("\n")[0])
     return ExitCode.INTERNAL, (
         f"internal error: {summary}\n"
         "This is a fault of segcore, not of your data. Run again with --debug and report what it prints."

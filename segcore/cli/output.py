@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from segcore.errors import UsageError
-from segcore.faults import escaped
+from segcore.wording import escaped
 
 __all__ = [
     "csv_text",
     "json_text",
-    "printable",
-    "printable_lines",
     "progress",
     "require_destination",
     "share",
@@ -35,20 +33,6 @@ PATIENCE_S: Final = 2.0
 """Work shorter than this shows no progress bar."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def printable(text: object) -> str:
-    r"""``str(text)`` with everything a terminal could act on escaped.
-
-    Control characters (ANSI sequences begin with one), bidirectional and other invisible marks,
-    lone surrogates and unassigned code points become ``\xNN`` or ``\uNNNN``.
-    """
-    return escaped(str(text))
-
-
-def printable_lines(text: str) -> str:
-    """``text`` made printable line by line; only the line feeds stay."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def share(value: float | None) -> str:
@@ -77,14 +61,14 @@ def table_text(
             Text(heading), justify="right" if i else "left", overflow="fold", no_wrap=bool(i)
         )
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(escaped(cell)) for cell in row))
     terminal = sys.stdout.isatty()
     # as wide as it is, on a terminal too: rich cuts columns, and a number that is cut is a wrong one
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=400)
     console.print(table)
     for note in notes:
-        console.print(Text(printable(note)), soft_wrap=True)
+        console.print(Text(escaped(note)), soft_wrap=True)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
@@ -127,7 +111,7 @@ def csv_text(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _neutral(cell: str) -> str:
-    cell = printable(cell)
+    cell = escaped(cell)
     return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
 
 
@@ -212,7 +196,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(printable(what), total=None)
+    task = bar.add_task(escaped(what), total=None)
     began = time.monotonic()
 
     def report(done: int, total: int) -> None:

@@ -105,7 +105,8 @@ def score(
 
 def _report(evaluation: Evaluation) -> str:
     """The table, worst class first; classes that cannot be scored come last."""
-    from segcore.cli.output import printable, share, table_text
+    from segcore.cli.output import share, table_text
+    from segcore.wording import escaped
 
     ranked = sorted(
         evaluation.classes, key=lambda c: (c.iou is None, c.iou if c.iou is not None else 0.0)
@@ -127,7 +128,7 @@ def _report(evaluation: Evaluation) -> str:
         *(f"{_words(key)}: {_words(value)}" for key, value in sorted(evaluation.conventions.items())),
     ]
     headings = ("class", "IoU", "Dice", "precision", "recall", "gold images")
-    return table_text(headings, rows, notes=[printable(note) for note in notes])
+    return table_text(headings, rows, notes=[escaped(note) for note in notes])
 
 
 def _named(keys: Sequence[str], what: str) -> str:
@@ -142,9 +143,9 @@ def _words(value: Any) -> str:
 
 
 def _print_warnings(faults: Sequence[object]) -> None:
-    from segcore.cli.output import printable
+    from segcore.wording import escaped
 
     for fault in faults[:20]:
-        typer.echo(f"warning: {printable(fault)}", err=True)
+        typer.echo(f"warning: {escaped(str(fault))}", err=True)
     if len(faults) > 20:
         typer.echo(f"... and {len(faults) - 20} more warnings; --json FILE holds them all", err=True)

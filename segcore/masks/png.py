@@ -29,8 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import RefusedMaskError
-from segcore.faults import printable
 from segcore.masks.png_chunks import ColorType, Png, parse_png
+from segcore.wording import printable
 
 __all__ = ["decode_colors", "decode_indices"]
 

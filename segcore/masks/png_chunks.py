@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import RefusedMaskError
-from segcore.faults import printable
 from segcore.limits import MAX_PIXELS
+from segcore.wording import printable
 
 __all__ = ["ColorType", "Png", "parse_png"]
 

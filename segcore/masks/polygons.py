@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import segment_sums
-from segcore.faults import show
 from segcore.limits import MAX_IMAGE_STEPS, MAX_RING_POINTS, MAX_RING_STEPS
 from segcore.masks.batch import MaskBatch, MaskProblem, union_of_runs
 from segcore.masks.rings import CROSSING_POINTS, Rings, crossings, offsets_of, traced_twice
 from segcore.masks.rle import decode_strings
+from segcore.wording import show
 
 __all__ = ["rasterize_polygons"]
 

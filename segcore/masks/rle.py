@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import RunMask
-from segcore.faults import printable, show
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     NEGATIVE_RUN,
@@ -28,6 +27,7 @@ from segcore.kernels.decoded_counts import (
 )
 from segcore.masks.batch import MaskBatch, MaskProblem
 from segcore.masks.order import suspect_orders
+from segcore.wording import printable, show
 
 __all__ = ["decode_rles", "decode_strings", "encode_counts"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from segcore.faults import show
 from segcore.masks.batch import MaskBatch, MaskProblem
 from segcore.masks.polygons import rasterize_polygons
 from segcore.masks.rle import decode_rles
+from segcore.wording import show
 
 __all__ = ["decode_segmentations"]
 

@@ -20,11 +20,12 @@ import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault, Severity, show
+from segcore.faults import Fault, Severity
 from segcore.kernels import LabelRuns
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
 from segcore.tally import Tally
+from segcore.wording import show
 
 __all__ = ["ClassMap", "Measured", "SemanticMeasure", "refused_count"]
 

@@ -6,7 +6,6 @@ the format of the spec, its value a function ``(spec: Spec) -> Source``.
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -14,6 +13,7 @@ from segcore.errors import SpecError
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
+from segcore.wording import did_you_mean
 
 __all__ = ["Source", "Spec", "formats", "open"]
 
@@ -58,8 +58,7 @@ def open(spec: str | Spec | Source, *, ontology: Ontology | None = None) -> Sour
         entry = _registered().get(parsed.format)
         if entry is None:
             known = formats()
-            close = difflib.get_close_matches(parsed.format, known, n=1)
-            hint = f", did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(parsed.format, known)
             raise SpecError(
                 f"{str(parsed)!r}: unknown format {parsed.format!r}{hint} (known: {', '.join(known)})"
             )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.documents import parse_json
 from segcore.errors import DocumentError, RefusedFileError, SpecError
-from segcore.faults import Fault, FaultLog, show
+from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
@@ -22,6 +22,7 @@ from segcore.sources.base import Source
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
 from segcore.sources.spec import Spec
+from segcore.wording import show
 
 __all__ = ["CocoSource", "open_source"]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from segcore.faults import Fault, printable, show
+from segcore.faults import Fault
 from segcore.files import composed
 from segcore.limits import MAX_ANNOTATIONS, MAX_CLASSES, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import LabelClass, Ontology
@@ -28,6 +28,7 @@ from segcore.sources.coco_entries import (
     is_plain,
     repeated,
 )
+from segcore.wording import printable, show
 
 __all__ = ["adopt_ontology", "image_key", "index_dataset", "index_results"]
 

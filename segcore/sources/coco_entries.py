@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
-from segcore.faults import Fault, show
+from segcore.faults import Fault
 from segcore.limits import MAX_ENTRY_FAULTS
 from segcore.ontology import Ontology
+from segcore.wording import show
 
 __all__ = [
     "CocoImage",

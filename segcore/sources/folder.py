@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from segcore.annotation import ImageAnnotation, LabelMap
 from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
-from segcore.faults import Fault, FaultLog, printable
+from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files, read_bytes
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
+from segcore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np

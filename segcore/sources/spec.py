@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote
 
 from segcore.errors import SpecError
+from segcore.wording import did_you_mean
 
 __all__ = ["Spec"]
 
@@ -74,8 +74,7 @@ class Spec:
         known = sorted(known)
         for key in self.options:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f", did you mean {close[0]!r}?" if close else ""
+                hint = did_you_mean(key, known)
                 listed = ", ".join(known) or "none"
                 raise SpecError(f"{self}: unknown option {key!r}{hint} ({self.format} takes: {listed})")
 

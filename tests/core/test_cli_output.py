@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segcore import wording
 from segcore.cli import output
 from segcore.errors import UsageError
 
@@ -30,12 +31,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
 def test_what_a_terminal_could_act_on_is_escaped(text, shown):
-    assert output.printable(text) == shown
+    assert wording.escaped(text) == shown
 
 
 @given(st.text())
 def test_printable_text_is_one_line_without_controls(text):
-    shown = output.printable(text)
+    shown = wording.escaped(text)
 
     assert len(shown.splitlines()) <= 1
     assert all(c.isprintable() or c == "\u00a0" or c.isspace() for c in shown)

@@ -36,7 +36,7 @@ def demo(
 
     Example: segcore demo my-demo
     """
-    from segcore.cli.output import printable
+    from segcore.wording import escaped
     from segcore_gates.cli.gate import gate
 
     _copy_sample(folder, force=force)
@@ -47,13 +47,13 @@ def demo(
     records = {record["id"]: record for record in document["gates"]}
     failed = frozenset(id_ for id_, record in records.items() if record["verdict"] == "FAIL")
     mean = records.get(PASSING)
-    typer.echo(f"\nreport: {printable(report)}")
+    typer.echo(f"\nreport: {escaped(str(report))}")
     as_made = code == ExitCode.REJECTED and failed == FAILING
     if mean is None or mean["verdict"] != "PASS" or not as_made:
         found = ", ".join(sorted(failed)) or "no gate"
         typer.echo(
             f"segcore demo: expected {', '.join(sorted(FAILING))} to fail and {PASSING} to pass, "
-            f"but {printable(found)} failed (exit code {code}); please report this",
+            f"but {escaped(found)} failed (exit code {code}); please report this",
             err=True,
         )
         return ExitCode.INTERNAL

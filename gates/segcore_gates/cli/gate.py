@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segcore.cli import ExitCode
-from segcore.cli.output import printable, printable_lines
+from segcore.wording import escaped, escaped_lines
 
 if TYPE_CHECKING:
     from segcore_gates.session import SessionResult
@@ -51,7 +51,7 @@ def gate(
         raise result.error
     for found in result.reports:
         if found.failure is not None:
-            typer.echo(_told(found.path, printable_lines(found.failure.message)), err=True)
+            typer.echo(_told(found.path, escaped_lines(found.failure.message)), err=True)
     if not result.reports and result.exit_code == ExitCode.INSUFFICIENT:
         typer.echo("segcore gate: no gate was selected, so nothing was judged", err=True)
     return result.exit_code
@@ -59,7 +59,7 @@ def gate(
 
 def _told(policy: str, message: str) -> str:
     """``message``, with the policy in front unless it begins with a file and a line itself."""
-    where = printable(policy)
+    where = escaped(policy)
     return message if re.match(r"\S.*?:\d+: ", message) else f"{where}: {message}"
 
 

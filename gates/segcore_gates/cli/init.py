@@ -43,9 +43,10 @@ def init(
 
     Example: segcore init --gold coco:gold.json --delivery coco:delivery.json
     """
-    from segcore.cli.output import printable, write
+    from segcore.cli.output import write
     from segcore.errors import UsageError
     from segcore.sources import Spec
+    from segcore.wording import escaped
     from segcore_gates.cli.schema import packaged_schema
     from segcore_gates.starter import ontology_text, policy_text
 
@@ -70,8 +71,8 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)
-        typer.echo(f"wrote {printable(folder / name)}")
-    policy = printable(shlex.quote(str(folder / POLICY)))
+        typer.echo(f"wrote {escaped(str(folder / name))}")
+    policy = escaped(shlex.quote(str(folder / POLICY)))
     run = f"segcore gate {policy}" if delivery is not None else f"DELIVERY=PATH segcore gate {policy}"
     typer.echo(f"next: set the thresholds in {policy}, then run: {run}")
     if delivery is None:
