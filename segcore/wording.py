@@ -14,13 +14,14 @@ _COMPARED_LENGTH: Final = 100
 _COMPARED_WORDS: Final = 1000
 
 
-def escaped(text: str) -> str:
-    r"""``text`` from an untrusted file with everything a terminal or a browser could act on escaped.
+def escaped(value: object) -> str:
+    r"""``str(value)`` of untrusted input with everything a terminal or a browser could act on escaped.
 
     Letters of every script stay.  Control characters (ANSI sequences begin with one), direction
     overrides and other invisible marks, lone surrogates and unassigned code points become
     ``\xNN`` or ``\uNNNN``.
     """
+    text = str(value)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -52,7 +52,7 @@ def check(
         }
         write(json, json_text(document))
     # At once: a hostile input has hundreds of thousands.
-    lines = [f"{fault.severity.value}: {escaped(str(fault))}\n" for fault in report.faults]
+    lines = [f"{fault.severity.value}: {escaped(fault)}\n" for fault in report.faults]
     typer.echo("".join(lines), err=True, nl=False)
     if json != STDOUT:
         counts = report.counts

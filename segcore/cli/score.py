@@ -146,6 +146,6 @@ def _print_warnings(faults: Sequence[object]) -> None:
     from segcore.wording import escaped
 
     for fault in faults[:20]:
-        typer.echo(f"warning: {escaped(str(fault))}", err=True)
+        typer.echo(f"warning: {escaped(fault)}", err=True)
     if len(faults) > 20:
         typer.echo(f"... and {len(faults) - 20} more warnings; --json FILE holds them all", err=True)

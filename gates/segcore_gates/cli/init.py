@@ -71,7 +71,7 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write(str(folder / name), text)
-        typer.echo(f"wrote {escaped(str(folder / name))}")
+        typer.echo(f"wrote {escaped(folder / name)}")
     policy = escaped(shlex.quote(str(folder / POLICY)))
     run = f"segcore gate {policy}" if delivery is not None else f"DELIVERY=PATH segcore gate {policy}"
     typer.echo(f"next: set the thresholds in {policy}, then run: {run}")
