@@ -224,10 +224,9 @@ def test_train_ids_differ_from_label_ids_exactly_where_the_two_files_differ(shar
     )
 
 
+@pytest.mark.parametrize("peer", ["pycocotools and bincount", "hotcoco"])
 @pytest.mark.parametrize("rule", ["last", "smallest"])
-def test_real_instances_and_detections_equal_decode_paint_and_bincount(shared_data, rule):
-    from pycocotools import mask as coco_mask
-
+def test_real_instances_and_detections_equal_decode_paint_and_count(shared_data, rule, peer):
     folder = shared_data("coco_val2014_100")
     gold_path = folder / "instances_val2014_100.json"
     delivery_path = folder / "instances_val2014_fakesegm100_results.json"
@@ -237,36 +236,51 @@ def test_real_instances_and_detections_equal_decode_paint_and_bincount(shared_da
     gold, detections = json.loads(gold_path.read_text()), json.loads(delivery_path.read_text())
     category_ids = sorted(c["id"] for c in gold["categories"])
     k = len(category_ids)
+    pairs = [
+        (
+            painted(gold["annotations"], image, category_ids, rule, peer, crowd_value=255),
+            painted(detections, image, category_ids, rule, peer, crowd_value=None),
+        )
+        for image in gold["images"]
+    ]
+    if peer == "hotcoco":
+        from hotcoco.semantic import SemanticEval
 
-    def rle_of(annotation, image):
-        segmentation = annotation["segmentation"]
-        if isinstance(segmentation, dict) and isinstance(segmentation["counts"], str):
-            return segmentation
-        rles = coco_mask.frPyObjects(segmentation, image["height"], image["width"])
-        return coco_mask.merge(rles) if isinstance(rles, list) else rles
-
-    def painted(annotations, image, crowd_value):
-        canvas = np.full((image["height"], image["width"]), k)
-        masks = [
-            (a, coco_mask.decode(rle_of(a, image)).astype(bool), category_ids.index(a["category_id"]))
-            for a in annotations
-            if a["image_id"] == image["id"]
-        ]
-        if rule == "smallest":
-            masks.sort(key=lambda m: (-m[1].sum(), m[2]))
-        if crowd_value is not None:
-            masks.sort(key=lambda m: not m[0]["iscrowd"])
-        for a, mask, c in masks:
-            canvas[mask] = crowd_value if crowd_value is not None and a["iscrowd"] else c
-        return canvas
-
-    expected = np.zeros((k + 1) ** 2, np.int64)
-    for image in gold["images"]:
-        left = painted(gold["annotations"], image, crowd_value=255)
-        right = painted(detections, image, crowd_value=None)
-        counted = left != 255
-        expected += np.bincount(left[counted] * (k + 1) + right[counted], minlength=(k + 1) ** 2)
-    expected = expected.reshape(k + 1, k + 1)
+        evaluation = SemanticEval(k + 1, ignore_index=255)
+        for left, right in pairs:
+            evaluation.update(left, right)
+        expected = evaluation.confusion().astype(np.int64)
+    else:
+        expected = np.zeros((k + 1) ** 2, np.int64)
+        for left, right in pairs:
+            counted = left != 255
+            expected += np.bincount(left[counted] * (k + 1) + right[counted], minlength=(k + 1) ** 2)
+        expected = expected.reshape(k + 1, k + 1)
     assert np.array_equal(found.confusion, expected)
     ious = [np.nan if c.iou is None else c.iou for c in found.classes]
     np.testing.assert_allclose(ious, iou_by_class(expected), rtol=0, atol=1e-12)
+
+
+def painted(annotations, image, category_ids, rule, peer, *, crowd_value):
+    """A dense label map by the peer's own decoder; K where nobody claims a pixel."""
+    if peer == "hotcoco":
+        from hotcoco import mask as codec
+    else:
+        from pycocotools import mask as codec
+    canvas = np.full((image["height"], image["width"]), len(category_ids))
+    masks = []
+    for annotation in annotations:
+        if annotation["image_id"] == image["id"]:
+            rle = annotation["segmentation"]
+            if not (isinstance(rle, dict) and isinstance(rle["counts"], str)):
+                rle = codec.frPyObjects(rle, image["height"], image["width"])
+                rle = codec.merge(rle) if isinstance(rle, list) else rle
+            index = category_ids.index(annotation["category_id"])
+            masks.append((annotation, codec.decode(rle).astype(bool), index))
+    if rule == "smallest":
+        masks.sort(key=lambda m: (-m[1].sum(), m[2]))
+    if crowd_value is not None:
+        masks.sort(key=lambda m: not m[0]["iscrowd"])
+    for annotation, mask, index in masks:
+        canvas[mask] = crowd_value if crowd_value is not None and annotation["iscrowd"] else index
+    return canvas
