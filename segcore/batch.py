@@ -120,13 +120,13 @@ def evaluate(
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
     gold_source, delivery_source = sources.open(gold), sources.open(delivery)
     target = _ontology(ontology)
-    if target is not None:
-        gold_source = gold_source.resolve(ontology=target)
     if target is None:
         target = gold_source.ontology
-    sides = Side("gold", gold_source), Side("delivery", delivery_source)
+    else:
+        gold_source = gold_source.resolve(ontology=target)
     if target is None:
-        _refuse(sides)  # a broken gold names no classes; say what broke it
+        # A broken gold names no classes either: then say what broke it.
+        _refuse((Side("gold", gold_source), Side("delivery", delivery_source)))
         raise OntologyError(
             f"{gold_source.name} names no classes: give an ontology file (--ontology FILE, or "
             "`ontology:` in a policy), or preset:cityscapes, preset:coco, preset:voc, preset:ade20k"

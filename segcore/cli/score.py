@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segcore.evaluation import Evaluation
+    from segcore.faults import Fault
 
 __all__ = ["score"]
 
@@ -142,7 +143,7 @@ def _words(value: Any) -> str:
     return str(value).replace("_", " ")
 
 
-def _print_warnings(faults: Sequence[object]) -> None:
+def _print_warnings(faults: Sequence[Fault]) -> None:
     from segcore.wording import escaped
 
     for fault in faults[:20]:

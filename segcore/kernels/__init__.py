@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
@@ -48,11 +49,6 @@ __all__ = [
     "runs_from_counts",
     "use",
 ]
-
-Codes = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
-Positions = npt.NDArray[np.int32]
-Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 def joint_dense(

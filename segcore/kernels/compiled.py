@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
@@ -29,10 +30,6 @@ __all__ = [
     "runs_from_counts",
 ]
 
-Codes = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
-Positions = npt.NDArray[np.int32]
-Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 CHUNK_WORDS: Final = 1024
 """Words looked through at a time; those with a change are kept in a buffer of the first cache."""

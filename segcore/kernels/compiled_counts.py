@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Counts
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     MAX_NUMBER_CHARS,
@@ -20,8 +21,6 @@ from segcore.kernels.decoded_counts import (
 from segcore.kernels.jit import jit
 
 __all__ = ["decode_counts", "runs_from_counts"]
-
-Counts = npt.NDArray[np.int64]
 
 
 def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 
@@ -22,10 +23,6 @@ __all__ = [
 ]
 
 Bools = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
-Positions = npt.NDArray[np.int32]
-Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 BLOCK_PX: Final = 1 << 17
 """Pixels compared at a time: their scratch stays in the cache of a core."""

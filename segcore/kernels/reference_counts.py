@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Counts
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     MAX_NUMBER_CHARS,
@@ -19,7 +20,6 @@ from segcore.kernels.decoded_counts import (
 
 __all__ = ["decode_counts", "running_sum", "runs_from_counts"]
 
-Counts = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.signedinteger[Any]]
 

@@ -15,7 +15,7 @@ from segcore.faults import Fault
 from segcore.masks.schemes import SCHEMES
 from segcore.ontology import UNKNOWN, Ontology
 
-__all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "unknown_values", "value_faults"]
+__all__ = ["BLEND_VALUES", "looks_blended", "ranges", "summary", "value_faults"]
 
 _BLOCK_PX: Final = 1 << 20
 _RUNS_PAY: Final = 8
@@ -38,18 +38,6 @@ _BLEND_SWING: Final = 8
 """How far past its sides a blended value may be, as a part of their distance."""
 _BLEND_SAMPLE: Final = 4096
 """Unknown pixels looked at, evenly spread over the image."""
-
-
-def unknown_values(annotation: ImageAnnotation) -> dict[int, int]:
-    """Every value the ontology does not define with its number of pixels, by value.
-
-    Empty for an annotation made of regions.
-    """
-    if not isinstance(annotation.content, LabelMap):
-        return {}
-    values, lookup = annotation.content.values, annotation.content.lookup
-    counts = _counts(values, len(lookup))
-    return {int(v): int(counts[v]) for v in np.flatnonzero((counts > 0) & (lookup == UNKNOWN))}
 
 
 def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) -> list[Fault]:
