@@ -16,7 +16,7 @@ for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS", "O
 PARTS = {"a": "dense", "b": "png", "c": "rle", "d": "growth"}
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",
-    "pillow", "kornia-rs", "opencv-python-headless",
+    "pillow", "kornia-rs", "deflate", "opencv-python-headless",
 )  # fmt: skip
 
 

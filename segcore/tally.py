@@ -49,12 +49,9 @@ class Tally:
         for tally in tallies:
             if tally.num_classes != num_classes:
                 raise ValueError(f"a tally of {tally.num_classes} classes is not one of {num_classes}")
-        empty = np.empty(0, np.int64)
-        cells, place = np.unique(
-            np.concatenate([empty, *(tally.cells for tally in tallies)]), return_inverse=True
-        )
+        cells, place = np.unique(_joined([tally.cells for tally in tallies]), return_inverse=True)
         pixels = np.zeros(len(cells), np.int64)
-        np.add.at(pixels, place, np.concatenate([empty, *(tally.pixels for tally in tallies)]))
+        np.add.at(pixels, place, _joined([tally.pixels for tally in tallies]))
         known = [tally.instances for tally in tallies if tally.instances is not None]
         instances = np.sum(known, axis=0) if known and len(known) == len(tallies) else None
         return cls(num_classes=num_classes, cells=cells, pixels=pixels, instances=instances)
@@ -125,15 +122,29 @@ class TallyTable:
     def from_tallies(cls, tallies: Iterable[tuple[str, Tally]], *, num_classes: int) -> TallyTable:
         """The table of image keys and counts, given in any order."""
         rows = sorted(tallies, key=lambda row: row[0])
-        held = [_held(tally) for _, tally in rows]
+        pooled = Tally.sum([tally for _, tally in rows], num_classes=num_classes)
+        width = num_classes + 1
+        sizes = np.fromiter((len(tally.cells) for _, tally in rows), np.int64, len(rows))
+        first = np.repeat(np.arange(len(rows)) * width, sizes)
+        gold, delivery = np.divmod(_joined([tally.cells for _, tally in rows]), width)
+        pixels = _joined([tally.pixels for _, tally in rows])
+
+        def by_class(codes: IntArray, weights: IntArray) -> IntArray:
+            # Summed in float64, exact up to 2**53.
+            sums = np.bincount(first + codes, weights=weights, minlength=len(rows) * width)
+            return sums.astype(np.int64).reshape(len(rows), width)[:, :num_classes]
+
+        gold_pixels, delivery_pixels = by_class(gold, pixels), by_class(delivery, pixels)
+        intersection = by_class(gold, np.where(gold == delivery, pixels, 0))
+        held = (gold_pixels > 0) | (delivery_pixels > 0)
         return cls(
             keys=tuple(key for key, _ in rows),
-            offsets=_offsets(len(classes) for classes, *_ in held),
-            classes=_concatenate([columns[0] for columns in held]),
-            intersection=_concatenate([columns[1] for columns in held]),
-            gold_pixels=_concatenate([columns[2] for columns in held]),
-            delivery_pixels=_concatenate([columns[3] for columns in held]),
-            pooled=Tally.sum([tally for _, tally in rows], num_classes=num_classes),
+            offsets=_offsets(held.sum(axis=1)),
+            classes=held.nonzero()[1].astype(np.int32),
+            intersection=intersection[held].astype(np.int32),
+            gold_pixels=gold_pixels[held].astype(np.int32),
+            delivery_pixels=delivery_pixels[held].astype(np.int32),
+            pooled=pooled,
         )
 
     @classmethod
@@ -141,11 +152,11 @@ class TallyTable:
         """Several tables as one; their keys follow one another in order."""
         return cls(
             keys=tuple(key for table in tables for key in table.keys),
-            offsets=_offsets(n for table in tables for n in np.diff(table.offsets)),
-            classes=_concatenate([table.classes for table in tables]),
-            intersection=_concatenate([table.intersection for table in tables]),
-            gold_pixels=_concatenate([table.gold_pixels for table in tables]),
-            delivery_pixels=_concatenate([table.delivery_pixels for table in tables]),
+            offsets=_offsets(_joined([np.diff(table.offsets) for table in tables])),
+            classes=_column([table.classes for table in tables]),
+            intersection=_column([table.intersection for table in tables]),
+            gold_pixels=_column([table.gold_pixels for table in tables]),
+            delivery_pixels=_column([table.delivery_pixels for table in tables]),
             pooled=Tally.sum([table.pooled for table in tables], num_classes=num_classes),
         )
 
@@ -180,24 +191,14 @@ class TallyTable:
         )
 
 
-def _held(tally: Tally) -> tuple[Counts, Counts, Counts, Counts]:
-    """The classes of one image and their intersection, gold and delivery pixels: int32 (n,)."""
-    k = tally.num_classes
-    gold, delivery = np.divmod(tally.cells, k + 1)
-    weights = tally.pixels  # summed in float64, exact up to 2**53
-    gold_pixels = np.bincount(gold, weights=weights, minlength=k + 1)[:k]
-    delivery_pixels = np.bincount(delivery, weights=weights, minlength=k + 1)[:k]
-    same = gold == delivery
-    intersection = np.bincount(gold[same], weights=weights[same], minlength=k + 1)[:k]
-    classes = np.flatnonzero((gold_pixels > 0) | (delivery_pixels > 0))
-    columns = (classes, *(column[classes] for column in (intersection, gold_pixels, delivery_pixels)))
-    a, b, c, d = (column.astype(np.int32) for column in columns)
-    return a, b, c, d
+def _offsets(lengths: IntArray) -> IntArray:
+    return np.append(0, np.cumsum(lengths))
 
 
-def _offsets(lengths: Iterable[int]) -> IntArray:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.fromiter(lengths, np.int64))])
+def _joined(parts: list[IntArray]) -> IntArray:
+    """All parts, of which there may be none, as int64."""
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def _concatenate(parts: list[Counts]) -> Counts:
+def _column(parts: list[Counts]) -> Counts:
     return np.concatenate([np.empty(0, np.int32), *parts])

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 HEAVY = (
-    "PIL", "cv2", "fsspec", "joblib", "kornia_rs", "numba", "pandas", "pycocotools", "pydantic", "scipy",
-    "torch",
+    "PIL", "cv2", "deflate", "fsspec", "joblib", "kornia_rs", "numba", "pandas", "pycocotools",
+    "pydantic", "scipy", "torch",
 )  # fmt: skip
 
 CASES = [

@@ -243,7 +243,8 @@ def _check_values(values: Values, codes: Codes, size: int | None) -> None:
         raise ValueError(
             f"expected int32 codes of every {values.dtype} value, got {codes.dtype} {codes.shape}"
         )
-    if size is not None and not 0 <= int(codes.min()) <= int(codes.max()) < size:
+    # Read as unsigned, a negative code is above every size.
+    if size is not None and int(codes.view(np.uint32).max()) >= size:
         raise ValueError(f"expected codes from 0 to {size - 1}, got {codes.min()} to {codes.max()}")
 
 

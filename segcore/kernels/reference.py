@@ -38,17 +38,25 @@ SORT_SHARE: Final = 0.1
 
 
 class _Scratch(threading.local):
-    """Boolean buffers that outlive a call, two a thread: fresh ones cost page faults."""
+    """Arrays that outlive a call, a set for each thread: fresh ones cost page faults."""
 
     def __init__(self) -> None:
-        self.gold = np.zeros(0, np.bool_)
-        self.delivery = np.zeros(0, np.bool_)
+        self._gold = np.zeros(0, np.bool_)
+        self._delivery = np.zeros(0, np.bool_)
+        self._numbers = np.arange(0)
 
-    def buffers(self, size: int) -> tuple[Bools, Bools]:
-        if size > self.gold.size:
-            self.gold = np.zeros(size, np.bool_)
-            self.delivery = np.zeros(size, np.bool_)
-        return self.gold[:size], self.delivery[:size]
+    def flags(self, size: int) -> tuple[Bools, Bools]:
+        """Two arrays with anything in them, to be written to."""
+        if size > self._gold.size:
+            self._gold = np.zeros(size, np.bool_)
+            self._delivery = np.zeros(size, np.bool_)
+        return self._gold[:size], self._delivery[:size]
+
+    def numbers(self, size: int) -> npt.NDArray[np.intp]:
+        """0, 1, 2 and so on, not to be written to."""
+        if size > self._numbers.size:
+            self._numbers = np.arange(size)
+        return self._numbers[:size]
 
 
 _scratch = _Scratch()
@@ -82,7 +90,7 @@ def _count_block(
 ) -> None:
     """Add the pixels of one block to ``table``; a run that crosses blocks counts in parts."""
     last = gold.size - 1
-    changed, other = _scratch.buffers((gold.size + 7) & ~7)
+    changed, other = _scratch.flags((gold.size + 7) & ~7)
     np.not_equal(gold[1:], gold[:-1], out=changed[:last])
     np.not_equal(delivery[1:], delivery[:-1], out=other[:last])
     changed[last] = True
@@ -95,9 +103,10 @@ def _count_block(
         _count_pixels(gold, delivery, rows, columns, table)
         return
     (inner,) = words.take(hit).view(np.bool_).nonzero()
+    # Word ``hit[n]`` of the block is word n here, so its changes move by the difference.
+    hit -= _scratch.numbers(hit.size)
+    hit <<= 3
     run_ends = hit.take(inner >> 3)
-    run_ends <<= 3
-    inner &= 7
     run_ends += inner
     lengths = inner
     lengths[0] = run_ends[0] + 1

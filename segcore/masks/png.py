@@ -5,13 +5,15 @@ colours, drop 16-bit values, rotate by EXIF and fill the rows of a cut file with
 these is a silent wrong class id.  So the chunks, their lengths and their checksums are walked
 here first, and the header decides before anything is decoded.
 
-Two decoders stand behind the walk, and they give the same pixels and the same verdict:
+Three decoders stand behind the walk, and they give the same pixels and the same verdict:
 
+- libdeflate, twice as fast as the next, for 8-bit palettes, whose rows are stored without filters
+  as a rule, so that inflating them is all there is to do;
 - kornia_rs, two to six times as fast as Pillow, for 8-bit and 16-bit samples;
-- zlib and Pillow for everything else, for whatever kornia_rs refuses, and where it is not
+- zlib and Pillow for everything else, for whatever the first two refuse, and where they are not
   installed.  zlib shows whether all rows are there (Pillow alone would not say).
 
-Neither decoder is shown more than header, palette and image data, so that a text or profile chunk
+No decoder is shown more than header, palette and image data, so that a text or profile chunk
 that inflates without end is never inflated.
 
 What is not an error, because it cannot change a class id: bytes behind IEND, compressed data
@@ -99,11 +101,34 @@ def decode_colors(data: bytes) -> npt.NDArray[np.uint8]:
 def _decode(png: Png) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """All samples, (H, W) or (H, W, samples)."""
     try:
+        if png.color_type is ColorType.PALETTE and png.bit_depth == 8:
+            indices = _decode_unfiltered(png)
+            if indices is not None:
+                return indices
         pixels = _decode_fast(png) if png.bit_depth >= 8 else None
         return _decode_carefully(png) if pixels is None else pixels
     except MemoryError:
         got = f"{png.width} x {png.height}, {png.kind}"
         raise RefusedMaskError("limits.pixels", "an image that fits into memory", got) from None
+
+
+def _decode_unfiltered(png: Png) -> npt.NDArray[np.uint8] | None:
+    """What libdeflate inflates, if no row of it is filtered; else None: the others say why."""
+    if png.interlaced:
+        return None
+    try:
+        from deflate import DeflateError, zlib_decompress
+    except ImportError:
+        return None
+    stride = 1 + png.width
+    try:
+        inflated = zlib_decompress(png.stream(), png.height * stride)
+    except DeflateError:
+        return None
+    if len(inflated) != png.height * stride:
+        return None
+    rows = np.frombuffer(inflated, np.uint8).reshape(png.height, stride)
+    return None if rows[:, 0].any() else np.ascontiguousarray(rows[:, 1:])
 
 
 def _decode_fast(png: Png) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None:

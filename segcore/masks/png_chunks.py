@@ -101,6 +101,7 @@ class Png:
     interlaced: bool
     palette: npt.NDArray[np.uint8]
     _header: memoryview = field(repr=False)
+    _palette: memoryview | bytes = field(repr=False)
     _image_chunks: list[memoryview] = field(repr=False)
 
     @property
@@ -120,9 +121,8 @@ class Png:
         stream : bytes or None
             Compressed image data to put in place of its own.
         """
-        palette = [_chunk(b"PLTE", self.palette.tobytes())] if len(self.palette) else []
         image = self._image_chunks if stream is None else [_chunk(b"IDAT", stream)]
-        return b"".join([_SIGNATURE, self._header, *palette, *image, _END])
+        return b"".join([_SIGNATURE, self._header, self._palette, *image, _END])
 
 
 def parse_png(data: bytes) -> Png:
@@ -180,7 +180,7 @@ def parse_png(data: bytes) -> Png:
                 raise _corrupt(
                     "one palette of 1 to 256 colours before the image data", f"{length} bytes"
                 )
-            palette = body
+            palette = view[at:end]
         elif kind == b"acTL":
             raise RefusedMaskError("mask.animated", "a still image", "an acTL chunk")
         elif kind == b"eXIf":
@@ -196,15 +196,16 @@ def parse_png(data: bytes) -> Png:
     width, height, bit_depth, color_type, _, _, interlace = fields
     if color_type == ColorType.PALETTE and palette is None:
         raise _corrupt("a PLTE chunk", "a palette image without one")
-    colors = palette if palette is not None and color_type == ColorType.PALETTE else b""
+    chunk = palette if palette is not None and color_type == ColorType.PALETTE else b""
     return Png(
         width=width,
         height=height,
         bit_depth=bit_depth,
         color_type=ColorType(color_type),
         interlaced=interlace == 1,
-        palette=np.frombuffer(colors, np.uint8).reshape(-1, 3),
+        palette=np.frombuffer(chunk[8:-4], np.uint8).reshape(-1, 3),
         _header=header,
+        _palette=chunk,
         _image_chunks=image_chunks,
     )
 

@@ -104,24 +104,25 @@ class MaskFolder(Source):
         if entry is None:  # a worker lists the folder again
             self.faults.add(self._unreadable(self.spec.location, key, "no such file any more"))
             return None
+        file = entry.location
         try:
-            data = read_bytes(entry.location, limit=MAX_MASK_BYTES)
+            data = read_bytes(file, limit=MAX_MASK_BYTES)
             content = self._decode(data)
         except RefusedFileError as error:
             self.faults.add(error.to_fault(image=key))
             return None
         except RefusedMaskError as error:
-            self.faults.extend(error.to_faults(file=entry.location, image=key))
+            self.faults.extend(error.to_faults(file=file, image=key))
             return None
         except SpecError as error:
             # It was there when the folder was listed: gone since then, or not for us to read.
-            got = printable(str(error).replace(entry.location, "this file"))
-            self.faults.add(self._unreadable(entry.location, key, got))
+            got = printable(str(error).replace(file, "this file"))
+            self.faults.add(self._unreadable(file, key, got))
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
         return ImageAnnotation(
-            key=key, height=height, width=width, content=content, digest=digest, file=entry.location
+            key=key, height=height, width=width, content=content, digest=digest, file=file
         )
 
     def _unreadable(self, file: str, key: str, got: str) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import warnings
@@ -100,11 +101,15 @@ MASK = mask()
 STREAM = zlib.compress(rows(MASK, 8))
 
 
-@pytest.fixture(params=["kornia_rs", "Pillow"])
+DECODERS = ["deflate", "kornia_rs", "Pillow"]
+"""The first takes what it can and leaves the rest to the next."""
+
+
+@pytest.fixture(params=DECODERS)
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to decode; each must give the same pixels and the same faults."""
-    if request.param == "Pillow":
-        monkeypatch.setitem(__import__("sys").modules, "kornia_rs", None)
+    """All ways to decode; each must give the same pixels and the same faults."""
+    for missing in DECODERS[: DECODERS.index(request.param)]:
+        monkeypatch.setitem(__import__("sys").modules, missing, None)
     return str(request.param)
 
 
@@ -197,34 +202,77 @@ def test_image_data_may_come_in_pieces_of_one_byte(decoder: str) -> None:
     np.testing.assert_array_equal(decode_indices(write(MASK, piece=1)), MASK)
 
 
+@pytest.mark.parametrize("color", [GRAY, PALETTE])
 @pytest.mark.parametrize(
-    "data",
+    ("stream", "behind"),
     [
-        pytest.param(write(MASK) + b"appended by some tool", id="bytes behind IEND"),
-        pytest.param(write(MASK, stream=STREAM + b"more"), id="bytes behind the stream"),
-        pytest.param(write(MASK, stream=STREAM[:-4]), id="no Adler-32"),
-        pytest.param(write(MASK, stream=STREAM[:-4] + b"\1\2\3\4"), id="wrong Adler-32"),
-        pytest.param(write(MASK, stream=zlib.compress(rows(MASK, 8) + bytes(100))), id="surplus rows"),
-        pytest.param(write(MASK, stream=zlib.compress(rows(MASK, 8), 0)), id="stored"),
+        pytest.param(STREAM, b"appended by some tool", id="bytes behind IEND"),
+        pytest.param(STREAM + b"more", b"", id="bytes behind the stream"),
+        pytest.param(STREAM[:-4], b"", id="no Adler-32"),
+        pytest.param(STREAM[:-4] + b"\1\2\3\4", b"", id="wrong Adler-32"),
+        pytest.param(zlib.compress(rows(MASK, 8) + bytes(100)), b"", id="surplus rows"),
+        pytest.param(zlib.compress(rows(MASK, 8), 0), b"", id="stored"),
     ],
 )
-def test_what_cannot_change_a_pixel_is_read_by_either_decoder(decoder: str, data: bytes) -> None:
+def test_what_cannot_change_a_pixel_is_read_by_every_decoder(
+    decoder: str, stream: bytes, behind: bytes, color: int
+) -> None:
+    data = write(MASK, color=color, stream=stream) + behind
+
     np.testing.assert_array_equal(decode_indices(data), MASK)
 
 
-def test_a_stream_that_breaks_right_behind_the_last_row_is_corrupt_to_either_decoder(
-    decoder: str,
+@pytest.mark.parametrize("color", [GRAY, PALETTE])
+def test_a_stream_that_breaks_right_behind_the_last_row_is_corrupt_to_every_decoder(
+    decoder: str, color: int
 ) -> None:
     packer = zlib.compressobj()
     stream = packer.compress(rows(MASK, 8)) + packer.flush(zlib.Z_SYNC_FLUSH) + b"\x07\xff\xff"
 
-    assert refusal(write(MASK, stream=stream)).code == "mask.corrupt"
+    assert refusal(write(MASK, color=color, stream=stream)).code == "mask.corrupt"
 
 
-def test_a_stream_bomb_is_not_inflated_beyond_the_last_row(decoder: str) -> None:
+@pytest.mark.parametrize("kind", range(5))
+def test_a_palette_image_with_filtered_rows_is_unfiltered(decoder: str, kind: int) -> None:
+    # None, Sub, Up, Average, Paeth of the standard, in one row of an image whose others have none.
+    residual = {
+        0: MASK[5],
+        1: np.diff(MASK[5], prepend=np.uint8(0)),
+        2: MASK[5] - MASK[4],
+        3: MASK[5] - ((np.append(0, MASK[5, :-1]).astype(int) + MASK[4]) // 2).astype(np.uint8),
+        4: MASK[5] - paeth(MASK[5], MASK[4]),
+    }[kind]
+    stored = [b"\0" + row.tobytes() for row in MASK]
+    stored[5] = bytes([kind]) + residual.tobytes()
+
+    data = write(MASK, color=PALETTE, stream=zlib.compress(b"".join(stored)))
+
+    np.testing.assert_array_equal(decode_indices(data), MASK)
+
+
+def paeth(row: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """What the standard predicts for every sample of a row of one-byte pixels."""
+    predicted = []
+    for x in range(len(row)):
+        left, upper = (int(row[x - 1]), int(above[x - 1])) if x else (0, 0)
+        over = int(above[x])
+        guess = left + over - upper
+        predicted.append(min((left, over, upper), key=lambda sample: abs(guess - sample)))
+    return np.array(predicted, np.uint8)
+
+
+def test_an_unfiltered_palette_image_takes_no_second_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_decode_fast", "_decode_carefully"):
+        monkeypatch.delattr(png, name)
+
+    np.testing.assert_array_equal(decode_indices(write(MASK, color=PALETTE)), MASK)
+
+
+@pytest.mark.parametrize("color", [GRAY, PALETTE])
+def test_a_stream_bomb_is_not_inflated_beyond_the_last_row(decoder: str, color: int) -> None:
     import tracemalloc
 
-    data = write(MASK, stream=zlib.compress(rows(MASK, 8) + bytes(64 << 20)))
+    data = write(MASK, color=color, stream=zlib.compress(rows(MASK, 8) + bytes(64 << 20)))
     decode_indices(write(MASK))
     tracemalloc.start()
 
@@ -315,26 +363,29 @@ def test_a_file_cut_anywhere_is_truncated(decoder: str, color: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(data=st.data())
-def test_a_damaged_stream_under_right_checksums_means_the_same_to_both_decoders(
-    data: st.DataObject,
+@given(data=st.data(), color=st.sampled_from([GRAY, PALETTE]))
+def test_a_damaged_stream_under_right_checksums_means_the_same_to_every_decoder(
+    data: st.DataObject, color: int
 ) -> None:
     stream = bytearray(STREAM)
     at = data.draw(st.integers(0, len(stream) - 5))
     stream[at] ^= data.draw(st.integers(1, 255))
-    damaged = write(MASK, stream=bytes(stream))
+    with contextlib.suppress(zlib.error):
+        inflated = zlib.decompressobj(wbits=-15).decompress(stream[2:])
+        stream[-4:] = struct.pack(">I", zlib.adler32(inflated))
+    damaged = write(MASK, color=color, stream=bytes(stream))
     found = []
 
-    for fast in (True, False):
+    for others in (["_decode_unfiltered", "_decode_fast"], ["_decode_unfiltered"], []):
         with pytest.MonkeyPatch.context() as patch:
-            if not fast:
-                patch.setattr(png, "_decode_fast", lambda _: None)
+            for name in others:
+                patch.setattr(png, name, lambda _: None)
             try:
                 found.append(decode_indices(damaged).tolist())
             except RefusedMaskError as error:
                 found.append((error.code, error.expected, error.got))
 
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def corrupt(*parts: bytes) -> bytes:
@@ -443,6 +494,11 @@ REFUSED = {
     ),
     "one byte too few": (
         write(MASK, stream=zlib.compress(rows(MASK, 8)[:-1])),
+        "mask.truncated",
+        "47 rows",
+    ),
+    "one byte too few of a palette": (
+        write(MASK, color=PALETTE, stream=zlib.compress(rows(MASK, 8)[:-1])),
         "mask.truncated",
         "47 rows",
     ),
