@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -187,6 +187,13 @@ class ImageAnnotation:
         its container as a whole.
     file : str
         The file it was read from, as faults name it; empty where they name the source.
+    attributes : mapping of str to str, int, float, bool or None
+        What else the source knows: who drew it, when, for how long.
+
+    Notes
+    -----
+    Where nothing was drawn and the format keeps the size with what was drawn, the size is unknown:
+    0 x 0, and no region.  The other side of the pair then says how large the image is.
     """
 
     key: str
@@ -197,3 +204,11 @@ class ImageAnnotation:
     rejected: int = 0
     digest: bytes = field(default=b"", repr=False)
     file: str = ""
+    attributes: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+    def sized_like(self, other: ImageAnnotation) -> ImageAnnotation:
+        """The same annotation with the size of ``other``, where its own is unknown."""
+        if self.height or self.width or not isinstance(self.content, Regions):
+            return self
+        content = replace(self.content, height=other.height, width=other.width)
+        return replace(self, height=other.height, width=other.width, content=content)

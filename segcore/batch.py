@@ -177,7 +177,7 @@ def evaluate(
         inputs=tuple(side.info() for side in sides),
         counts={side.role: side.counts() for side in sides},
         faults=faults,
-        conventions=_conventions(target),
+        conventions=_conventions(target, sides),
     )
 
 
@@ -354,7 +354,25 @@ def _refuse(sides: tuple[Side, Side], more: FaultLog | None = None) -> tuple[Fau
     return log.sorted()
 
 
-def _conventions(ontology: Ontology) -> dict[str, str]:
+def _conventions(ontology: Ontology, sides: tuple[Side, Side]) -> dict[str, str]:
+    """How the numbers came about: of this measure, and of how either side was read."""
+    return _conventions_of_sources(sides) | _conventions_of_measure(ontology)
+
+
+def _conventions_of_sources(sides: tuple[Side, Side]) -> dict[str, str]:
+    found: dict[str, dict[str, str]] = {}
+    for side in sides:
+        for topic, text in side.source.conventions.items():
+            found.setdefault(topic, {})[side.role] = text
+    return {
+        topic: "; ".join(f"{role}: {text}" for role, text in texts.items())
+        if len(set(texts.values())) > 1 or len(texts) < len(sides)
+        else texts["gold"]
+        for topic, texts in found.items()
+    }
+
+
+def _conventions_of_measure(ontology: Ontology) -> dict[str, str]:
     crowd = {
         Crowd.IGNORE: "gold crowd regions are not counted, except where an ordinary region covers them",
         Crowd.CLASS: "crowd regions are regions like any other",

@@ -14,7 +14,9 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("SEGCORE_SHARED_DATA") or ROOT.parent / "shared" / "data")
 
-PEERS = frozenset({"cityscapesscripts", "cv2", "hotcoco", "importlinter", "numba", "sklearn"})
+PEERS = frozenset(
+    {"cityscapesscripts", "cv2", "hotcoco", "importlinter", "label_studio_sdk", "numba", "sklearn"}
+)
 """Modules a test may import without asking: where one is not installed, the test is skipped."""
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)

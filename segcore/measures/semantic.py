@@ -175,6 +175,8 @@ class SemanticMeasure:
         """
         k = self.num_classes
         faults: tuple[list[Fault], list[Fault]] = [], []
+        if delivery is not None:
+            gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
         if delivery is not None and (gold.height, gold.width) != (delivery.height, delivery.width):
             fault = Fault(
                 code="delivery.size_mismatch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
@@ -61,6 +62,16 @@ class Source(ABC):
     def unplaced(self) -> int:
         """Annotations that belong to no image of :meth:`keys` and were refused with a fault."""
         return 0
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Annotations found that the source does not offer, by reason; in no other count."""
+        return {}
+
+    @property
+    def conventions(self) -> Mapping[str, str]:
+        """What a reader of the numbers must know about how this source was read, by topic."""
+        return {}
 
     @abstractmethod
     def digest(self) -> str | None:

@@ -497,3 +497,85 @@ def test_check_names_undeclared_values_and_counts_what_it_read():
 
     assert [(f.code, f.image) for f in found.faults] == [("mask.unknown_value", "a")]
     assert (found.counts.read, found.counts.used, found.counts.rejected) == (2, 1, 1)
+
+
+# ---- what a source says of itself
+
+
+class Annotated(Drawn):
+    """A source that leaves annotations out and has conventions of its own."""
+
+    alpha = 128
+
+    @property
+    def left_out(self):
+        return {"draft": 2, "none of these": 0}
+
+    @property
+    def conventions(self):
+        return {"brush": f"alpha from {self.alpha}"}
+
+
+def test_what_a_source_leaves_out_is_read_and_ignored():
+    images = {"a": labels("sc")}
+
+    found = segcore.evaluate(drawn(a="sc"), Annotated(images))
+
+    assert found.counts["delivery"].to_json() == {
+        "annotations_read": 3,
+        "used": 1,
+        "rejected": 0,
+        "ignored": {"draft": 2},
+    }
+    assert found.counts["gold"].read == 1
+
+
+def test_the_conventions_of_a_source_are_reported_with_its_side():
+    images = {"a": labels("sc")}
+    other = Annotated(images, name="other:")
+    other.alpha = 1
+
+    one = segcore.evaluate(drawn(a="ss"), Annotated(images)).conventions
+    same = segcore.evaluate(Annotated(images), Annotated(images)).conventions
+    two = segcore.evaluate(Annotated(images), other).conventions
+
+    assert one["brush"] == "delivery: alpha from 128"
+    assert same["brush"] == "alpha from 128"
+    assert two["brush"] == "gold: alpha from 128; delivery: alpha from 1"
+    assert {"iou", "mean", "unlabeled"} <= set(one)
+
+
+NOTHING = regions(shape=(0, 0))
+
+
+def test_an_annotation_of_nothing_has_the_size_of_the_other_side():
+    square = regions((1, mask("##. ##.")), shape=(2, 3))
+
+    empty_delivery = segcore.evaluate(Drawn({"a": square}), Drawn({"a": NOTHING}))
+    empty_gold = segcore.evaluate(Drawn({"a": NOTHING}), Drawn({"a": square}))
+    label_map = segcore.evaluate(drawn(a="scc s.c"), Drawn({"a": NOTHING}))
+
+    #                                          delivered: sky car other
+    assert empty_delivery.confusion.tolist() == [[0, 0, 0], [0, 0, 4], [0, 0, 2]]
+    assert empty_gold.confusion.tolist() == [[0, 0, 0], [0, 0, 0], [0, 4, 2]]
+    assert label_map.confusion.tolist() == [[0, 0, 2], [0, 0, 3], [0, 0, 1]]
+
+
+def test_two_annotations_of_nothing_agree_on_no_pixel():
+    found = segcore.evaluate(
+        Drawn({"a": NOTHING, "b": regions((0, mask("#")), shape=(1, 1))}),
+        Drawn({"a": NOTHING, "b": regions((0, mask("#")), shape=(1, 1))}),
+    )
+
+    assert found.confusion.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert found.images.paired == ("a", "b")
+
+
+def test_regions_of_another_size_are_still_refused():
+    with pytest.raises(InvalidInputError) as caught:
+        segcore.evaluate(
+            Drawn({"a": regions((0, mask("#")), shape=(1, 1))}),
+            Drawn({"a": regions((0, mask("##")), shape=(1, 2))}),
+        )
+
+    assert [f.code for f in caught.value.faults] == ["delivery.size_mismatch"]
