@@ -10,10 +10,11 @@ from typing import TypeVar
 from segcore import kernels, sources
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import InvalidInputError, OntologyError, UsageError
-from segcore.evaluation import OTHER, Evaluation, Images, InputInfo, SideCounts
+from segcore.evaluation import OTHER, Evaluation, InputInfo, SideCounts
 from segcore.faults import Fault, FaultLog
 from segcore.measures.semantic import ClassMap, SemanticMeasure, refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
+from segcore.pairing import Unit, pair, units_of
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.tally import Tally, TallyTable
@@ -138,7 +139,8 @@ def evaluate(
     )
     delivery_source = delivery_source.resolve(ontology=target, gold=gold_source)
     sides = Side("gold", gold_source), Side("delivery", delivery_source)
-    images = _pair(sides)
+    images = pair(sides)
+    units = units_of(images, sides)
     job = _Job(
         token=uuid.uuid4().hex,
         gold=gold_source,
@@ -149,12 +151,12 @@ def evaluate(
             overlap=target.overlap,
             crowd=target.crowd,
         ),
-        images=-(-images.gold // jobs),
+        images=-(-len(units) // jobs),
     )
     pair_faults = FaultLog()
     tables: list[TallyTable] = []
     done = 0
-    for counted in _run(job, images, jobs=jobs, backend=backend):
+    for counted in _run(job, units, jobs=jobs, backend=backend):
         tables.append(counted.table)
         while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
             # Joined in twos as they grow: few objects stay, and each row is copied seldom.
@@ -165,7 +167,7 @@ def evaluate(
         sides[0].ignore(counted.gold_crowd, "crowd region")
         done += counted.images
         if progress is not None:
-            progress(done, images.gold)
+            progress(done, len(units))
     sides[1].leave_out(images.extra_in_delivery, "image not in gold")
     if sides[1].repeats(sides[0]):
         pair_faults.add(Fault(code="delivery.same_as_gold", file=delivery_source.name))
@@ -245,81 +247,54 @@ def _class_map(source: Source, target: Ontology) -> ClassMap:
     return ClassMap(target=target, source=target if own is None else own, file=source.name)
 
 
-def _pair(sides: tuple[Side, Side]) -> Images:
-    gold, delivery = (side.source.keys() for side in sides)
-    delivered, wanted = frozenset(delivery), frozenset(gold)
-    images = Images(
-        paired=tuple(key for key in gold if key in delivered),
-        missing_in_delivery=tuple(key for key in gold if key not in delivered),
-        extra_in_delivery=tuple(key for key in delivery if key not in wanted),
-    )
-    log, name = sides[1].faults, sides[1].source.name
-    if not images.paired and any(side.source.faults.errors for side in sides):
-        return images  # a document that cannot be read misses every image: its fault says so
-    if not images.paired:
-        expected = f"images such as {gold[0]!r}" if gold else f"gold images in {sides[0].source.name}"
-        got = f"images such as {delivery[0]!r}" if delivery else sides[1].source.when_empty
-        log.add(Fault(code="delivery.image_match", file=name, expected=expected, got=got))
-    for key in images.missing_in_delivery:
-        log.add(Fault(code="delivery.missing_image", file=name, image=key))
-    for key in images.extra_in_delivery:
-        log.add(Fault(code="delivery.extra_image", file=name, image=key))
-    return images
-
-
-def _run(job: _Job, images: Images, *, jobs: int, backend: str | None) -> Iterator[_Counted]:
+def _run(job: _Job, units: list[Unit], *, jobs: int, backend: str | None) -> Iterator[_Counted]:
     """Count chunk by chunk; what comes out is in the order of the keys."""
+    chunks = [units[i : i + _CHUNK] for i in range(0, len(units), _CHUNK)]
     if jobs == 1 and backend is None:
-        yield from (_count(job, chunk) for chunk in _chunks(images))
+        yield from (_count(job, chunk) for chunk in chunks)
         return
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in _chunks(images))
-
-
-def _chunks(images: Images) -> Iterator[list[tuple[str, bool]]]:
-    """Gold keys, and whether the image was delivered."""
-    delivered = frozenset(images.paired)
-    keys = sorted(images.paired + images.missing_in_delivery)
-    for i in range(0, len(keys), _CHUNK):
-        yield [(key, key in delivered) for key in keys[i : i + _CHUNK]]
+    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in chunks)
 
 
 _open_job: list[_Job] = []
 """The job this worker process works on: its sources stay open from one chunk to the next."""
 
 
-def _count_in_worker(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
+def _count_in_worker(job: _Job, chunk: list[Unit]) -> _Counted:
     if not _open_job or _open_job[0].token != job.token:
         _open_job[:] = [job]
     return _count(_open_job[0], chunk)
 
 
-def _count(job: _Job, chunk: list[tuple[str, bool]]) -> _Counted:
+def _count(job: _Job, chunk: list[Unit]) -> _Counted:
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
     read = ReadCounts(), ReadCounts()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
     gold_crowd = 0
-    for key, delivered in chunk:
-        gold = job.gold.read(key)
-        read[0].add(job.gold, key, gold)
+    for unit in chunk:
+        gold = job.gold.read(unit.image)
+        if unit.first:
+            read[0].add(job.gold, unit.image, gold)
         delivery = None
-        if delivered:
-            delivery = job.delivery.read(key)
-            read[1].add(job.delivery, key, delivery)
-        if gold is None or (delivered and delivery is None):
+        if unit.delivered:
+            delivery = job.delivery.read(unit.key)
+            read[1].add(job.delivery, unit.key, delivery)
+        if gold is None or (unit.delivered and delivery is None):
             continue
         if not tallies:
             _prepare(gold, delivery, images=job.images)
         measured = job.measure(gold, delivery)
         pair_faults += measured.faults
-        gold_crowd += measured.gold_crowd
-        for side, refused in zip(read, measured.rejected, strict=True):
-            side.rejected += refused
-        tallies.append((key, measured.tally))
+        if unit.first:
+            gold_crowd += measured.gold_crowd
+            read[0].rejected += measured.rejected[0]
+        read[1].rejected += measured.rejected[1]
+        tallies.append((unit.key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     return _Counted(
         images=len(chunk),

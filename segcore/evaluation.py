@@ -23,16 +23,22 @@ OTHER = "<other>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Which images were judged, each tuple sorted by key."""
+    """Which images were judged, each tuple sorted by key.
 
+    Attributes
+    ----------
+    gold : int
+        Number of gold images.
+    paired, extra_in_delivery : tuple of str
+        Delivered keys; several may belong to one gold image (see :meth:`Source.image_of`).
+    missing_in_delivery : tuple of str
+        Gold keys.
+    """
+
+    gold: int
     paired: tuple[str, ...]
     missing_in_delivery: tuple[str, ...]
     extra_in_delivery: tuple[str, ...]
-
-    @property
-    def gold(self) -> int:
-        """Number of gold images: paired and missing."""
-        return len(self.paired) + len(self.missing_in_delivery)
 
     def to_json(self) -> dict[str, Any]:
         """The ``images`` block of the contract."""

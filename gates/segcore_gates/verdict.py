@@ -119,10 +119,10 @@ def _with_consequence(rule: Rule, record: Record, *, strict: bool) -> Record:
 def _coverage(rule: Rule, evaluation: Evaluation) -> Record:
     images = evaluation.images
     missing, extra = images.missing_in_delivery, images.extra_in_delivery
-    gold = len(images.paired) + len(missing)
+    gold = images.gold
     if not gold:
         return _record(rule, Verdict.MISSING, "there is no gold image", images=0)
-    share = Fraction(len(images.paired), gold)
+    share = Fraction(gold - len(missing), gold)
     worst = tuple(WorstImage(image=key, value=0.0) for key in missing[:_MISSING_NAMES])
     reasons = []
     if missing:
@@ -139,7 +139,7 @@ def _coverage(rule: Rule, evaluation: Evaluation) -> Record:
 
 def _mean_iou(rule: Rule, evaluation: Evaluation) -> Record:
     shares = [Fraction(c.intersection, c.union) for c in evaluation.classes if c.union]
-    gold = len(evaluation.images.paired) + len(evaluation.images.missing_in_delivery)
+    gold = evaluation.images.gold
     if not shares:
         return _record(rule, Verdict.MISSING, "no class occurs in gold or delivery", images=gold)
     if rule.judge is Judge.BOUND:

@@ -44,6 +44,10 @@ class Source(ABC):
     def keys(self) -> tuple[str, ...]:
         """Image keys, sorted.  Images whose very entry is faulty are left out."""
 
+    def image_of(self, key: str) -> str:
+        """The image a key stands for: the key itself, unless several annotations of one are offered."""
+        return key
+
     @abstractmethod
     def read(self, key: str) -> ImageAnnotation | None:
         """The annotation of one image.

@@ -579,3 +579,51 @@ def test_regions_of_another_size_are_still_refused():
         )
 
     assert [f.code for f in caught.value.faults] == ["delivery.size_mismatch"]
+
+
+class ByAnnotator(Drawn):
+    """Keys such as ``a@2``: the image a as annotator 2 saw it."""
+
+    def image_of(self, key):
+        return key.partition("@")[0]
+
+
+def test_several_annotations_of_one_image_count_each_against_its_gold():
+    gold = drawn(a="sc", b="cc", c="ss")
+    delivery = ByAnnotator({"a@1": labels("sc"), "a@2": labels("ss"), "c@2": labels("sc")})
+
+    found = segcore.evaluate(gold, delivery)
+
+    #                                  delivered: sky car other
+    assert found.confusion.tolist() == [[3, 1, 0], [1, 1, 2], [0, 0, 0]]
+    assert found.images.gold == 3
+    assert found.images.paired == ("a@1", "a@2", "c@2")
+    assert found.images.missing_in_delivery == ("b",)
+    assert found.counts["gold"].used == 3
+    assert found.counts["delivery"].used == 3
+    assert found.inputs[0].sha256 == segcore.evaluate(gold, gold).inputs[0].sha256
+
+
+def test_gold_crowds_and_faults_count_once_however_often_the_gold_is_used():
+    square = mask("##")
+    gold = Drawn({"a": regions((0, square), (1, square), shape=(1, 2), crowd={1})})
+    ghost = Ontology((*ONTOLOGY.classes, LabelClass(id=2, name="ghost")))
+    bad = Drawn({"a": regions((2, square), (1, square), shape=(1, 2))}, ontology=ghost)
+    twice = ByAnnotator({"a@1": labels("ss"), "a@2": labels("ss")})
+
+    crowd = segcore.evaluate(gold, twice)
+    with pytest.raises(InvalidInputError) as caught:
+        segcore.evaluate(bad, twice, ontology=ONTOLOGY)
+
+    assert crowd.counts["gold"].to_json()["ignored"] == {"crowd region": 1}
+    assert [f.code for f in caught.value.faults] == ["coco.unknown_class_name"]
+    assert caught.value.counts["gold"].rejected == 1
+
+
+def test_an_annotation_of_an_image_the_gold_does_not_hold_is_extra():
+    found = segcore.evaluate(
+        drawn(a="sc"), ByAnnotator({"a@1": labels("sc"), "x@1": labels("sc"), "x@2": labels("sc")})
+    )
+
+    assert found.images.extra_in_delivery == ("x@1", "x@2")
+    assert found.counts["delivery"].to_json()["ignored"] == {"image not in gold": 2}

@@ -43,6 +43,7 @@ def batch(*tables: np.ndarray, missing=(), extra=(), instances=None) -> Evaluati
     return Evaluation(
         ontology=ONTOLOGY,
         images=Images(
+            gold=len(rows),
             paired=paired,
             missing_in_delivery=tuple(sorted(key for key, _ in missing)),
             extra_in_delivery=tuple(extra),
