@@ -1,7 +1,8 @@
 """The sub-commands, found through the entry-point group ``segcore.commands``.
 
 Each entry point is a plain function with typer annotations.  A command is loaded when it is
-called or listed; one that cannot be loaded costs only itself.
+called or listed; one that cannot be loaded costs only itself.  A name such as ``push.label-studio``
+is the command ``push label-studio``.
 """
 
 from __future__ import annotations
@@ -32,15 +33,45 @@ _ANYTHING: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 """A command that cannot run says so, whatever it is called with."""
 
 
+_GROUPS: Final = {
+    "push": "Write results back to the platform the annotations came from.",
+    "watch": "Judge again when annotations change on a platform.",
+}
+"""What the commands of several platforms have in common."""
+
+
 class _Commands(TyperGroup):
     """A group whose commands are entry points, loaded one at a time."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature of the base class
-        return sorted(_entry_points())
+    prefix = ""
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        found = _entry_points().get(cmd_name)
-        return None if found is None else _command(cmd_name, found)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature of the base class
+        own = [name for name in _entry_points() if name.startswith(self.prefix)]
+        return sorted({name.removeprefix(self.prefix).partition(".")[0] for name in own})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        name = self.prefix + cmd_name
+        found = None if "." in cmd_name else _entry_points().get(name)
+        if found is not None:
+            return _command(cmd_name, found)
+        return _group(cmd_name, name) if cmd_name in self.list_commands(ctx) else None
+
+
+def _group(name: str, path: str) -> Any:
+    """The command ``name`` that has commands of its own: the entry points below ``path``."""
+
+    class Commands(_Commands):
+        prefix = f"{path}."
+
+    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
+    app.callback(help=_GROUPS.get(path))(_nothing)
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def _nothing() -> None:
+    """All is done by the commands."""
 
 
 @cache

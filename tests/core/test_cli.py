@@ -170,6 +170,51 @@ def test_a_command_whose_package_is_missing_costs_only_itself(with_commands, cap
     assert "segcore_no_such_package" in captured.err
 
 
+PLATFORMS = (
+    ("push.one", "segcore_test_commands:answers"),
+    ("push.other", "segcore_no_such_package:push"),
+    ("score", "segcore_test_commands:answers"),
+)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_name_with_a_dot_is_a_command_of_a_group(with_commands, code):
+    with_commands(*PLATFORMS)
+
+    assert main(["push", "one", str(code)]) == code
+
+
+def test_a_group_is_listed_once_and_lists_its_commands(with_commands, capsys):
+    with_commands(*PLATFORMS)
+
+    assert main(["--help"]) == 0
+    above = capsys.readouterr().out
+    assert main(["push", "--help"]) == 0
+    below = capsys.readouterr().out
+
+    assert above.count("push") == 1
+    assert "Write results back" in above
+    assert "one" in below
+    assert "score" not in below
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["push.one", "0"], "No such command 'push.one'", id="the name of the entry point"),
+        pytest.param(["push", "two"], "No such command 'two'", id="a platform that is not there"),
+        pytest.param(["push"], "", id="no platform"),
+        pytest.param(["push", "other"], "segcore_no_such_package", id="a platform without its package"),
+        pytest.param(["pus", "one"], "No such command 'pus'", id="half a name"),
+    ],
+)
+def test_a_wrong_call_of_a_group_exits_with_4(with_commands, capsys, words, said):
+    with_commands(*PLATFORMS)
+
+    assert main(words) == 4
+    assert said in capsys.readouterr().err
+
+
 def test_a_command_that_two_packages_provide_is_refused(with_commands, capsys):
     with_commands(("twice", "segcore_test_commands:answers"), ("twice", "segcore_test_commands:leaves"))
 
@@ -226,6 +271,8 @@ def test_a_reader_that_closes_the_pipe_ends_the_run_without_noise():
     "name", sorted({p.name for p in commands.entry_points(group=commands.COMMANDS)})
 )
 def test_the_help_of_every_command_carries_an_example(capsys, name):
-    assert main([name, "--help"]) == 0
+    words = name.split(".")
 
-    assert f"Example: segcore {name}" in " ".join(capsys.readouterr().out.split())
+    assert main([*words, "--help"]) == 0
+
+    assert f"Example: segcore {' '.join(words)}" in " ".join(capsys.readouterr().out.split())
