@@ -7,6 +7,7 @@
     │   ├── SpecError              a source spec cannot be understood
     │   ├── OntologyError          an ontology is missing, broken or ambiguous
     │   └── MissingExtraError      an optional dependency is not installed
+    ├── ConnectionFailedError      a server cannot be reached, refuses or answers nonsense (exit 4)
     ├── DocumentError              a JSON or YAML document was refused           (a fault of its owner)
     ├── RefusedFileError           a file was refused before it was read         (a fault of its owner)
     ├── RefusedMaskError           the bytes of a mask were refused              (a fault of its owner)
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from segcore.faults import Fault
 
 __all__ = [
+    "ConnectionFailedError",
     "DocumentError",
     "InvalidInputError",
     "MissingExtraError",
@@ -67,6 +69,30 @@ class OntologyError(UsageError):
 
 class MissingExtraError(UsageError):
     """A feature needs an optional dependency that is not installed."""
+
+
+class ConnectionFailedError(SegcoreError):
+    """A server cannot be reached, refuses the request, or its answer cannot be used.
+
+    Nothing is said about annotations: this is neither a fault of the input nor a verdict.
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status, where there was an answer.
+    unsure : bool
+        A write was sent and nobody knows whether it was carried out; look before it is repeated.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, unsure: bool = False) -> None:
+        self.status = status
+        self.unsure = unsure
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Callable[..., ConnectionFailedError], tuple[str]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        again = partial(ConnectionFailedError, status=self.status, unsure=self.unsure)
+        return again, (str(self),)
 
 
 class DocumentError(SegcoreError):

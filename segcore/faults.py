@@ -223,6 +223,8 @@ class Fault:
             place += f": image {self.image}"
             if self.image_id is not None and str(self.image_id) != self.image:
                 place += f" (id {self.image_id})"
+        elif self.image_id is not None:
+            place += f": image id {self.image_id}"
         if self.annotation is not None:
             place += f": annotation {self.annotation}"
         detail = ""

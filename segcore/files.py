@@ -13,7 +13,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -25,7 +25,7 @@ from segcore.wording import printable
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["Entry", "composed", "list_files", "read_bytes"]
+__all__ = ["Entry", "composed", "list_files", "open_file", "read_bytes"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?:://|::)")
 _OPEN_FLAGS: Final = (
@@ -102,6 +102,44 @@ def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> b
     if len(data) > limit:
         raise _too_large(location, limit=limit, got=f"more than {limit} bytes")
     return data
+
+
+def open_file(location: str) -> BinaryIO:
+    """One regular file, which the user named, to be read block by block; it may be of any size.
+
+    Parameters
+    ----------
+    location : str
+        A local path, or a URL any fsspec file system understands.
+
+    Returns
+    -------
+    BinaryIO
+        Seekable; the caller closes it.
+
+    Raises
+    ------
+    SpecError
+        There is no such file, or it cannot be opened.
+    RefusedFileError
+        It is not a regular file.
+    """
+    path = _local_path(location)
+    if path is None:
+        return _open_remote(location)
+    try:
+        _require_regular(os.stat(path), location)  # noqa: PTH116  (the way read_bytes looks at it)
+        fd = os.open(path, _OPEN_FLAGS)
+        try:
+            _require_regular(os.fstat(fd), location)
+        except RefusedFileError:
+            os.close(fd)
+            raise
+        return os.fdopen(fd, "rb")
+    except FileNotFoundError:
+        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(location, error) from None
 
 
 def list_files(folder: str, *, suffix: str) -> tuple[list[Entry], list[Fault]]:
@@ -191,7 +229,7 @@ def _kind_of(item: os.DirEntry[str]) -> str:
         return "nothing any more"
 
 
-def _require_regular(status: os.stat_result, location: str, *, limit: int) -> None:
+def _require_regular(status: os.stat_result, location: str, *, limit: int | None = None) -> None:
     mode = status.st_mode
     if stat.S_ISLNK(mode):
         raise RefusedFileError(
@@ -201,7 +239,7 @@ def _require_regular(status: os.stat_result, location: str, *, limit: int) -> No
         raise RefusedFileError(
             "path.not_regular", file=location, expected="a regular file", got=_kind(mode)
         )
-    if status.st_size > limit:
+    if limit is not None and status.st_size > limit:
         raise _too_large(location, limit=limit, got=f"{status.st_size} bytes")
 
 
@@ -298,6 +336,20 @@ def _read_remote(location: str, *, limit: int) -> bytes:
     if (size is not None and size > limit) or len(data) > limit:
         raise _too_large(location, limit=limit, got=f"{size or 'more'} bytes")
     return data
+
+
+def _open_remote(location: str) -> BinaryIO:
+    fs, path = _file_system(location)
+    try:
+        kind = fs.info(path).get("type", "file")
+        if kind == "file":
+            return fs.open(path, "rb")  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+    except Exception as error:  # each file system has exceptions of its own
+        raise _unreadable(location, error) from None
+    got = "a folder" if kind == "directory" else printable(str(kind))
+    raise RefusedFileError("path.not_regular", file=location, expected="a regular file", got=got)
 
 
 def _walk_remote(folder: str) -> Iterator[_Found]:

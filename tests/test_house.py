@@ -132,7 +132,7 @@ def test_every_part_of_the_benchmarks_runs_and_agrees_with_its_peers(tmp_path):
     )  # fmt: skip
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("all answers equal") == 6
+    assert result.stdout.count("all answers equal") == 7
     for peer in ("np.bincount", "hotcoco", "scikit-learn", "cityscapesscripts", "pycocotools"):
         assert f"| {peer}" in result.stdout
     assert "### Growth with classes" in result.stdout

@@ -34,7 +34,7 @@ from segcore.errors import RefusedMaskError
 from segcore.masks.png_chunks import ColorType, Png, parse_png
 from segcore.wording import printable
 
-__all__ = ["decode_colors", "decode_indices"]
+__all__ = ["decode_alpha", "decode_colors", "decode_indices"]
 
 
 def decode_indices(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
@@ -93,6 +93,20 @@ def decode_colors(data: bytes) -> npt.NDArray[np.uint8]:
             raise RefusedMaskError("mask.unexpected_mode", "opaque colours", "transparent pixels")
         pixels = np.ascontiguousarray(pixels[..., :3])
     return pixels
+
+
+def decode_alpha(png: Png) -> npt.NDArray[np.uint8]:
+    """The alpha of a checked 8-bit RGBA image, where it is the mask: uint8 (H, W).
+
+    Raises
+    ------
+    RefusedMaskError
+        ``mask.unexpected_mode`` for all other kinds of pixels, ``mask.truncated``,
+        ``mask.corrupt`` or ``limits.pixels``.
+    """
+    if png.bit_depth != 8 or png.color_type is not ColorType.RGBA:
+        raise RefusedMaskError("mask.unexpected_mode", "8-bit RGBA", png.kind)
+    return np.ascontiguousarray(_decode(png)[..., 3], np.uint8)
 
 
 # ---- pixels

@@ -145,11 +145,12 @@ def _sample(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """At most BLEND_SAMPLE flat positions of the marked pixels, evenly spread."""
     flat = marked.reshape(-1)
     step = max(-(-int(np.count_nonzero(flat)) // _BLEND_SAMPLE), 1)
-    parts, seen = [np.empty(0, np.int64)], 0
+    parts: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    seen = 0
     # In blocks, because a position takes eight bytes.
     for at in range(0, len(flat), _BLOCK_PX):
         found = np.flatnonzero(flat[at : at + _BLOCK_PX])
-        parts.append(found[-seen % step :: step] + at)
+        parts.append((found[-seen % step :: step] + at).astype(np.int64, copy=False))
         seen += len(found)
     return np.concatenate(parts)
 

@@ -257,7 +257,7 @@ class SemanticMeasure:
         if not isinstance(regions, Regions):
             raise TypeError("only regions are painted")
         codes = classes.of_regions(regions)
-        void = np.zeros(len(regions), np.bool_)
+        void: npt.NDArray[np.bool_] = np.zeros(len(regions), np.bool_)
         if classes is self.gold and self.crowd is Crowd.IGNORE:
             void = regions.crowd
             codes = np.where(void, np.int32(self.num_classes + 1), codes)

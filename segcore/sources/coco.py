@@ -283,7 +283,8 @@ class CocoSource(Source):
         entries: list[dict[str, Any]],
         masks: MaskBatch,
     ) -> None:
-        stated = np.array([_box(entry.get("bbox")) for entry in entries], np.float64).reshape(-1, 4)
+        boxes = np.array([_box(entry.get("bbox")) for entry in entries], np.float64)
+        stated: npt.NDArray[np.float64] = boxes.reshape(-1, 4)
         # As corners, inside the image: boxes of clipped polygons may reach out of it.
         limits = np.array([image.width, image.height, image.width, image.height], np.float64)
         stated[:, 2:] += stated[:, :2]
