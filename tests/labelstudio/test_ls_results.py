@@ -1,0 +1,241 @@
+"""The result of an annotation: what makes a region, its label and its size, and what refuses it."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from segcore_labelstudio.images import TaskImage
+from segcore_labelstudio.labeling import parse_labeling
+from segcore_labelstudio.results import draw_regions, group_results, labels_of
+
+CONFIG = parse_labeling(
+    """<View><Image name="image" value="$image"/>
+    <RectangleLabels name="box" toName="image"><Label value="car"/></RectangleLabels>
+    <Labels name="kind" toName="image"><Label value="car"/></Labels>
+    <Rectangle name="shape" toName="image"/><TextArea name="note" toName="image" perRegion="true"/>
+    </View>""",
+    file="config.xml",
+)
+
+IMAGE = TaskImage(key="street", to_name=None)
+
+BOX = {"x": 25.0, "y": 0.0, "width": 50.0, "height": 50.0, "rotation": 0}
+"""On 4 x 2 pixels: the two in the middle of the first row."""
+
+BOX_PX = np.array([[0, 1, 1, 0], [0, 0, 0, 0]], np.bool_)
+
+
+def entry(kind="rectanglelabels", *, shape=BOX, **changes):
+    labels = {kind: ["car"]} if kind.endswith("labels") else {}
+    made = {
+        "id": "r1",
+        "type": kind,
+        "from_name": {"rectanglelabels": "box", "labels": "kind", "rectangle": "shape"}.get(
+            kind, "note"
+        ),
+        "to_name": "image",
+        "original_width": 4,
+        "original_height": 2,
+        "value": {**shape, **labels},
+    }
+    made.update(changes)
+    return {name: value for name, value in made.items() if value != "absent"}
+
+
+def labelled(*labels, **changes):
+    return entry(value={**BOX, "rectanglelabels": list(labels)}, **changes)
+
+
+def drawn_from(*entries, labeling=None):
+    return draw_regions(
+        group_results(list(entries)),
+        file="export.json",
+        image=IMAGE,
+        task_id=4,
+        labeling=labeling,
+        threshold=128,
+    )
+
+
+def codes(drawn):
+    return [fault.code for fault in drawn.faults]
+
+
+def test_a_region_has_its_id_label_size_and_pixels():
+    drawn = drawn_from(entry(), labeling=CONFIG)
+
+    [region] = drawn.regions
+    assert (region.id, region.label, region.to_name, region.item) == ("r1", "car", "image", 0)
+    assert (drawn.width, drawn.height) == (region.width, region.height) == (4, 2)
+    assert np.array_equal(region.mask.to_array(), BOX_PX)
+    assert (drawn.faults, drawn.rejected) == ([], 0)
+
+
+def test_a_shape_and_its_labels_are_one_region():
+    drawn = drawn_from(entry("rectangle"), entry("labels"), labeling=CONFIG)
+
+    [region] = drawn.regions
+    assert region.label == "car"
+    assert np.array_equal(region.mask.to_array(), BOX_PX)
+    assert drawn.faults == []
+
+
+def test_answers_and_relations_add_nothing_to_a_region():
+    drawn = drawn_from(
+        entry(),
+        entry("textarea", value={**BOX, "text": ["hello"]}),
+        entry("choices", id="whole-image", value={"choices": ["good"]}),
+        {"type": "relation", "from_id": "r1", "to_id": "r1", "direction": "right"},
+    )
+
+    assert [region.id for region in drawn.regions] == ["r1"]
+    assert drawn.faults == []
+
+
+def test_regions_without_an_id_are_regions_of_their_own():
+    drawn = drawn_from(entry(id=None), entry(id="absent"))
+
+    assert [region.id for region in drawn.regions] == ["result[0]", "result[1]"]
+
+
+def test_one_region_that_is_refused_does_not_refuse_the_others():
+    drawn = drawn_from(entry(id="a"), labelled("car", "road", id="b"), entry(id="c"))
+
+    assert [region.id for region in drawn.regions] == ["a", "c"]
+    assert drawn.rejected == 1
+    [fault] = drawn.faults
+    assert (fault.code, fault.file, fault.image, fault.image_id, fault.annotation) == (
+        "ls.ambiguous_label",
+        "export.json",
+        "street",
+        4,
+        "b",
+    )
+
+
+def test_the_same_label_twice_is_one_label():
+    assert drawn_from(labelled("car", "car")).faults == []
+
+
+TEXT_SPAN = {"start": 0, "end": 4, "text": "word", "labels": ["car"]}
+TOUCHES = {"format": "rle", "touches": [], "brushlabels": ["car"]}
+
+
+@pytest.mark.parametrize(
+    ("faulty", "code"),
+    [
+        (labelled(), "ls.missing_label"),
+        (entry(value=BOX), "ls.missing_label"),
+        (entry("rectangle"), "ls.missing_label"),
+        (entry("textarea"), "ls.missing_label"),
+        (labelled(1), "ls.missing_label"),
+        (labelled(" "), "ls.missing_label"),
+        (labelled("a\x1bb"), "ls.missing_label"),
+        (labelled("x" * 1025), "ls.missing_label"),
+        (entry(value={**BOX, "rectanglelabels": "car"}), "ls.missing_label"),
+        (labelled("car", "road"), "ls.ambiguous_label"),
+        (entry("keypointlabels"), "ls.unsupported_type"),
+        (entry("videorectangle", value={"sequence": [], "labels": ["car"]}), "ls.unsupported_type"),
+        (entry("labels", value=TEXT_SPAN), "ls.unsupported_type"),
+        (entry("hypertextlabels", value=TEXT_SPAN), "ls.unsupported_type"),
+        (entry("brushlabels", value=TOUCHES), "ls.missing_field"),
+        (entry("brushlabels"), "ls.missing_field"),
+        (entry(value={**BOX, "points": [], "rectanglelabels": ["car"]}), "ls.missing_field"),
+        (entry(type=7), "ls.missing_field"),
+        (entry(type=["rectanglelabels"]), "ls.missing_field"),
+        (entry(type="absent"), "ls.missing_field"),
+        (entry(value="absent"), "ls.missing_field"),
+        (entry(value=[1]), "ls.missing_field"),
+        (entry(id=7), "ls.missing_field"),
+        (entry(id="a\nb"), "ls.missing_field"),
+        (entry(to_name="absent"), "ls.missing_field"),
+        (entry(to_name={}), "ls.missing_field"),
+        (entry(item_index="0"), "ls.missing_field"),
+        (entry(item_index=-1), "ls.missing_field"),
+        (entry(item_index=True), "ls.missing_field"),
+        (entry(original_width="absent"), "ls.missing_field"),
+        (entry(original_height="absent"), "ls.missing_field"),
+        (entry(original_width=4.0), "ls.missing_field"),
+        (entry(original_width=0), "ls.missing_field"),
+        (entry(original_width=True), "ls.missing_field"),
+        (entry(original_width=10**30), "ls.missing_field"),
+        (entry(original_width=1 << 20, original_height=1 << 20), "limits.pixels"),
+        ("garbage", "ls.missing_field"),
+        (None, "ls.missing_field"),
+    ],
+)
+def test_a_region_that_is_not_understood_is_refused(faulty, code):
+    drawn = drawn_from(entry(id="sound"), faulty)
+
+    assert [region.id for region in drawn.regions] == ["sound"]
+    assert drawn.rejected == 1
+    assert code in codes(drawn)
+    assert all(len(fault.expected) <= 100 and len(fault.got) <= 100 for fault in drawn.faults)
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [
+        (entry("labels", shape={**BOX, "x": 26.0}), "ls.duplicate_region_id"),
+        (entry("labels", original_width=5), "ls.duplicate_region_id"),
+        (entry("labels", to_name="other"), "ls.duplicate_region_id"),
+        (entry(shape={**BOX, "height": 10.0}), "ls.duplicate_region_id"),
+    ],
+)
+def test_two_shapes_under_one_id_are_refused(other, code):
+    drawn = drawn_from(entry(), other)
+
+    assert drawn.regions == []
+    assert drawn.rejected == 1
+    assert codes(drawn) == [code]
+
+
+def test_regions_that_disagree_about_the_size_of_their_image_are_refused():
+    drawn = drawn_from(entry(id="a"), entry(id="b", original_width=8), entry(id="c"))
+
+    assert [region.id for region in drawn.regions] == ["a", "c"]
+    [fault] = drawn.faults
+    assert (fault.code, fault.annotation, fault.got) == ("ls.size_mismatch", "b", "8 x 2 px")
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"from_name": "bax"}, "'bax', did you mean 'box'?"),
+        ({"from_name": "absent"}, "None"),
+        ({"from_name": ["box"]}, "['box']"),
+    ],
+)
+def test_a_tag_the_configuration_does_not_have_is_a_fault_where_it_is_known(changes, got):
+    region = entry(**changes)
+
+    assert drawn_from(region).faults == []
+    [fault] = drawn_from(region, labeling=CONFIG).faults
+    assert (fault.code, fault.got) == ("ls.unknown_control", got)
+
+
+def test_a_shape_that_leaves_nothing_is_refused_with_the_reason_of_the_shape():
+    outside = {"x": 300.0, "y": 300.0, "width": 10.0, "height": 10.0, "rotation": 0}
+
+    drawn = drawn_from(entry(shape=outside))
+
+    assert drawn.rejected == 1
+    assert codes(drawn)[0].startswith("poly.")
+
+
+def test_the_labels_of_a_group_are_those_of_every_entry_in_order():
+    [group] = group_results([labelled("road"), entry("labels"), entry("textarea")])
+
+    assert labels_of(group) == ["road", "car"]
+
+
+def test_reading_leaves_the_entries_as_they_are():
+    entries = [entry("rectangle"), entry("labels"), labelled("a", "b", id="x")]
+    before = copy.deepcopy(entries)
+
+    drawn_from(*entries, labeling=CONFIG)
+
+    assert entries == before
