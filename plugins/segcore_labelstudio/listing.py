@@ -1,0 +1,204 @@
+"""Which tasks there are: all of a project, of a Data Manager tab or of a filter, or an error.
+
+A list that is short without saying so makes a batch look better than it is.  So a list counts only
+where every page says the same total and the pages hold that many different tasks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from segcore.documents import parse_json
+from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError, SpecError
+from segcore.wording import printable, show
+
+if TYPE_CHECKING:
+    from segcore_labelstudio.connection import Connection
+
+__all__ = ["ListedTask", "Selection", "incomplete", "list_tasks", "place_of"]
+
+MAX_TASKS: Final = 1_000_000
+PAGE_TASKS: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The tasks of a project that are asked for.
+
+    Attributes
+    ----------
+    project : int
+    view : int or None
+        The tasks of this tab of the Data Manager.
+    filters : str or None
+        The tasks of this filter: the ``filters`` of a Data Manager query, JSON.
+    """
+
+    project: int
+    view: int | None = None
+    filters: str | None = None
+
+    @classmethod
+    def parse(cls, location: str, options: Mapping[str, str]) -> Selection:
+        """The selection of ``label-studio:LOCATION?view=..`` or ``?filter=..``.
+
+        ``filter`` is ``data.FIELD=VALUE``, or the JSON a Data Manager query has as its ``filters``.
+
+        Raises
+        ------
+        SpecError
+            The project or the tab is not a number, or the filter cannot be understood.
+        """
+        view, text = options.get("view"), options.get("filter")
+        if view is not None and text is not None:
+            raise SpecError("give view= or filter=, not both: a tab has filters of its own")
+        return cls(
+            project=_number(location, "the project of a label-studio source"),
+            view=None if view is None else _number(view, "view"),
+            filters=None if text is None else _filters(text),
+        )
+
+    def query(self) -> str | None:
+        """What the task list is asked for besides the project and the tab; JSON."""
+        if self.view is not None:
+            return None
+        # Ordered by what never changes, so that a task cannot hop to a page that was read already.
+        query: dict[str, object] = {"ordering": ["tasks:id"]}
+        if self.filters is not None:
+            query["filters"] = json.loads(self.filters)
+        return json.dumps(query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTask:
+    """A task as the list has it; Label Studio sets the time with every change of an annotation."""
+
+    id: int
+    updated_at: str
+
+
+def list_tasks(
+    connection: Connection, selection: Selection, *, page_tasks: int = PAGE_TASKS
+) -> tuple[ListedTask, ...]:
+    """Every task of the selection, by id.
+
+    Parameters
+    ----------
+    connection : Connection
+    selection : Selection
+    page_tasks : int
+        How many tasks a page has.
+
+    Raises
+    ------
+    RefusedFileError
+        ``ls.incomplete_pull``: the pages do not hold what the total says.
+    ConnectionFailedError
+        The server cannot be reached, or knows no such project or tab.
+    """
+    place = place_of(connection, selection)
+    found: dict[int, ListedTask] = {}
+    total: int | None = None
+    number = 0
+    while total is None or len(found) < total:
+        number += 1
+        try:
+            page = connection.get_json("api/tasks/", _params(selection, number, page_tasks))
+        except ConnectionFailedError as error:
+            if number == 1 or error.status not in {200, 404}:
+                raise
+            got = "HTTP 404" if error.status == 404 else "a page that is no JSON"
+            raise incomplete(place, f"page {number} of the tasks ({total} in all)", got) from None
+        said, tasks = _page(page, place, number)
+        if total is not None and said != total:
+            raise incomplete(
+                place, f"{total} tasks on every page", f"{said} on page {number}; run again"
+            )
+        total = said
+        if total > MAX_TASKS:
+            raise incomplete(place, f"at most {MAX_TASKS} tasks", str(total))
+        if not tasks and len(found) < total:
+            raise incomplete(place, f"{total} tasks", f"{len(found)}, then an empty page")
+        for task in tasks:
+            if task.id in found:
+                raise incomplete(place, "every task once", f"task {task.id} again on page {number}")
+            found[task.id] = task
+        if len(found) > total:
+            raise incomplete(place, f"{total} tasks", "more")
+    return tuple(found[id_] for id_ in sorted(found))
+
+
+def place_of(connection: Connection, selection: Selection) -> str:
+    """What faults call the selection: the server and the project."""
+    return f"{connection.url}projects/{selection.project}"
+
+
+def incomplete(place: str, expected: str, got: str) -> RefusedFileError:
+    """The error of a pull that did not bring what it should have brought."""
+    return RefusedFileError(
+        "ls.incomplete_pull", file=place, expected=printable(expected), got=printable(got)
+    )
+
+
+def _params(selection: Selection, number: int, page_tasks: int) -> dict[str, str | int]:
+    # Not the SDK's tasks.list: it fills its models without checking what the server sent.
+    params: dict[str, str | int] = {
+        "project": selection.project,
+        "page": number,
+        "page_size": page_tasks,
+        "fields": "task_only",
+        "include": "id,updated_at",
+        "resolve_uri": "false",
+    }
+    if selection.view is not None:
+        params["view"] = selection.view
+    if (query := selection.query()) is not None:
+        params["query"] = query
+    return params
+
+
+def _page(page: object, place: str, number: int) -> tuple[int, list[ListedTask]]:
+    total = page.get("total") if isinstance(page, dict) else None
+    tasks = page.get("tasks") if isinstance(page, dict) else None
+    if type(total) is not int or total < 0 or not isinstance(tasks, list):
+        raise incomplete(place, f"page {number} with a total and a list of tasks", show(page))
+    listed = []
+    for task in tasks:
+        id_ = task.get("id") if isinstance(task, dict) else None
+        updated_at = task.get("updated_at") if isinstance(task, dict) else None
+        if type(id_) is not int or id_ < 1 or not isinstance(updated_at, str) or len(updated_at) > 64:
+            raise incomplete(place, "a task with id and updated_at", show(task))
+        listed.append(ListedTask(id=id_, updated_at=updated_at))
+    return total, listed
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18 and int(text) > 0):
+        raise SpecError(
+            f"{what} is its number in Label Studio (the one in its address), got {show(text)}"
+        )
+    return int(text)
+
+
+def _filters(text: str) -> str:
+    expected = (
+        "filter= takes data.FIELD=VALUE, or the filters of a Data Manager query as JSON "
+        '({"conjunction": "and", "items": [...]})'
+    )
+    if text.startswith("{"):
+        try:
+            filters = parse_json(text.encode(), file="filter")
+        except DocumentError as error:
+            raise SpecError(f"{expected}; got JSON that is broken: {error.problem}") from None
+        items = filters.get("items") if isinstance(filters, dict) else None
+        if not isinstance(filters, dict) or not isinstance(items, list) or not items:
+            raise SpecError(f"{expected}; got no items")
+        return json.dumps(filters, sort_keys=True)
+    field, equals, value = text.partition("=")
+    if not equals or not value or not field.startswith("data.") or field == "data.":
+        raise SpecError(f"{expected}; got {show(text)}")
+    item = {"filter": f"filter:tasks:{field}", "operator": "equal", "type": "String", "value": value}
+    return json.dumps({"conjunction": "and", "items": [item]}, sort_keys=True)

@@ -1,0 +1,354 @@
+"""A pull: the raw export of selected tasks in a folder, complete or not at all.
+
+The folder holds ``listing.json`` (what is to be pulled), ``labeling.xml`` (the labeling
+configuration), ``tasks-00001.json`` ... (the raw export, 200 tasks each) and, written last,
+``pull.json``.  Without ``pull.json`` it is an interrupted pull: the next one goes on where it
+stopped if the project is still the same, and begins again if it is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import Final
+
+from segcore.documents import parse_json
+from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError, SpecError
+from segcore_labelstudio.connection import Connection, Params, Project
+from segcore_labelstudio.json_array import array_items
+from segcore_labelstudio.listing import (
+    PAGE_TASKS,
+    ListedTask,
+    Selection,
+    incomplete,
+    list_tasks,
+    place_of,
+)
+from segcore_labelstudio.private_files import (
+    PART,
+    content_of,
+    locked,
+    opened_for_writing,
+    sync_folder,
+    usable_folder,
+    write_all,
+    write_file,
+)
+
+__all__ = ["CHUNK_TASKS", "Progress", "Pulled", "pull"]
+
+CHUNK_TASKS: Final = 200
+"""Tasks of one request: their ids must fit into an address, which proxies cut at 8 KB."""
+
+Progress = Callable[[int, int], None]
+"""Called with the tasks pulled so far and the tasks there are."""
+
+_MANIFEST, _LISTING, _CONFIG = "pull.json", "listing.json", "labeling.xml"
+_LEADING_ID: Final = re.compile(rb'\{\s*"id"\s*:\s*(\d{1,18})\s*[,}]')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """A complete pull.
+
+    Attributes
+    ----------
+    folder : str
+    chunks : tuple of str
+        Paths of the files that each hold an array of tasks, in the order of the task ids.
+    tasks : int
+        How many tasks they hold in all.
+    label_config : str
+        The labeling configuration, XML.
+    requested : int
+        How many chunks were asked of the server; the others were there from an earlier pull.
+    """
+
+    folder: str
+    chunks: tuple[str, ...]
+    tasks: int
+    label_config: str
+    requested: int
+
+
+def pull(
+    connection: Connection,
+    selection: Selection,
+    folder: str | os.PathLike[str],
+    *,
+    chunk_tasks: int = CHUNK_TASKS,
+    page_tasks: int = PAGE_TASKS,
+    progress: Progress | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Pulled:
+    """Bring the selected tasks into ``folder``, or find them there unchanged.
+
+    Parameters
+    ----------
+    connection : Connection
+    selection : Selection
+    folder : path
+        Created with access for its owner only.  One folder belongs to one selection of one server.
+    chunk_tasks, page_tasks : int
+        Tasks of one export request and of one page of the task list.
+    progress : callable or None
+        See :data:`Progress`.
+    sleep, now : callable
+        The clock.
+
+    Returns
+    -------
+    Pulled
+        Exactly the tasks of the selection, each once, as they were before and after.
+
+    Raises
+    ------
+    RefusedFileError
+        ``ls.incomplete_pull``: tasks are missing, repeated or were not asked for, or the project
+        changed meanwhile.
+    ConnectionFailedError
+        The server cannot be reached, refuses, or stops in the middle.  What was pulled so far stays.
+    SpecError
+        The folder cannot be used, or another pull uses it.
+    """
+    place = Path(folder)
+    with usable_folder(place), locked(place, sleep=sleep):
+        return _Pull(connection, selection, place, chunk_tasks, page_tasks, progress).run(now)
+
+
+class _Pull:
+    def __init__(
+        self,
+        connection: Connection,
+        selection: Selection,
+        folder: Path,
+        chunk_tasks: int,
+        page_tasks: int,
+        progress: Progress | None,
+    ) -> None:
+        self._connection = connection
+        self._selection = selection
+        self._folder = folder
+        self._chunk_tasks = chunk_tasks
+        self._page_tasks = page_tasks
+        self._progress = progress
+        self._place = place_of(connection, selection)
+        self._requested = 0
+
+    def run(self, now: Callable[[], datetime]) -> Pulled:
+        project, tasks = self._look(self._page_tasks)
+        listing = self._listing(project, tasks)
+        if content_of(self._folder / _LISTING) != listing:
+            self._begin(listing, project)
+        before = content_of(self._folder / _MANIFEST)
+        pulled_at, known = _understood(before)
+        chunks = []
+        for start in range(0, len(tasks), self._chunk_tasks):
+            ids = [task.id for task in tasks[start : start + self._chunk_tasks]]
+            name = f"tasks-{start // self._chunk_tasks + 1:05}.json"
+            chunks.append(self._chunk(name, ids, known.get(name)))
+            if self._progress is not None:
+                self._progress(start + len(ids), len(tasks))
+        if self._requested or self._manifest(project, tasks, chunks, pulled_at) != before:
+            # Pages of another size: a task that hides where two pages meet does not hide twice.
+            if self._look(max(1, self._page_tasks * 4 // 5)) != (project, tasks):
+                expected = "no change during the pull; run again when nobody works on it"
+                raise incomplete(self._place, expected, "tasks or annotations that changed meanwhile")
+            pulled_at = now().isoformat(timespec="seconds")
+            write_file(self._folder / _MANIFEST, self._manifest(project, tasks, chunks, pulled_at))
+        return Pulled(
+            folder=str(self._folder),
+            chunks=tuple(str(self._folder / chunk.name) for chunk in chunks),
+            tasks=len(tasks),
+            label_config=project.label_config,
+            requested=self._requested,
+        )
+
+    def _look(self, page_tasks: int) -> tuple[Project, tuple[ListedTask, ...]]:
+        """The project and its tasks as they are at this moment."""
+        project = self._connection.project(self._selection.project)
+        self._check_view()
+        tasks = list_tasks(self._connection, self._selection, page_tasks=page_tasks)
+        whole = self._selection.view is None and self._selection.filters is None
+        if whole and len(tasks) != project.tasks:
+            expected = f"{project.tasks} tasks, as the project says"
+            raise incomplete(self._place, expected, f"a list of {len(tasks)}; run again")
+        return project, tasks
+
+    def _check_view(self) -> None:
+        view = self._selection.view
+        if view is None:
+            return
+        found = self._connection.read(lambda sdk: sdk.views.get(id=str(view))).project
+        if found != self._selection.project:
+            raise SpecError(f"view={view} is not a tab of project {self._selection.project}")
+
+    def _listing(self, project: Project, tasks: Sequence[ListedTask]) -> bytes:
+        return _json_bytes(
+            {
+                "schema": 1,
+                **self._source(project),
+                "chunk_tasks": self._chunk_tasks,
+                "tasks": [[task.id, task.updated_at] for task in tasks],
+            }
+        )
+
+    def _source(self, project: Project) -> dict[str, object]:
+        return {
+            "server": self._connection.url,
+            "project": project.id,
+            "view": self._selection.view,
+            "filters": self._selection.filters,
+            "label_config_sha256": hashlib.sha256(project.label_config.encode()).hexdigest(),
+        }
+
+    def _begin(self, listing: bytes, project: Project) -> None:
+        """Throw away what an earlier pull left, its manifest first."""
+        old = [path for path in self._folder.iterdir() if _is_ours(path.name)]
+        for path in sorted(old, key=lambda path: (path.name != _MANIFEST, path.name)):
+            path.unlink()
+        write_file(self._folder / _CONFIG, project.label_config.encode())
+        write_file(self._folder / _LISTING, listing)
+
+    def _chunk(self, name: str, ids: Sequence[int], sha256: str | None) -> _Chunk:
+        """The chunk of the folder where it is whole, else a new one from the server."""
+        path = self._folder / name
+        with suppress(OSError, DocumentError, RefusedFileError):
+            if sha256 is None:
+                return self._verified(path, name, ids)
+            chunk = _summed(path, name, ids)  # its tasks were verified before the manifest was written
+            if chunk.sha256 == sha256:
+                return chunk
+        with suppress(FileNotFoundError):
+            (self._folder / _MANIFEST).unlink()  # no evidence any more
+        self._requested += 1
+        part = path.with_name(name + PART)
+        try:
+            self._connection.read(lambda _: self._download(part, ids))
+        except ConnectionFailedError as error:
+            if error.status != 404:
+                raise
+            raise ConnectionFailedError(
+                f"{error}\nLabel Studio Enterprise exports snapshots only: make one of type JSON and "
+                "read it as label-studio-export:FILE",
+                status=404,
+            ) from None
+        try:
+            chunk = self._verified(part, name, ids)
+        except DocumentError as error:
+            expected = f"the JSON of {len(ids)} tasks in {name}"
+            raise incomplete(self._place, expected, error.problem) from None
+        part.replace(path)
+        sync_folder(self._folder)
+        return chunk
+
+    def _download(self, part: Path, ids: Sequence[int]) -> None:
+        # Not the SDK's exports.download_sync: its ids= is ignored by the server, which reads ids[].
+        params: Params = {"exportType": "JSON", "download_all_tasks": "true", "ids[]": ids}
+        place = f"api/projects/{self._selection.project}/export"
+        with opened_for_writing(part) as fd, self._connection.stream(place, params) as pieces:
+            for piece in pieces:
+                write_all(fd, piece)
+            os.fsync(fd)
+
+    def _verified(self, path: Path, name: str, ids: Sequence[int]) -> _Chunk:
+        """The chunk at ``path``, which holds exactly the tasks ``ids``."""
+        asked, got = set(ids), set()
+        for id_ in _task_ids(path, name):
+            if type(id_) is not int or id_ not in asked:
+                raise incomplete(self._place, f"the {len(ids)} tasks asked for", f"task {id_!r} as well")
+            if id_ in got:
+                raise incomplete(self._place, "every task once", f"task {id_} twice in {name}")
+            got.add(id_)
+        if missing := sorted(asked - got):
+            gone = f"{len(got)} in {name}, without task {missing[0]}"
+            raise incomplete(self._place, f"{len(ids)} tasks", gone)
+        return _summed(path, name, ids)
+
+    def _manifest(
+        self,
+        project: Project,
+        tasks: Sequence[ListedTask],
+        chunks: Sequence[_Chunk],
+        pulled_at: str,
+    ) -> bytes:
+        manifest = {
+            "schema": 1,
+            **self._source(project),
+            "title": project.title,
+            "pulled_at": pulled_at,
+            "ids": [task.id for task in tasks],
+            "chunks": [
+                {"file": chunk.name, "tasks": chunk.tasks, "bytes": chunk.bytes, "sha256": chunk.sha256}
+                for chunk in chunks
+            ],
+        }
+        return _json_bytes(manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    name: str
+    tasks: int
+    bytes: int
+    sha256: str
+
+
+def _understood(manifest: bytes | None) -> tuple[str, dict[str, str]]:
+    """When a manifest was written, and the SHA-256 of each chunk; empty where it does not say."""
+    try:
+        value = parse_json(manifest or b"{}", file=_MANIFEST)
+    except DocumentError:
+        value = None
+    pulled_at = value.get("pulled_at") if isinstance(value, dict) else None
+    chunks = value.get("chunks") if isinstance(value, dict) else None
+    found = [chunk for chunk in chunks if isinstance(chunk, dict)] if isinstance(chunks, list) else []
+    pairs = [(chunk.get("file"), chunk.get("sha256")) for chunk in found]
+    known = {file: sha for file, sha in pairs if isinstance(file, str) and isinstance(sha, str)}
+    return pulled_at if isinstance(pulled_at, str) else "", known
+
+
+def _summed(path: Path, name: str, ids: Sequence[int]) -> _Chunk:
+    with _reading(path) as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return _Chunk(name=name, tasks=len(ids), bytes=stream.tell(), sha256=sha256)
+
+
+def _reading(path: Path) -> BufferedReader:
+    """The file, never what a link leads to."""
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    return os.fdopen(fd, "rb")
+
+
+def _task_ids(path: Path, name: str) -> Iterator[object]:
+    """The id of each task of a chunk, as far as a task has one."""
+    with _reading(path) as stream:
+        for item in array_items(stream, file=name):
+            # Label Studio writes the id first.  The rest is parsed when it is read, and what is wrong
+            # with it (another id, too) is a fault of the annotations: the task came whole.
+            if (found := _LEADING_ID.match(item.data)) is not None:
+                yield int(found[1])
+            else:
+                task = parse_json(item.data, file=name)
+                yield task.get("id") if isinstance(task, dict) else None
+
+
+def _is_ours(name: str) -> bool:
+    stem = name.removesuffix(PART)
+    digits = stem.removeprefix("tasks-").removesuffix(".json")
+    is_chunk = stem == f"tasks-{digits}.json" and digits.isdecimal()
+    return is_chunk or stem in {_MANIFEST, _LISTING, _CONFIG}
+
+
+def _json_bytes(value: object) -> bytes:
+    return (json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n").encode()
