@@ -1,14 +1,16 @@
-# Needs python3 with its venv module, and make. Everything is installed into .venv.
+# Needs python3 with its venv module, and make. Everything is installed into .venv; the Label Studio
+# server that the tests talk to, into an environment of its own, .venv-label-studio.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVER := .venv-label-studio
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONSAFEPATH := 1
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench label-studio-server clean
 
 help:
 	@echo "make demo    install into $(VENV), gate the packaged sample delivery, print the verdict"
@@ -20,10 +22,10 @@ help:
 demo: $(VENV)/.demo
 	@$(BIN)/segcore demo segcore-demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test label-studio-server
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
-	$(BIN)/pytest -n auto $(PYTEST) || status=1; \
+	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST) || status=1; \
 	exit $$status
 
 lint: $(VENV)/.test
@@ -34,11 +36,13 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports || status=1; \
 	exit $$status
 
+label-studio-server: $(SERVER)/.installed
+
 bench: $(VENV)/.test
 	@PYTHONSAFEPATH= $(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SERVER) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -54,5 +58,12 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	@echo "installing segcore, its tests' tools and the peers it is compared with into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install -qq --editable '.[gates,fast]' --group test --group peers --group lint
+	@$(BIN)/python -m pip install -qq --editable '.[gates,fast,label-studio]' --group test --group peers --group lint
 	@touch $@ $(VENV)/.demo
+
+$(SERVER)/.installed: tests/labelstudio/server-requirements.txt
+	@echo "installing the Label Studio server that the tests start into $(SERVER) ..."
+	@rm -rf $(SERVER)
+	@$(PYTHON) -m venv $(SERVER)
+	@$(SERVER)/bin/python -m pip install -qq --requirement $<
+	@touch $@

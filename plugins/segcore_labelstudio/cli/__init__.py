@@ -1,0 +1,1 @@
+"""The commands for Label Studio, one module each."""
