@@ -1,0 +1,56 @@
+"""A real Label Studio server for the tests that ask for one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: live_server, drawing, ...
+
+import live_server
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Send all tests of the live server to the same worker, so that one server is started, not many."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if "label_studio" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("label-studio"))
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_server.LiveServer]:
+    """A running server, shared by all tests: each makes projects of its own and looks at no others."""
+    if not live_server.installed():
+        pytest.skip("missing: label-studio server (make test installs it)")
+    with pytest.MonkeyPatch.context() as patch:
+        # Clients honour a proxy of the machine even for loopback unless they are told not to.
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        patch.setenv("no_proxy", "127.0.0.1,localhost")
+        server = live_server.start(tmp_path_factory.mktemp("label-studio"))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def connected(label_studio):
+    """A function from a key to Label Studio's own client: the writer that is independent of ours."""
+    sdk = pytest.importorskip("label_studio_sdk", reason="missing: label-studio-sdk")
+    import httpx
+
+    with httpx.Client(timeout=60, follow_redirects=True) as client:
+        yield lambda key: sdk.LabelStudio(
+            base_url=label_studio.url, api_key=key, httpx_client=client, max_retries=0
+        )
+
+
+@pytest.fixture(scope="session")
+def sdk(connected, label_studio):
+    """The administrator's client."""
+    return connected(label_studio.token)
