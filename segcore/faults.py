@@ -106,7 +106,6 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "ls.ambiguous_gold": (_E, "a task has several ground truths"),
     "ls.ground_truth_in_delivery": (_W, "a ground truth stands among the delivery and is not scored"),
     "ls.incomplete_pull": (_E, "the server did not give all it has"),
-    "ls.unsafe_url": (_E, "the server's address is not one to send a key to"),
     # deliveries
     "delivery.missing_image": (_W, "a gold image was not delivered and counts as wrong"),
     "delivery.extra_image": (_W, "a delivered image is not in the gold and is not scored"),

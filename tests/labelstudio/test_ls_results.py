@@ -239,3 +239,29 @@ def test_reading_leaves_the_entries_as_they_are():
     drawn_from(*entries, labeling=CONFIG)
 
     assert entries == before
+
+
+def brush(*alphas):
+    """Four times the alpha of every pixel, each pixel a run of its own, packed by hand."""
+    sizes = "0010001101111111"  # 3, 4, 8 and 16 bits, less one
+    runs = (f"1{0:02b}{4 - 1:03b}{alpha:08b}" for alpha in alphas)
+    bits = f"{4 * len(alphas):032b}{8 - 1:05b}{sizes}" + "".join(runs)
+    bits += "0" * (-len(bits) % 8)
+    return {"format": "rle", "rle": [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]}
+
+
+@pytest.mark.parametrize(
+    ("alphas", "pixels", "said"),
+    [
+        pytest.param([0, 130, 255, 255, 0, 90, 0, 0], 3, [], id="an edge of soft pixels"),
+        pytest.param([0, 130, 130, 130, 90, 0, 0, 0], 3, ["ls.soft_alpha"], id="little but soft pixels"),
+    ],
+)
+def test_a_brush_mask_that_is_mostly_soft_is_reported_and_counted(alphas, pixels, said):
+    value = {**brush(*alphas), "brushlabels": ["car"]}
+
+    drawn = drawn_from(entry("brushlabels", from_name="brush", value=value))
+
+    assert codes(drawn) == said
+    assert drawn.regions[0].mask.area_px == pixels
+    assert drawn.rejected == 0
