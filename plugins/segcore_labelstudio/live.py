@@ -79,6 +79,16 @@ class LiveSource(TaskSource):
         self._temporary: _Temporary | None = None
         _selection(spec)
 
+    @property
+    def project(self) -> int:
+        """The number of the project."""
+        return _selection(self._spec).project
+
+    @property
+    def url(self) -> str | None:
+        """Where the server is, if the spec says it."""
+        return self._spec.options.get("url")
+
     def __getstate__(self) -> dict[str, object]:
         """With the files of the pull, but without the right to remove them."""
         self._pull()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from segcore.annotation import ImageAnnotation, Region, Regions
@@ -14,18 +14,19 @@ from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
 from segcore.wording import show
+from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.index import Entry, Index, IndexBuilder, image_of
 from segcore_labelstudio.labeling import Labeling, load_labeling
 from segcore_labelstudio.options import Options
 from segcore_labelstudio.results import DrawnRegions, RegionGroup, draw_regions, group_results
-from segcore_labelstudio.store import Task, TaskStore
-from segcore_labelstudio.tasks import attributes_of
+from segcore_labelstudio.store import TaskStore
+from segcore_labelstudio.tasks import attributes_of, plan_task
 
 __all__ = ["TaskSource"]
 
 
-_Parsed = tuple[Task, Mapping[str, object], list[RegionGroup]]
-"""A task, the annotation of it that counts, and the regions of that."""
+_Parsed = tuple[Mapping[str, object], list[RegionGroup]]
+"""The annotation of a task that counts, and its regions."""
 
 
 class TaskSource(Source):
@@ -55,7 +56,7 @@ class TaskSource(Source):
 
     @abstractmethod
     def _store(self) -> TaskStore:
-        """The files of tasks; called once, when the first task is needed."""
+        """The files of tasks, as they were when the first task was needed."""
 
     def _labeling(self) -> Labeling | None:
         """The labeling configuration; None where it is not known."""
@@ -74,6 +75,21 @@ class TaskSource(Source):
     def keys(self) -> tuple[str, ...]:
         """The keys of the images with an annotation that counts, sorted."""
         return tuple(self._index().entries)
+
+    @property
+    def labeling(self) -> Labeling | None:
+        """The labeling configuration, where it is known."""
+        return self._index().labeling
+
+    def tasks(self) -> Iterator[tuple[int, tuple[TaskImage, ...], Mapping[str, object]]]:
+        """Number, images and ``data`` of every task whose images can be told, delivered or not."""
+        labeling, store = self.labeling, self._store()
+        for place, task in store.tasks():
+            file = store.files[place.file]
+            plan = plan_task(task, file=file, labeling=labeling, options=self._options)
+            data = task.get("data")
+            if plan.id is not None and plan.images and isinstance(data, dict):
+                yield plan.id, plan.images, data
 
     def image_of(self, key: str) -> str:
         """The key of the image, without the annotator."""
@@ -112,7 +128,7 @@ class TaskSource(Source):
         """
         index = self._index()
         entry = index.entries[key]
-        task, annotation, groups = self._parsed(entry)
+        annotation, groups = self._parsed(entry)
         file = self._opened().files[entry.place.file]
         drawn = draw_regions(
             [group for group in groups if image_of(group, entry.images) == entry.which],
@@ -131,7 +147,7 @@ class TaskSource(Source):
             content=Regions.from_regions(regions, height=drawn.height, width=drawn.width),
             read=entry.regions,
             rejected=drawn.rejected,
-            digest=_digest(task, entry.annotation),
+            digest=_digest(entry.task_id, annotation),
             file=file,
             attributes=attributes_of(annotation, task_id=entry.task_id),
         )
@@ -139,7 +155,7 @@ class TaskSource(Source):
     # ---- one image
 
     def _parsed(self, entry: Entry) -> _Parsed:
-        """The task of an image, the annotation that counts, and the regions of all its images."""
+        """The annotation of an image that counts, and the regions of all images of its task."""
         last = self._last
         if last is None or (last[0].place, last[0].annotation) != (entry.place, entry.annotation):
             task = self._opened().task(entry.place)
@@ -148,7 +164,7 @@ class TaskSource(Source):
             annotation: Mapping[str, object] = found if isinstance(found, dict) else {}
             result = annotation.get("result")
             groups = group_results(result if isinstance(result, list) else [])
-            last = self._last = entry, (task, annotation, groups)
+            last = self._last = entry, (annotation, groups)
         return last[1]
 
     def _classified(
@@ -197,7 +213,10 @@ def _no_hint(_: str) -> str:
     return ""
 
 
-def _digest(task: Task, annotation: int) -> bytes:
-    """SHA-256 of the task as canonical JSON, and of which annotation of it counts."""
-    text = json.dumps(task, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode() + b"\0" + str(annotation).encode()).digest()
+def _digest(task_id: int, annotation: Mapping[str, object]) -> bytes:
+    """SHA-256 of the annotation that counts, as canonical JSON, and of the number of its task.
+
+    Of nothing else in the task: what reviewers add to it, such as predictions, changes no score.
+    """
+    text = json.dumps([task_id, annotation], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()

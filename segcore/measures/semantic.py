@@ -218,6 +218,23 @@ class SemanticMeasure:
             gold_crowd=crowds,
         )
 
+    def label_runs(
+        self, gold: ImageAnnotation, delivery: ImageAnnotation
+    ) -> tuple[LabelRuns, LabelRuns]:
+        """What is compared pixel by pixel: the codes of gold and delivery, of one size, column-major.
+
+        Faults are not looked for; the pair is one that was counted before.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        pairs = (gold, self.gold), (delivery, self.delivery)
+        left, right = (
+            kernels.dense_runs(annotation.content.values, classes.of_values(annotation.content))
+            if isinstance(annotation.content, LabelMap)
+            else self._paint(annotation, classes, [])
+            for annotation, classes in pairs
+        )
+        return left, right
+
     def _joint(
         self,
         gold: ImageAnnotation,

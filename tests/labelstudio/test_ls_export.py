@@ -426,18 +426,21 @@ def test_a_source_travels_to_a_worker_small_and_reads_the_same(export):
     assert again.read("7").digest == source.read("7").digest
 
 
-def test_the_digest_is_of_the_task_however_it_is_written_and_of_what_counts(export, tmp_path):
+def test_the_digest_is_of_what_counts_however_it_is_written_and_of_nothing_else(export, tmp_path):
     made = task(1, box(0), image="é.png")
     pretty = tmp_path / "pretty.json"
     turned = dict(reversed(made.items()))
     pretty.write_text(json.dumps([turned], indent=2, ensure_ascii=False), encoding="utf-8")
     other = copy.deepcopy(made)
     other["annotations"][0]["result"][0]["id"] = "r2"
+    reviewed = copy.deepcopy(made) | {"predictions": [7], "updated_at": "2026-11-23T10:00:00Z"}
+    reviewed["data"]["segcore_iou"] = 0.5
 
     digest = export([made]).read("é").digest
 
     assert digest == source_of(pretty).read("é").digest
     assert digest != export([other]).read("é").digest
+    assert digest == export([reviewed]).read("é").digest
 
 
 def test_a_file_that_is_no_export_is_refused_as_input(tmp_path, export):

@@ -1,0 +1,222 @@
+"""A push to a real server, looked at with Label Studio's own client."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segcore.cli import main
+
+HEIGHT, WIDTH = 60, 80
+CONFIG = (
+    '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image">'
+    '<Label value="road"/><Label value="car" alias="car_v1"/></BrushLabels></View>'
+)
+
+
+def box(top, bottom, left, right):
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+ROAD, CAR = box(0, 20, 0, 80), box(30, 50, 10, 30)
+HALF_ROAD, MOVED_CAR = box(0, 10, 0, 80), box(30, 50, 20, 40)
+
+
+def strokes(label, mask):
+    from label_studio_sdk.converter.brush import mask2rle
+
+    return {
+        "id": label,
+        "type": "brushlabels",
+        "from_name": "brush",
+        "to_name": "image",
+        "original_width": WIDTH,
+        "original_height": HEIGHT,
+        "image_rotation": 0,
+        "value": {"format": "rle", "rle": mask2rle(mask.astype(np.uint8) * 255), "brushlabels": [label]},
+    }
+
+
+def decoded(region):
+    """The mask of a region, by the SDK's decoder."""
+    from label_studio_sdk.converter.brush import decode_rle
+
+    return decode_rle(region["value"]["rle"]).reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
+
+
+@pytest.fixture
+def project(sdk):
+    """Four tasks: perfect, half the road, the car moved, not annotated; with predictions of others."""
+    gold = [strokes("road", ROAD), strokes("car_v1", CAR)]
+    deliveries = [
+        gold,
+        [strokes("road", HALF_ROAD), strokes("car_v1", CAR)],
+        [strokes("road", ROAD), strokes("car_v1", MOVED_CAR)],
+        None,
+    ]
+    made = sdk.projects.create(title="push", label_config=CONFIG)
+    rows = []
+    for i, delivery in enumerate(deliveries):
+        annotations = [{"result": gold, "ground_truth": True, "completed_by": 1}]
+        if delivery is not None:
+            annotations.append({"result": delivery, "ground_truth": False, "completed_by": 1})
+        rows.append(
+            {
+                "data": {"image": f"/data/local-files/?d=files/img-{i}.png", "note": "theirs"},
+                "annotations": annotations,
+                "predictions": [{"result": [], "model_version": "theirs", "score": 0.5}],
+            }
+        )
+    sdk.projects.import_tasks(id=made.id, request=rows)
+    return made.id
+
+
+@pytest.fixture
+def push_words(project, label_studio, monkeypatch, capsys):
+    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
+
+    def run(*words):
+        code = main(["push", "label-studio", "--project", str(project), *words])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def push(project, push_words):
+    gold = f"label-studio:{project}?annotations=ground-truth"
+    return lambda *words, below="0.8": push_words("--gold", gold, "--below", below, *words)
+
+
+def rows(sdk, project):
+    """Everything a push could have changed."""
+    return {
+        "tasks": {t.id: t.data for t in sdk.tasks.list(project=project)},
+        "tabs": [(v.id, v.data) for v in sdk.views.list(project=project)],
+        "predictions": sorted(
+            (p.id, p.task, p.model_version, p.score, str(p.result))
+            for p in sdk.predictions.list(project=project)
+        ),
+    }
+
+
+def test_a_second_push_changes_no_row_and_a_dry_run_none_at_all(sdk, project, push):
+    before = rows(sdk, project)
+
+    listed = push("--columns", "--score", "--dry-run")
+    untouched = rows(sdk, project)
+    push("--columns", "--score")
+    first = rows(sdk, project)
+    said = push("--columns", "--score")
+
+    assert "would add the tab 'segcore: failing': 3 tasks" in listed
+    assert untouched == before
+    assert "nothing to write" in said
+    assert rows(sdk, project) == first
+    assert {name: len(found) for name, found in first.items()} == {
+        "tasks": 4,
+        "tabs": 2,
+        "predictions": 7,
+    }
+
+
+def test_the_tab_holds_the_failing_tasks_worst_first(sdk, project, push):
+    _perfect, half_road, moved_car, missing = sorted(rows(sdk, project)["tasks"])
+
+    push("--columns")
+
+    default, own = sdk.views.list(project=project)
+    assert default.data["title"] == "Default"
+    assert [t.id for t in sdk.tasks.list(project=project, view=own.id)] == [
+        missing,
+        moved_car,
+        half_road,
+    ]
+    assert len(list(sdk.tasks.list(project=project, view=default.id))) == 4
+
+
+def test_predictions_hold_exactly_the_missed_and_the_extra_pixels(sdk, project, push):
+    _, half_road, moved_car, _ = sorted(rows(sdk, project)["tasks"])
+
+    push()
+
+    own = {
+        (p.task, p.model_version): p.result
+        for p in sdk.predictions.list(project=project)
+        if p.model_version.startswith("segcore/")
+    }
+    expected = {
+        (half_road, "segcore/missed"): ("road", ROAD & ~HALF_ROAD),
+        (moved_car, "segcore/missed"): ("car_v1", CAR & ~MOVED_CAR),
+        (moved_car, "segcore/extra"): ("car_v1", MOVED_CAR & ~CAR),
+    }
+    assert set(own) == set(expected)
+    for key, (label, mask) in expected.items():
+        (region,) = own[key]
+        assert region["value"]["brushlabels"] == [label]
+        np.testing.assert_array_equal(decoded(region), mask)
+
+
+def test_columns_take_no_key_from_the_data_and_follow_the_verdict(sdk, project, push):
+    before = rows(sdk, project)["tasks"]
+
+    push("--columns")
+    failing = rows(sdk, project)["tasks"]
+    push("--columns", below="0.1")
+    after = rows(sdk, project)["tasks"]
+
+    for task, data in before.items():
+        assert {key: after[task][key] for key in data} == data
+    assert [data.get("segcore_verdict") for _, data in sorted(failing.items())] == [
+        None,
+        "fail",
+        "fail",
+        "fail",
+    ]
+    assert [data.get("segcore_verdict") for _, data in sorted(after.items())] == [
+        None,
+        "pass",
+        "pass",
+        "fail",
+    ]
+    assert [data.get("segcore_iou") for _, data in sorted(after.items())] == [None, 0.5, 0.3333, 0.0]
+
+
+def test_predictions_of_others_and_annotations_are_as_they_were(sdk, project, push):
+    def others():
+        annotations = [sdk.annotations.list(id=task) for task in rows(sdk, project)["tasks"]]
+        return (
+            [row for row in rows(sdk, project)["predictions"] if row[2] == "theirs"],
+            [(a.id, a.result, a.ground_truth, a.updated_at) for found in annotations for a in found],
+        )
+
+    before = others()
+
+    push("--columns", "--score")
+    push(below="0.1")
+
+    assert others() == before
+    assert len(rows(sdk, project)["predictions"]) == 4
+
+
+def test_by_a_policy_only_classes_that_fail_the_batch_make_a_task_fail(
+    sdk, project, push_words, tmp_path
+):
+    _, half_road, _, missing = sorted(rows(sdk, project)["tasks"])
+    policy = tmp_path / "batch.gate.yaml"
+    # Road: 4000 of 6400 px are right and none is too many, 0.625.
+    policy.write_text(
+        f'version: 1\ngold: "label-studio:{project}?annotations=ground-truth"\n'
+        f'delivery: "label-studio:{project}"\n'
+        "gates: {class-iou: {metric: iou, min: {car: 0.1, road: 0.7}}}\n"
+    )
+
+    push_words("--policy", str(policy))
+
+    own = list(sdk.views.list(project=project))[-1]
+    assert {t.id for t in sdk.tasks.list(project=project, view=own.id)} == {half_road, missing}
