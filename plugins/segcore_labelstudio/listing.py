@@ -2,13 +2,20 @@
 
 A list that is short without saying so makes a batch look better than it is.  So a list counts only
 where every page says the same total and the pages hold that many different tasks.
+
+Label Studio loads every annotation of the tasks it lists, so that a list of a whole project costs
+nearly half of its export.  Two short questions replace it where they can: the first and the last id
+are all ids where there are as many tasks as numbers between them, and the tasks that changed last say
+whether anything has changed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from segcore.documents import parse_json
@@ -18,10 +25,23 @@ from segcore.wording import printable, show
 if TYPE_CHECKING:
     from segcore_labelstudio.connection import Connection
 
-__all__ = ["ListedTask", "Selection", "incomplete", "list_tasks", "place_of"]
+__all__ = [
+    "LastChanges",
+    "ListedTask",
+    "Selection",
+    "consecutive_ids",
+    "incomplete",
+    "last_changes",
+    "list_tasks",
+    "place_of",
+]
 
 MAX_TASKS: Final = 1_000_000
 PAGE_TASKS: Final = 500
+LAST_CHANGES: Final = 20
+"""More than one, so that a change is seen although the clock of its server is a little behind."""
+
+_BY_ID, _LAST_ID_FIRST, _LAST_CHANGE_FIRST = "tasks:id", "-tasks:id", "-tasks:updated_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +81,17 @@ class Selection:
             filters=None if text is None else _filters(text),
         )
 
-    def query(self) -> str | None:
+    @property
+    def is_whole(self) -> bool:
+        """Whether all tasks of the project are asked for."""
+        return self.view is None and self.filters is None
+
+    def query(self, *, ordering: str = _BY_ID) -> str | None:
         """What the task list is asked for besides the project and the tab; JSON."""
         if self.view is not None:
             return None
         # Ordered by what never changes, so that a task cannot hop to a page that was read already.
-        query: dict[str, object] = {"ordering": ["tasks:id"]}
+        query: dict[str, object] = {"ordering": [ordering]}
         if self.filters is not None:
             query["filters"] = json.loads(self.filters)
         return json.dumps(query)
@@ -78,6 +103,64 @@ class ListedTask:
 
     id: int
     updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastChanges:
+    """How many tasks a project has, and when those that changed last did so, the latest first.
+
+    A task that changes, or is new, puts its time in front of the others; one that is deleted changes
+    the total.
+    """
+
+    total: int
+    times: tuple[str, ...]
+
+
+def last_changes(connection: Connection, selection: Selection) -> LastChanges:
+    """The last changes of a whole project.
+
+    Raises
+    ------
+    RefusedFileError
+        ``ls.incomplete_pull``: the answer is not what was asked for.
+    ConnectionFailedError
+        The server cannot be reached, or knows no such project.
+    """
+    place = place_of(connection, selection)
+    params = _params(selection, 1, LAST_CHANGES, ordering=_LAST_CHANGE_FIRST)
+    total, tasks = _page(connection.get_json("api/tasks/", params), place, 1)
+    times = tuple(task.updated_at for task in tasks)
+    if len(tasks) < min(total, LAST_CHANGES):
+        raise incomplete(place, f"{min(total, LAST_CHANGES)} of {total} tasks", str(len(tasks)))
+    if not _descending(times):
+        raise incomplete(place, "the tasks that changed last, by updated_at", "another order")
+    return LastChanges(total=total, times=times)
+
+
+def consecutive_ids(connection: Connection, selection: Selection) -> range | None:
+    """The ids of a whole project where its first and last one say them all, else None.
+
+    Of as many tasks as there are numbers from the first id to the last, none can have another id.
+
+    Raises
+    ------
+    RefusedFileError
+        ``ls.incomplete_pull``: the answer is not what was asked for.
+    ConnectionFailedError
+        The server cannot be reached, or knows no such project.
+    """
+    place = place_of(connection, selection)
+    ends = []
+    for ordering in (_BY_ID, _LAST_ID_FIRST):
+        params = _params(selection, 1, 1, ordering=ordering)
+        total, tasks = _page(connection.get_json("api/tasks/", params), place, 1)
+        if len(tasks) != 1:
+            return None
+        ends.append((total, tasks[0].id))
+    (total, first), (total_again, last) = ends
+    found = range(first, last + 1)
+    return found if len(found) == total == total_again else None
 
 
 def list_tasks(
@@ -118,8 +201,6 @@ def list_tasks(
                 place, f"{total} tasks on every page", f"{said} on page {number}; run again"
             )
         total = said
-        if total > MAX_TASKS:
-            raise incomplete(place, f"at most {MAX_TASKS} tasks", str(total))
         if not tasks and len(found) < total:
             raise incomplete(place, f"{total} tasks", f"{len(found)}, then an empty page")
         for task in tasks:
@@ -143,7 +224,9 @@ def incomplete(place: str, expected: str, got: str) -> RefusedFileError:
     )
 
 
-def _params(selection: Selection, number: int, page_tasks: int) -> dict[str, str | int]:
+def _params(
+    selection: Selection, number: int, page_tasks: int, *, ordering: str = _BY_ID
+) -> dict[str, str | int]:
     # Not the SDK's tasks.list: it fills its models without checking what the server sent.
     params: dict[str, str | int] = {
         "project": selection.project,
@@ -155,7 +238,7 @@ def _params(selection: Selection, number: int, page_tasks: int) -> dict[str, str
     }
     if selection.view is not None:
         params["view"] = selection.view
-    if (query := selection.query()) is not None:
+    if (query := selection.query(ordering=ordering)) is not None:
         params["query"] = query
     return params
 
@@ -165,6 +248,8 @@ def _page(page: object, place: str, number: int) -> tuple[int, list[ListedTask]]
     tasks = page.get("tasks") if isinstance(page, dict) else None
     if type(total) is not int or total < 0 or not isinstance(tasks, list):
         raise incomplete(place, f"page {number} with a total and a list of tasks", show(page))
+    if total > MAX_TASKS:
+        raise incomplete(place, f"at most {MAX_TASKS} tasks", str(total))
     listed = []
     for task in tasks:
         id_ = task.get("id") if isinstance(task, dict) else None
@@ -173,6 +258,14 @@ def _page(page: object, place: str, number: int) -> tuple[int, list[ListedTask]]
             raise incomplete(place, "a task with id and updated_at", show(task))
         listed.append(ListedTask(id=id_, updated_at=updated_at))
     return total, listed
+
+
+def _descending(times: Sequence[str]) -> bool:
+    try:
+        moments = [datetime.fromisoformat(time) for time in times]
+        return all(a >= b for a, b in pairwise(moments))
+    except (ValueError, TypeError):  # no times, or of different kinds
+        return False
 
 
 def _number(text: str, what: str) -> int:

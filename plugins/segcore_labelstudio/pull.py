@@ -13,7 +13,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,9 +28,11 @@ from segcore_labelstudio.connection import Connection, Params, Project
 from segcore_labelstudio.json_array import array_items
 from segcore_labelstudio.listing import (
     PAGE_TASKS,
-    ListedTask,
+    LastChanges,
     Selection,
+    consecutive_ids,
     incomplete,
+    last_changes,
     list_tasks,
     place_of,
 )
@@ -48,6 +51,9 @@ __all__ = ["CHUNK_TASKS", "Progress", "Pulled", "pull"]
 
 CHUNK_TASKS: Final = 200
 """Tasks of one request: their ids must fit into an address, which proxies cut at 8 KB."""
+
+LISTED_TASKS: Final = 500
+"""A project of more tasks is not listed where its first and last id say all of them."""
 
 Progress = Callable[[int, int], None]
 """Called with the tasks pulled so far and the tasks there are."""
@@ -146,44 +152,79 @@ class _Pull:
         self._requested = 0
 
     def run(self, now: Callable[[], datetime]) -> Pulled:
-        project, tasks = self._look(self._page_tasks)
-        listing = self._listing(project, tasks)
+        seen = self._look()
+        ids, project = seen.ids, seen.project
+        listing = self._listing(seen)
         if content_of(self._folder / _LISTING) != listing:
             self._begin(listing, project)
         before = content_of(self._folder / _MANIFEST)
         pulled_at, known = _understood(before)
-        chunks = []
-        for start in range(0, len(tasks), self._chunk_tasks):
-            ids = [task.id for task in tasks[start : start + self._chunk_tasks]]
-            name = f"tasks-{start // self._chunk_tasks + 1:05}.json"
-            chunks.append(self._chunk(name, ids, known.get(name)))
-            if self._progress is not None:
-                self._progress(start + len(ids), len(tasks))
-        if self._requested or self._manifest(project, tasks, chunks, pulled_at) != before:
-            # Pages of another size: a task that hides where two pages meet does not hide twice.
-            if self._look(max(1, self._page_tasks * 4 // 5)) != (project, tasks):
+        chunks = self._chunks(ids, known)
+        if self._requested or self._manifest(project, ids, chunks, pulled_at) != before:
+            if self._moved(seen):
                 expected = "no change during the pull; run again when nobody works on it"
                 raise incomplete(self._place, expected, "tasks or annotations that changed meanwhile")
             pulled_at = now().isoformat(timespec="seconds")
-            write_file(self._folder / _MANIFEST, self._manifest(project, tasks, chunks, pulled_at))
+            write_file(self._folder / _MANIFEST, self._manifest(project, ids, chunks, pulled_at))
         return Pulled(
             folder=str(self._folder),
             chunks=tuple(str(self._folder / chunk.name) for chunk in chunks),
-            tasks=len(tasks),
+            tasks=len(ids),
             label_config=project.label_config,
             requested=self._requested,
         )
 
-    def _look(self, page_tasks: int) -> tuple[Project, tuple[ListedTask, ...]]:
+    def _look(self) -> _Seen:
         """The project and its tasks as they are at this moment."""
+        project, changes = self._glance()  # first: what changes from here on is seen at the end
+        ids = None
+        if changes is not None and changes.total > LISTED_TASKS:
+            ids = consecutive_ids(self._connection, self._selection)
+        if changes is not None and ids is not None:
+            if len(ids) != changes.total:
+                raise self._disagreeing(project, len(ids))
+            return _Seen(project=project, changes=changes, ids=ids, times=changes.times)
+        tasks = list_tasks(self._connection, self._selection, page_tasks=self._page_tasks)
+        if changes is not None and len(tasks) != changes.total:
+            raise self._disagreeing(project, len(tasks))
+        return _Seen(
+            project=project,
+            changes=changes,
+            ids=tuple(task.id for task in tasks),
+            times=tuple(task.updated_at for task in tasks),
+        )
+
+    def _glance(self) -> tuple[Project, LastChanges | None]:
+        """The project and, where all of its tasks are asked for, its last changes."""
         project = self._connection.project(self._selection.project)
         self._check_view()
+        if not self._selection.is_whole:
+            return project, None
+        changes = last_changes(self._connection, self._selection)
+        if changes.total != project.tasks:
+            raise self._disagreeing(project, changes.total)
+        return project, changes
+
+    def _moved(self, seen: _Seen) -> bool:
+        """Whether the project or its tasks are not what they were.
+
+        Every task asked for was there when it came.  So of a whole project the number of its tasks and
+        its last changes are enough; in a tab or a filter a task may come and go with any change.
+        """
+        if self._glance() != (seen.project, seen.changes):
+            return True
+        if self._selection.is_whole:
+            return False
+        # Pages of another size: a task that hides where two pages meet does not hide twice.
+        page_tasks = max(1, self._page_tasks * 4 // 5)
         tasks = list_tasks(self._connection, self._selection, page_tasks=page_tasks)
-        whole = self._selection.view is None and self._selection.filters is None
-        if whole and len(tasks) != project.tasks:
-            expected = f"{project.tasks} tasks, as the project says"
-            raise incomplete(self._place, expected, f"a list of {len(tasks)}; run again")
-        return project, tasks
+        return [(task.id, task.updated_at) for task in tasks] != list(
+            zip(seen.ids, seen.times, strict=True)
+        )
+
+    def _disagreeing(self, project: Project, listed: int) -> RefusedFileError:
+        expected = f"{project.tasks} tasks, as the project says"
+        return incomplete(self._place, expected, f"a list of {listed}; run again")
 
     def _check_view(self) -> None:
         view = self._selection.view
@@ -193,13 +234,14 @@ class _Pull:
         if found != self._selection.project:
             raise SpecError(f"view={view} is not a tab of project {self._selection.project}")
 
-    def _listing(self, project: Project, tasks: Sequence[ListedTask]) -> bytes:
+    def _listing(self, seen: _Seen) -> bytes:
         return _json_bytes(
             {
-                "schema": 1,
-                **self._source(project),
+                "schema": 2,
+                **self._source(seen.project),
                 "chunk_tasks": self._chunk_tasks,
-                "tasks": [[task.id, task.updated_at] for task in tasks],
+                "ids": list(seen.ids),
+                "updated_at": seen.times,
             }
         )
 
@@ -220,15 +262,39 @@ class _Pull:
         write_file(self._folder / _CONFIG, project.label_config.encode())
         write_file(self._folder / _LISTING, listing)
 
-    def _chunk(self, name: str, ids: Sequence[int], sha256: str | None) -> _Chunk:
-        """The chunk of the folder where it is whole, else a new one from the server."""
+    def _chunks(self, ids: Sequence[int], known: Mapping[str, str]) -> list[_Chunk]:
+        """All chunks; one is verified while the server makes the next."""
+        chunks: list[_Chunk] = []
+        verifying: Future[_Chunk] | None = None
+
+        def verified() -> None:
+            if verifying is not None:
+                chunks.append(verifying.result())
+                if self._progress is not None:
+                    self._progress(sum(chunk.tasks for chunk in chunks), len(ids))
+
+        with ThreadPoolExecutor(max_workers=1) as worker:
+            for start in range(0, len(ids), self._chunk_tasks):
+                asked = ids[start : start + self._chunk_tasks]
+                name = f"tasks-{start // self._chunk_tasks + 1:05}.json"
+                try:
+                    arrived = self._arrived(name, asked, known.get(name))
+                finally:  # a chunk that came stays, and is complained about before the next
+                    verified()
+                verifying = worker.submit(arrived)
+            verified()
+        return chunks
+
+    def _arrived(self, name: str, ids: Sequence[int], sha256: str | None) -> Callable[[], _Chunk]:
+        """What gives the chunk: it is whole in the folder, or came from the server and is verified."""
         path = self._folder / name
         with suppress(OSError, DocumentError, RefusedFileError):
             if sha256 is None:
-                return self._verified(path, name, ids)
-            chunk = _summed(path, name, ids)  # its tasks were verified before the manifest was written
-            if chunk.sha256 == sha256:
-                return chunk
+                found = self._verified(path, name, ids)
+                return lambda: found
+            summed = _summed(path, name, ids)  # it was verified before the manifest was written
+            if summed.sha256 == sha256:
+                return lambda: summed
         with suppress(FileNotFoundError):
             (self._folder / _MANIFEST).unlink()  # no evidence any more
         self._requested += 1
@@ -243,12 +309,16 @@ class _Pull:
                 "read it as label-studio-export:FILE",
                 status=404,
             ) from None
+        return lambda: self._accepted(part, name, ids)
+
+    def _accepted(self, part: Path, name: str, ids: Sequence[int]) -> _Chunk:
+        """The chunk that came as ``part``, under its name."""
         try:
             chunk = self._verified(part, name, ids)
         except DocumentError as error:
             expected = f"the JSON of {len(ids)} tasks in {name}"
             raise incomplete(self._place, expected, error.problem) from None
-        part.replace(path)
+        part.replace(self._folder / name)
         sync_folder(self._folder)
         return chunk
 
@@ -278,7 +348,7 @@ class _Pull:
     def _manifest(
         self,
         project: Project,
-        tasks: Sequence[ListedTask],
+        ids: Sequence[int],
         chunks: Sequence[_Chunk],
         pulled_at: str,
     ) -> bytes:
@@ -287,13 +357,23 @@ class _Pull:
             **self._source(project),
             "title": project.title,
             "pulled_at": pulled_at,
-            "ids": [task.id for task in tasks],
+            "ids": list(ids),
             "chunks": [
                 {"file": chunk.name, "tasks": chunk.tasks, "bytes": chunk.bytes, "sha256": chunk.sha256}
                 for chunk in chunks
             ],
         }
         return _json_bytes(manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A project and its tasks at one moment; ``times`` are those of all tasks or the last ones."""
+
+    project: Project
+    changes: LastChanges | None
+    ids: Sequence[int]
+    times: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

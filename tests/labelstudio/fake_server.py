@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         owner, fault = self.owner, self.owner.fault
         number, size = int(asked.query["page"][0]), int(asked.query["page_size"][0])
         visit = owner.count("page 2") if number == 2 else 0
-        ids, total = sorted(owner.rows), len(owner.rows)
+        ids, total = self.ordered(asked), len(owner.rows)
         if fault == "429 twice" and owner.count(fault) <= 2:
             return self.send({"detail": "slow down"}, status=429, headers={"Retry-After": "7"})
         if fault == "500 twice" and owner.count(fault) <= 2:
@@ -234,6 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
         if number == 2:
             return self.second_page(content)
         return self.raw(content)
+
+    def ordered(self, asked: Asked) -> list[int]:
+        query = json.loads(asked.query.get("query", ["{}"])[0])
+        ordering = query.get("ordering", ["tasks:id"])[0]
+        if self.owner.fault == "order ignored":
+            return sorted(self.owner.rows)
+        if ordering == "-tasks:updated_at":
+            return sorted(self.owner.rows, key=self.updated_at, reverse=True)
+        return sorted(self.owner.rows, reverse=ordering == "-tasks:id")
 
     def second_page(self, content: bytes) -> None:
         fault = self.owner.fault

@@ -18,8 +18,8 @@ import pytest
 from segcore.errors import ConnectionFailedError, RefusedFileError, SpecError
 from segcore_labelstudio import transport
 from segcore_labelstudio.connection import Connection
-from segcore_labelstudio.listing import ListedTask, Selection, list_tasks
-from segcore_labelstudio.pull import pull
+from segcore_labelstudio.listing import LAST_CHANGES, ListedTask, Selection, list_tasks
+from segcore_labelstudio.pull import LISTED_TASKS, pull
 
 KEY = "canary0123456789canary0123456789canary01"
 WHOLE = Selection(project=7)
@@ -186,6 +186,109 @@ def test_the_manifest_names_every_chunk_by_its_sha256(serve, pull_from):
         }
         for chunk, tasks in zip(chunks, [50, 10], strict=True)
     ]
+
+
+# ---- a project of many tasks, which is not listed where its ids are consecutive
+
+MANY = LISTED_TASKS + 20
+
+
+def listed_tasks(server):
+    """How many tasks the server was asked to list, page by page."""
+    return [int(a.query["page_size"][0]) for a in server.requests if a.path == "/api/tasks/"]
+
+
+def test_many_tasks_with_consecutive_ids_are_not_listed(serve, pull_from):
+    server = serve(tasks=MANY)
+
+    pulled = pull_from(server)
+
+    assert ids_in(pulled) == list(range(1, MANY + 1))
+    assert listed_tasks(server) == [LAST_CHANGES, 1, 1, LAST_CHANGES]
+
+
+@pytest.mark.parametrize("missing", [1, 300, MANY])
+def test_many_tasks_are_pulled_whichever_id_is_missing(missing, serve, pull_from):
+    server = serve(tasks=MANY)
+    del server.rows[missing]
+
+    pulled = pull_from(server)
+
+    assert ids_in(pulled) == [i for i in range(1, MANY + 1) if i != missing]
+    is_listed = max(listed_tasks(server)) > LAST_CHANGES
+    assert is_listed == (missing == 300)
+
+
+def test_a_tab_is_listed_before_and_after_however_many_tasks_it_has(serve, pull_from):
+    server = serve(tasks=MANY)
+
+    pull_from(server, selection=Selection.parse("7", {"view": "5"}))
+
+    assert listed_tasks(server) == [100] * 6 + [80] * 7
+
+
+@pytest.mark.parametrize("tasks", [120, MANY])
+@pytest.mark.parametrize("change", ["changed", "deleted", "new", "deleted and new"])
+def test_a_project_that_moves_during_a_pull_is_an_error(change, tasks, serve, pull_from, tmp_path):
+    server = serve(tasks=tasks)
+
+    def move(done, total):
+        if done != 50:
+            return
+        if change == "changed":
+            server.rows[7] = server.row(7, updated="2026-03-03T00:00:00Z")
+        if "deleted" in change:
+            server.rows.pop(7)
+        if "new" in change:
+            server.rows[tasks + 1] = server.row(tasks + 1, updated="2026-03-03T00:00:00Z")
+
+    with pytest.raises(RefusedFileError) as caught:
+        pull_from(server, progress=move)
+
+    assert caught.value.code == "ls.incomplete_pull"
+    assert caught.value.got == "tasks or annotations that changed meanwhile"
+    assert not (tmp_path / "pulled" / "pull.json").exists()
+
+
+@pytest.mark.parametrize("change", ["nothing", "task", "new task", "deleted task"])
+def test_an_interrupted_pull_of_many_tasks_goes_on_if_nothing_changed(change, serve, pull_from):
+    server = serve(tasks=MANY)
+    server.exports_left = 2
+    with pytest.raises(ConnectionFailedError):
+        pull_from(server)
+    server.exports_left = None
+    server.requests.clear()
+    if change == "task":
+        server.rows[3] = server.row(3, updated="2026-03-03T00:00:00Z")
+    elif change == "new task":
+        server.rows[MANY + 1] = server.row(MANY + 1)
+    elif change == "deleted task":
+        del server.rows[MANY]
+
+    pulled = pull_from(server)
+
+    assert server.exports()[0].ids[0] == (101 if change == "nothing" else 1)
+    assert ids_in(pulled) == sorted(server.rows)
+
+
+def test_a_server_that_does_not_order_by_the_last_change_is_not_trusted(serve, pull_from):
+    server = serve("order ignored", tasks=60)
+    server.rows[5] = server.row(5, updated="2026-03-03T00:00:00Z")
+
+    with pytest.raises(RefusedFileError) as caught:
+        pull_from(server)
+
+    assert caught.value.expected == "the tasks that changed last, by updated_at"
+
+
+def test_a_bad_chunk_is_an_error_although_the_next_one_cannot_be_had(serve, pull_from):
+    server = serve("export misses one", tasks=120)
+    server.exports_left = 1
+
+    with pytest.raises(RefusedFileError) as caught:
+        pull_from(server)
+
+    assert caught.value.got == "49 in tasks-00001.json, without task 50"
 
 
 def test_only_the_owner_can_read_a_pull(serve, pull_from):
