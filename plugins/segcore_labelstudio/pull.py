@@ -23,19 +23,10 @@ from pathlib import Path
 from typing import Final
 
 from segcore.documents import parse_json
-from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError, SpecError
+from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError
 from segcore_labelstudio.connection import Connection, Params, Project
 from segcore_labelstudio.json_array import array_items
-from segcore_labelstudio.listing import (
-    PAGE_TASKS,
-    LastChanges,
-    Selection,
-    consecutive_ids,
-    incomplete,
-    last_changes,
-    list_tasks,
-    place_of,
-)
+from segcore_labelstudio.listing import PAGE_TASKS, Selection, incomplete, place_of
 from segcore_labelstudio.private_files import (
     PART,
     content_of,
@@ -46,14 +37,12 @@ from segcore_labelstudio.private_files import (
     write_all,
     write_file,
 )
+from segcore_labelstudio.survey import Seen, Survey
 
 __all__ = ["CHUNK_TASKS", "Progress", "Pulled", "pull"]
 
 CHUNK_TASKS: Final = 200
 """Tasks of one request: their ids must fit into an address, which proxies cut at 8 KB."""
-
-LISTED_TASKS: Final = 500
-"""A project of more tasks is not listed where its first and last id say all of them."""
 
 Progress = Callable[[int, int], None]
 """Called with the tasks pulled so far and the tasks there are."""
@@ -146,13 +135,13 @@ class _Pull:
         self._selection = selection
         self._folder = folder
         self._chunk_tasks = chunk_tasks
-        self._page_tasks = page_tasks
+        self._survey = Survey(connection, selection, page_tasks=page_tasks)
         self._progress = progress
         self._place = place_of(connection, selection)
         self._requested = 0
 
     def run(self, now: Callable[[], datetime]) -> Pulled:
-        seen = self._look()
+        seen = self._survey.look()
         ids, project = seen.ids, seen.project
         listing = self._listing(seen)
         if content_of(self._folder / _LISTING) != listing:
@@ -161,7 +150,7 @@ class _Pull:
         pulled_at, known = _understood(before)
         chunks = self._chunks(ids, known)
         if self._requested or self._manifest(project, ids, chunks, pulled_at) != before:
-            if self._moved(seen):
+            if self._survey.moved(seen):
                 expected = "no change during the pull; run again when nobody works on it"
                 raise incomplete(self._place, expected, "tasks or annotations that changed meanwhile")
             pulled_at = now().isoformat(timespec="seconds")
@@ -174,67 +163,7 @@ class _Pull:
             requested=self._requested,
         )
 
-    def _look(self) -> _Seen:
-        """The project and its tasks as they are at this moment."""
-        project, changes = self._glance()  # first: what changes from here on is seen at the end
-        ids = None
-        if changes is not None and changes.total > LISTED_TASKS:
-            ids = consecutive_ids(self._connection, self._selection)
-        if changes is not None and ids is not None:
-            if len(ids) != changes.total:
-                raise self._disagreeing(project, len(ids))
-            return _Seen(project=project, changes=changes, ids=ids, times=changes.times)
-        tasks = list_tasks(self._connection, self._selection, page_tasks=self._page_tasks)
-        if changes is not None and len(tasks) != changes.total:
-            raise self._disagreeing(project, len(tasks))
-        return _Seen(
-            project=project,
-            changes=changes,
-            ids=tuple(task.id for task in tasks),
-            times=tuple(task.updated_at for task in tasks),
-        )
-
-    def _glance(self) -> tuple[Project, LastChanges | None]:
-        """The project and, where all of its tasks are asked for, its last changes."""
-        project = self._connection.project(self._selection.project)
-        self._check_view()
-        if not self._selection.is_whole:
-            return project, None
-        changes = last_changes(self._connection, self._selection)
-        if changes.total != project.tasks:
-            raise self._disagreeing(project, changes.total)
-        return project, changes
-
-    def _moved(self, seen: _Seen) -> bool:
-        """Whether the project or its tasks are not what they were.
-
-        Every task asked for was there when it came.  So of a whole project the number of its tasks and
-        its last changes are enough; in a tab or a filter a task may come and go with any change.
-        """
-        if self._glance() != (seen.project, seen.changes):
-            return True
-        if self._selection.is_whole:
-            return False
-        # Pages of another size: a task that hides where two pages meet does not hide twice.
-        page_tasks = max(1, self._page_tasks * 4 // 5)
-        tasks = list_tasks(self._connection, self._selection, page_tasks=page_tasks)
-        return [(task.id, task.updated_at) for task in tasks] != list(
-            zip(seen.ids, seen.times, strict=True)
-        )
-
-    def _disagreeing(self, project: Project, listed: int) -> RefusedFileError:
-        expected = f"{project.tasks} tasks, as the project says"
-        return incomplete(self._place, expected, f"a list of {listed}; run again")
-
-    def _check_view(self) -> None:
-        view = self._selection.view
-        if view is None:
-            return
-        found = self._connection.read(lambda sdk: sdk.views.get(id=str(view))).project
-        if found != self._selection.project:
-            raise SpecError(f"view={view} is not a tab of project {self._selection.project}")
-
-    def _listing(self, seen: _Seen) -> bytes:
+    def _listing(self, seen: Seen) -> bytes:
         return _json_bytes(
             {
                 "schema": 2,
@@ -364,16 +293,6 @@ class _Pull:
             ],
         }
         return _json_bytes(manifest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """A project and its tasks at one moment; ``times`` are those of all tasks or the last ones."""
-
-    project: Project
-    changes: LastChanges | None
-    ids: Sequence[int]
-    times: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: live_server, drawing, ...
 
+import fake_server
 import live_server
 
 
@@ -54,3 +55,17 @@ def connected(label_studio):
 def sdk(connected, label_studio):
     """The administrator's client."""
     return connected(label_studio.token)
+
+
+@pytest.fixture
+def serve():
+    """A function that starts a server of ours that misbehaves in one way."""
+    servers = []
+
+    def start(fault="", **options):
+        servers.append(fake_server.FakeLabelStudio(fault=fault, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

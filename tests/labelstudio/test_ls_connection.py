@@ -20,19 +20,6 @@ KEY = "canary0123456789canary0123456789canary01"
 
 
 @pytest.fixture
-def serve():
-    servers = []
-
-    def start(fault="", **options):
-        servers.append(fake_server.FakeLabelStudio(fault=fault, **options))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
 def connect():
     """A function from a server to a connection that waits without waiting; ``waits`` says how long."""
     opened = []

@@ -19,23 +19,11 @@ from segcore.errors import ConnectionFailedError, RefusedFileError, SpecError
 from segcore_labelstudio import transport
 from segcore_labelstudio.connection import Connection
 from segcore_labelstudio.listing import LAST_CHANGES, ListedTask, Selection, list_tasks
-from segcore_labelstudio.pull import LISTED_TASKS, pull
+from segcore_labelstudio.pull import pull
+from segcore_labelstudio.survey import LISTED_TASKS
 
 KEY = "canary0123456789canary0123456789canary01"
 WHOLE = Selection(project=7)
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(fault="", **options):
-        servers.append(fake_server.FakeLabelStudio(fault=fault, **options))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture
