@@ -74,7 +74,11 @@ class TaskSource(Source):
 
     def keys(self) -> tuple[str, ...]:
         """The keys of the images with an annotation that counts, sorted."""
-        return tuple(self._index().entries)
+        index = self._index()
+        if not index.entries and index.left_out["ground truth in delivery"]:
+            # An import that does not say otherwise can make every annotation one.
+            self.when_empty = "nothing but ground truths, which annotations=ground-truth reads"
+        return tuple(index.entries)
 
     @property
     def labeling(self) -> Labeling | None:

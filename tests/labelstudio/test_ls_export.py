@@ -426,6 +426,15 @@ def test_a_source_travels_to_a_worker_small_and_reads_the_same(export):
     assert again.read("7").digest == source.read("7").digest
 
 
+def test_a_delivery_of_nothing_but_ground_truths_says_which_option_reads_them(export):
+    starred = [task(1, box(0), ground_truth=True)]
+
+    report = check(export(starred))
+
+    [empty] = [fault for fault in report.faults if fault.code == "delivery.image_match"]
+    assert "annotations=ground-truth" in empty.got
+
+
 def test_the_digest_is_of_what_counts_however_it_is_written_and_of_nothing_else(export, tmp_path):
     made = task(1, box(0), image="é.png")
     pretty = tmp_path / "pretty.json"
