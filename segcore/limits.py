@@ -15,6 +15,7 @@ __all__ = [
     "MAX_DOCUMENT_MEMORY",
     "MAX_ENTRY_FAULTS",
     "MAX_FOLDER_ENTRIES",
+    "MAX_IMAGE_RUNS",
     "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
@@ -62,6 +63,9 @@ MAX_RING_STEPS: Final = 4_000_000
 
 MAX_IMAGE_STEPS: Final = 16_000_000
 """Pixel steps along all polygon rings of one image: what they cost in time and memory."""
+
+MAX_IMAGE_RUNS: Final = 16_000_000
+"""Runs of all brush masks of one image: a mask of stripes is a few bytes in its file."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

@@ -13,7 +13,7 @@ from typing import Final
 from segcore.annotation import RunMask
 from segcore.errors import RefusedMaskError
 from segcore.faults import Fault
-from segcore.limits import MAX_NAME_LENGTH, MAX_PIXELS
+from segcore.limits import MAX_IMAGE_RUNS, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.sources.coco_entries import is_plain
 from segcore.wording import did_you_mean, show
 from segcore_labelstudio.images import TaskImage
@@ -205,6 +205,7 @@ def draw_regions(
         Nothing raises: what is wrong with a region is among the faults.
     """
     drawn = DrawnRegions()
+    runs = 0
 
     def fault(region: str, problem: _Problem) -> None:
         code, expected, got = problem
@@ -235,6 +236,11 @@ def draw_regions(
             except RefusedMaskError as error:
                 problems += [(e.code, e.expected, e.got) for e in (error, *error.also)]
             else:
+                runs += len(mask.mask.starts)
+                if runs > MAX_IMAGE_RUNS:
+                    expected = f"at most {MAX_IMAGE_RUNS} runs of pixels in one image"
+                    problems.append(("limits.entries", expected, str(runs)))
+            if not problems:
                 drawn.regions.append(
                     DrawnRegion(
                         id=group.id,

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 
+from segcore_labelstudio import results
 from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.labeling import parse_labeling
 from segcore_labelstudio.results import draw_regions, group_results, labels_of
@@ -265,3 +266,15 @@ def test_a_brush_mask_that_is_mostly_soft_is_reported_and_counted(alphas, pixels
     assert codes(drawn) == said
     assert drawn.regions[0].mask.area_px == pixels
     assert drawn.rejected == 0
+
+
+def test_regions_beyond_the_runs_of_an_image_are_refused_each(monkeypatch):
+    monkeypatch.setattr(results, "MAX_IMAGE_RUNS", 5)  # a box takes two, one for each column
+    boxes = [entry(id=name) for name in ("r1", "r2", "r3", "r4")]
+
+    drawn = drawn_from(*boxes)
+
+    assert [region.id for region in drawn.regions] == ["r1", "r2"]
+    assert codes(drawn) == ["limits.entries"] * 2
+    assert [fault.annotation for fault in drawn.faults] == ["r3", "r4"]
+    assert drawn.rejected == 2
