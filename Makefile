@@ -1,10 +1,11 @@
-# Needs python3 with its venv module, and make. Everything is installed into .venv; the Label Studio
-# server that the tests talk to, into an environment of its own, .venv-label-studio.
+# Needs python3 with its venv module, and make. Everything is installed into .venv, but for the
+# benchmarks (.venv-bench) and the Label Studio server that the tests talk to (.venv-label-studio).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVER := .venv-label-studio
+RACE := .venv-bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -38,11 +39,11 @@ lint: $(VENV)/.test
 
 label-studio-server: $(SERVER)/.installed
 
-bench: $(VENV)/.test
-	@PYTHONSAFEPATH= $(BIN)/python -m benchmarks $(BENCH)
+bench: $(RACE)/.installed
+	@PYTHONSAFEPATH= $(RACE)/bin/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(SERVER) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SERVER) $(RACE) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -66,4 +67,13 @@ $(SERVER)/.installed: tests/labelstudio/server-requirements.txt
 	@rm -rf $(SERVER)
 	@$(PYTHON) -m venv $(SERVER)
 	@$(SERVER)/bin/python -m pip install -qq --requirement $<
+	@touch $@
+
+# Apart from the tests' environment, in which label-studio-sdk holds NumPy at 2.2.
+$(RACE)/.installed: pyproject.toml
+	@echo "installing segcore and the peers it is compared with into $(RACE) ..."
+	@rm -rf $(RACE)
+	@$(PYTHON) -m venv $(RACE)
+	@$(RACE)/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+	@$(RACE)/bin/python -m pip install -qq --editable '.[gates,fast]' --group test --group peers
 	@touch $@
