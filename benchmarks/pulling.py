@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -12,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from benchmarks.brush import SIDE, pack, stroke
 from benchmarks.growth import peak_mib
@@ -48,9 +50,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _live_server() -> ModuleType:
-    import httpx  # noqa: F401
-    import label_studio_sdk  # noqa: F401
-
+    for needed in ("httpx", "label_studio_sdk"):
+        importlib.import_module(needed)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "labelstudio"))
     try:
         import live_server
@@ -60,9 +61,9 @@ def _live_server() -> ModuleType:
     return found
 
 
-def fill(server: object, tasks: int) -> int:
+def fill(server: Any, tasks: int) -> int:
     """A project with so many annotated tasks."""
-    request = server.request  # type: ignore[attr-defined]
+    request = server.request
     project = int(request("POST", "api/projects/", {"title": "pull", "label_config": CONFIG})["id"])
     masks = [pack(stroke(seed)) for seed in range(8)]
     for start in range(0, tasks, IMPORT_TASKS):
@@ -83,7 +84,7 @@ def task(number: int, masks: list[list[int]]) -> dict[str, object]:
     return {"data": {"image": image}, "annotations": [{"result": drawn}]}
 
 
-def race(server: object, project: int, tasks: int, *, rounds: int) -> None:
+def race(server: Any, project: int, tasks: int, *, rounds: int) -> None:
     laps: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for i in range(rounds + 1):
         for way in WAYS if i % 2 else WAYS[::-1]:
@@ -108,10 +109,10 @@ def race(server: object, project: int, tasks: int, *, rounds: int) -> None:
     sys.stdout.flush()
 
 
-def measure_in_new_process(server: object, project: int, way: str) -> dict[str, float]:
+def measure_in_new_process(server: Any, project: int, way: str) -> dict[str, float]:
     where = {
-        "LABEL_STUDIO_URL": server.url,  # type: ignore[attr-defined]
-        "LABEL_STUDIO_API_KEY": server.token,  # type: ignore[attr-defined]
+        "LABEL_STUDIO_URL": server.url,
+        "LABEL_STUDIO_API_KEY": server.token,
         "NO_PROXY": "127.0.0.1",
     }
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.pulling", way, str(project)]

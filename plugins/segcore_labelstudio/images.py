@@ -15,7 +15,7 @@ from segcore.sources.coco_entries import is_plain
 from segcore.wording import show
 from segcore_labelstudio.labeling import ImageTag, Labeling
 
-__all__ = ["ImageProblem", "TaskImage", "key_of_url", "task_images"]
+__all__ = ["TaskImage", "UnknownImageError", "key_of_url", "task_images"]
 
 _UNRESOLVED: Final = "$undefined$"
 """Where an upload stands in a project that has no labeling configuration yet."""
@@ -28,7 +28,7 @@ _SUFFIXES: Final = frozenset(
 )
 
 
-class ImageProblem(Exception):  # noqa: N818  (it becomes a fault, nobody outside sees it)
+class UnknownImageError(Exception):
     """Why the images of a task cannot be told.
 
     Attributes
@@ -88,11 +88,11 @@ def task_images(
 
     Raises
     ------
-    ImageProblem
+    UnknownImageError
         A field is missing, has the wrong type or names no file.
     """
     if not isinstance(data, dict):
-        raise ImageProblem("ls.missing_field", "data: an object", show(data))
+        raise UnknownImageError("ls.missing_field", "data: an object", show(data))
     fields: list[tuple[str | None, str]]
     if labeling is None:
         fields = [(None, image_field or _only_image_field(data))]
@@ -105,12 +105,12 @@ def task_images(
         is_list = isinstance(value, list)
         urls = value if isinstance(value, list) else [value]
         if len(urls) > _MAX_IMAGES:
-            raise ImageProblem("limits.entries", f"at most {_MAX_IMAGES} images", f"{len(urls)}")
+            raise UnknownImageError("limits.entries", f"at most {_MAX_IMAGES} images", f"{len(urls)}")
         for item, url in enumerate(urls):
             if not isinstance(url, str) or not url:
                 where = f"data.{field}[{item}]" if is_list else f"data.{field}"
                 got = show(url) if field in data else "no such key"
-                raise ImageProblem("ls.missing_field", f"{where}: the URL of an image", got)
+                raise UnknownImageError("ls.missing_field", f"{where}: the URL of an image", got)
             key = key_of_url(url) if stem is None else None
             if key is None:
                 parts = [stem or f"task-{task_id}"]
@@ -119,7 +119,7 @@ def task_images(
                 key = "-".join(parts)
             images.append(TaskImage(key=key, to_name=to_name, item=item))
     if not images:
-        raise ImageProblem("ls.missing_field", "at least one image", "an empty list")
+        raise UnknownImageError("ls.missing_field", "at least one image", "an empty list")
     return tuple(images)
 
 
@@ -133,7 +133,7 @@ def key_of_url(url: str) -> str | None:
 
     Raises
     ------
-    ImageProblem
+    UnknownImageError
         It names no file, or one with control characters, or climbs out of its folder.
     """
     if url[:5].lower() == "data:":
@@ -154,7 +154,7 @@ def key_of_url(url: str) -> str | None:
         path = upload[1]
     key = image_key(path)
     if key is None:
-        raise ImageProblem("path.unsafe", "a URL that ends in a usable file name", show(url))
+        raise UnknownImageError("path.unsafe", "a URL that ends in a usable file name", show(url))
     return key
 
 
@@ -163,10 +163,10 @@ def _named_key(data: dict[str, object], field: str) -> str:
     text = str(value) if type(value) is int else value
     if not isinstance(text, str) or not text.strip():
         got = show(value) if field in data else "no such key"
-        raise ImageProblem("ls.missing_field", f"data.{field}: the key of the image", got)
+        raise UnknownImageError("ls.missing_field", f"data.{field}: the key of the image", got)
     if len(text) > MAX_NAME_LENGTH or not is_plain(text):
         expected = f"data.{field}: plain text of at most {MAX_NAME_LENGTH} characters"
-        raise ImageProblem("path.unsafe", expected, show(text))
+        raise UnknownImageError("path.unsafe", expected, show(text))
     return composed(text)
 
 
@@ -183,7 +183,7 @@ def _only_image_field(data: dict[str, object]) -> str:
             return usual
     if len(fields) != 1:
         expected = "one field of data with an image; say which: ?image=FIELD"
-        raise ImageProblem("ls.missing_field", expected, show(sorted(fields)))
+        raise UnknownImageError("ls.missing_field", expected, show(sorted(fields)))
     return fields[0]
 
 

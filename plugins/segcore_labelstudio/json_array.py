@@ -16,12 +16,13 @@ from segcore.errors import DocumentError
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH
 from segcore.strict_json import looks_like
 
-__all__ = ["ArrayItem", "array_items"]
+__all__ = ["ArrayItem", "array_items", "leading_id"]
 
 _BLOCK_BYTES: Final = 1 << 18
 _STRING_OR_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+("[^"\\]*"|["\[\]{}])')
 _NOT_SPACE: Final = re.compile(rb"[^ \t\n\r]")
 _OPEN: Final = frozenset(b"[{")
+_LEADING_ID: Final = re.compile(rb'\{\s*"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,3 +208,9 @@ class _Reader:
 
     def syntax(self, problem: str) -> DocumentError:
         return DocumentError("json.syntax", problem, file=self._file, line=self._line)
+
+
+def leading_id(data: bytes) -> int | None:
+    """The id an object begins with, as Label Studio writes tasks; None where another key is first."""
+    found = _LEADING_ID.match(data)
+    return None if found is None else int(found[1])

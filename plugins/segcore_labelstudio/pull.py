@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from typing import Final
 from segcore.documents import parse_json
 from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError
 from segcore_labelstudio.connection import Connection, Params, Project
-from segcore_labelstudio.json_array import array_items
+from segcore_labelstudio.json_array import array_items, leading_id
 from segcore_labelstudio.listing import PAGE_TASKS, Selection, incomplete, place_of
 from segcore_labelstudio.private_files import (
     PART,
@@ -48,7 +47,6 @@ Progress = Callable[[int, int], None]
 """Called with the tasks pulled so far and the tasks there are."""
 
 _MANIFEST, _LISTING, _CONFIG = "pull.json", "listing.json", "labeling.xml"
-_LEADING_ID: Final = re.compile(rb'\{\s*"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,8 +333,8 @@ def _task_ids(path: Path, name: str) -> Iterator[object]:
         for item in array_items(stream, file=name):
             # Label Studio writes the id first.  The rest is parsed when it is read, and what is wrong
             # with it (another id, too) is a fault of the annotations: the task came whole.
-            if (found := _LEADING_ID.match(item.data)) is not None:
-                yield int(found[1])
+            if (found := leading_id(item.data)) is not None:
+                yield found
             else:
                 task = parse_json(item.data, file=name)
                 yield task.get("id") if isinstance(task, dict) else None

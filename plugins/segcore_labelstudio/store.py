@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from segcore.documents import parse_json
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import open_file
 from segcore.limits import MAX_ENTRY_FAULTS
-from segcore_labelstudio.json_array import ArrayItem, array_items
+from segcore_labelstudio.json_array import ArrayItem, array_items, leading_id
 
 __all__ = ["Place", "Task", "TaskStore"]
 
 Task = dict[str, object]
 """A task as the file holds it: nothing about its values is known."""
-
-_LEADING_ID: Final = re.compile(rb'\{\s*"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +117,7 @@ class TaskStore:
         try:
             task = parse_json(item.data, file=file)
         except DocumentError as error:
-            found = _LEADING_ID.match(item.data)
-            task_id = None if found is None else int(found[1])
-            self._refuse(error, file, task_id=task_id, line=item.line)
+            self._refuse(error, file, task_id=leading_id(item.data), line=item.line)
             return None
         return task if isinstance(task, dict) else None
 

@@ -12,7 +12,7 @@ from segcore.faults import Fault
 from segcore.limits import MAX_NAME_LENGTH
 from segcore.sources.coco_entries import is_id, is_plain
 from segcore.wording import show
-from segcore_labelstudio.images import ImageProblem, TaskImage, task_images
+from segcore_labelstudio.images import TaskImage, UnknownImageError, task_images
 from segcore_labelstudio.labeling import Labeling
 from segcore_labelstudio.options import Options, Which
 from segcore_labelstudio.results import RegionGroup, group_results, unsupported_type
@@ -153,7 +153,7 @@ class _Planner:
                     self._fault(*unsupported, group.id)
         return plan
 
-    def _find_images(self, labeling: Labeling | None) -> ImageProblem | None:
+    def _find_images(self, labeling: Labeling | None) -> UnknownImageError | None:
         """Note the images of the task; what is wrong with them matters only if they are delivered."""
         plan = self._plan
         try:
@@ -164,7 +164,7 @@ class _Planner:
                 image_field=self._options.image,
                 key_field=self._options.key,
             )
-        except ImageProblem as problem:
+        except UnknownImageError as problem:
             return problem
         return None
 

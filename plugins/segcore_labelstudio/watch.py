@@ -7,13 +7,14 @@ nothing.  So events only say which tasks to look at again; what is judged is ask
 from __future__ import annotations
 
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from segcore.documents import parse_json
 from segcore.errors import DocumentError, UsageError
@@ -32,6 +33,7 @@ MAX_TASKS: Final = 10_000
 """From so many changed tasks on, the whole batch is looked at again."""
 
 _READ_SECONDS: Final = 10.0
+_Request = socket.socket | tuple[bytes, socket.socket]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,19 +168,19 @@ class _Server(ThreadingHTTPServer):
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(address, handler)
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: _Request, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)  # type: ignore[arg-type]
+            self.shutdown_request(request)
             return
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        super().process_request(request, client_address)
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
+    def process_request_thread(self, request: _Request, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: _Request, client_address: Any) -> None:
         """A sender that hangs up or stalls is no news."""
 
 

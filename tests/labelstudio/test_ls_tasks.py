@@ -6,7 +6,7 @@ import pytest
 
 from segcore.errors import SpecError
 from segcore.sources.spec import Spec
-from segcore_labelstudio.images import ImageProblem, TaskImage, key_of_url, task_images
+from segcore_labelstudio.images import TaskImage, UnknownImageError, key_of_url, task_images
 from segcore_labelstudio.labeling import parse_labeling
 from segcore_labelstudio.options import Options, Which
 from segcore_labelstudio.tasks import attributes_of, plan_task
@@ -264,7 +264,7 @@ def test_the_key_is_the_name_of_the_file_without_folder_prefix_query_and_extensi
     ],
 )
 def test_a_url_that_names_no_usable_file_is_refused(url):
-    with pytest.raises(ImageProblem) as problem:
+    with pytest.raises(UnknownImageError) as problem:
         key_of_url(url)
 
     assert problem.value.code == "path.unsafe"
@@ -324,7 +324,7 @@ def test_the_images_of_a_task_and_their_keys(data, options, images):
     ],
 )
 def test_images_that_cannot_be_told_are_refused(data, options, code):
-    with pytest.raises(ImageProblem) as problem:
+    with pytest.raises(UnknownImageError) as problem:
         images_of(data, **options)
 
     assert problem.value.code == code
