@@ -13,7 +13,15 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-PARTS = {"a": "dense", "b": "png", "c": "rle", "d": "growth", "e": "brush", "f": "pulling"}
+PARTS = {
+    "a": "dense",
+    "b": "png",
+    "c": "rle",
+    "d": "growth",
+    "e": "brush",
+    "f": "pulling",
+    "g": "starting",
+}
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",
     "pillow", "kornia-rs", "deflate", "opencv-python-headless", "label-studio-sdk",
@@ -25,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="small inputs: a check that everything runs"
     )
-    parser.add_argument("--only", default="a,b,c,d,e,f", help="parts to run (default: a,b,c,d,e,f)")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts to run (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds of each way (default: 5)")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "segcore-benchmarks",
                         help="folder for the generated scenes (default: %(default)s)")  # fmt: skip

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from segcore.errors import MissingExtraError, RefusedFileError, SpecError
 from segcore.faults import Fault
@@ -297,6 +296,8 @@ def _local_path(location: str) -> str | None:
     if _SCHEME.match(location) is None:
         return location
     if location.startswith("file://") and "::" not in location:
+        from urllib.request import url2pathname  # loads ssl
+
         return url2pathname(urlsplit(location).path)
     return None
 

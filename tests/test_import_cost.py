@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = (
     "PIL", "cv2", "deflate", "fsspec", "joblib", "kornia_rs", "numba", "pandas", "pycocotools",
-    "pydantic", "scipy", "torch",
+    "pydantic", "scipy", "ssl", "torch",
 )  # fmt: skip
 
 CASES = [

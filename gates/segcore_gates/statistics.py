@@ -18,9 +18,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from operator import mul
 from typing import TYPE_CHECKING
+
+from segcore_gates import student
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +141,7 @@ class Sample:
 
     def critical(self, confidence: float) -> float | None:
         """What :meth:`statistic` must reach to certify a threshold; None for no image."""
-        return t_quantile(confidence, self.images) if self.images else None
+        return student.quantile(confidence, self.images) if self.images else None
 
     def certifies(self, threshold: Fraction, confidence: float) -> bool:
         """Whether the true IoU is at least ``threshold``, at this one-sided confidence.
@@ -152,7 +153,7 @@ class Sample:
             return False
         points = self._augmented()
         mean, variance = points.mean_d(threshold), points.var_d(threshold)
-        quantile = Fraction(t_quantile(confidence, points.n - 1))
+        quantile = Fraction(student.quantile(confidence, points.n - 1))
         return mean >= 0 and mean * mean * points.n >= quantile * quantile * variance
 
     def lower(self, confidence: float) -> float | None:
@@ -160,7 +161,7 @@ class Sample:
         if not self.images:
             return None
         points = self._augmented()
-        _, b, c, root = points.fieller(t_quantile(confidence, points.n - 1))
+        _, b, c, root = points.fieller(student.quantile(confidence, points.n - 1))
         # The smaller root in the form that is stable and right for either sign of A.
         return float(c) / (float(b) + root) if c > 0 else 0.0
 
@@ -173,7 +174,7 @@ class Sample:
             return None
         if self.images == 1:
             return 1.0
-        a, b, _, root = self._real().fieller(t_quantile(confidence, self.images - 1))
+        a, b, _, root = self._real().fieller(student.quantile(confidence, self.images - 1))
         return min((float(b) + root) / float(a), 1.0) if a > 0 else 1.0
 
     def below(self, threshold: Fraction, confidence: float) -> bool:
@@ -181,7 +182,7 @@ class Sample:
         if self.images < MIN_IMAGES_TO_FAIL:
             return False
         points = self._real()
-        quantile = t_quantile(confidence, self.images - 1)
+        quantile = student.quantile(confidence, self.images - 1)
         mean, variance = points.mean_d(threshold), points.var_d(threshold)
         excluded = mean < 0 and mean * mean * points.n > Fraction(quantile) ** 2 * variance
         return excluded and points.fieller(quantile)[0] > 0
@@ -190,9 +191,7 @@ class Sample:
         """P value of "the true IoU is at least ``threshold``"; None with fewer than five images."""
         if self.images < MIN_IMAGES_TO_FAIL:
             return None
-        from scipy.special import stdtr
-
-        return float(stdtr(self.images - 1, self._real().statistic(threshold)))
+        return student.tail(-self._real().statistic(threshold), self.images - 1)
 
     def images_needed(self, threshold: Fraction, confidence: float, *, power: float = 0.8) -> int | None:
         """Roughly how many images certify ``threshold`` with this power, were the estimate the truth.
@@ -224,14 +223,6 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, p_values[index] * (len(p_values) - rank)))
         adjusted[index] = largest
     return tuple(adjusted)
-
-
-@lru_cache(maxsize=4096)
-def t_quantile(probability: float, degrees: int) -> float:
-    """Quantile of Student's t distribution."""
-    from scipy.special import stdtrit  # a fifth of a second to import: only who needs a bound pays
-
-    return float(stdtrit(degrees, probability))
 
 
 def _integers(values: npt.NDArray[np.int64] | Sequence[int]) -> list[int]:

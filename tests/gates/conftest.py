@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pycocotools.mask
 import pytest
-import scipy.special
 
 import segcore.batch
 import segcore.kernels.reference
@@ -18,7 +17,7 @@ import segcore_gates.reporter
 
 # Sessions that pytester runs in this process forget what they imported, and compiled modules cannot be
 # imported twice; so they are imported here, once for all.
-_LOADED = (pycocotools.mask, scipy.special, segcore, segcore_gates)
+_LOADED = (pycocotools.mask, segcore, segcore_gates)
 
 SIDE = 10
 CLASSES = ("car", "person", "rider")
