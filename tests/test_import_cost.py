@@ -29,6 +29,11 @@ CASES = [
         (*HEAVY, "numpy", "rich", "typer", "yaml"),
         id="the pytest plugin",
     ),
+    pytest.param(
+        "import segcore_labelstudio.policy_push",
+        (*HEAVY, "httpx", "jwt", "label_studio_sdk", "rich", "typer"),
+        id="the options of a push",
+    ),
     pytest.param("import segcore; segcore.open", HEAVY, id="segcore.open"),
     pytest.param("import segcore; segcore.evaluate", HEAVY, id="segcore.evaluate"),
 ]

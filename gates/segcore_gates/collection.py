@@ -19,7 +19,7 @@ from segcore.errors import (
 from segcore.wording import escaped, escaped_lines
 from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.policy_file import load_policy
-from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, evaluations
+from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations
 from segcore_gates.records import Record
 from segcore_gates.report import Failure, FailureKind, Inputs
 from segcore_gates.text import explain, fault_lines, relative
@@ -51,7 +51,11 @@ class GateFile(pytest.File):
     def collect(self) -> Iterator[GateItem]:
         """One item a rule, in the order of the policy; no image is read."""
         try:
-            loaded = load_policy(seen_from_here(self.path), environ=os.environ)
+            loaded = load_policy(
+                seen_from_here(self.path),
+                environ=os.environ,
+                open_source=evaluations(self.config).open,
+            )
         except SegcoreError as error:
             refused = Inputs.refused(error) if isinstance(error, InvalidInputError) else None
             kind = FailureKind.POLICY if refused is None else FailureKind.INVALID
@@ -59,6 +63,7 @@ class GateFile(pytest.File):
         except Exception as error:
             self._note(FailureKind.INTERNAL, f"internal error: {type(error).__name__}: {error}", None)
             raise
+        self.config.stash.setdefault(POLICIES, {})[self.nodeid] = loaded
         for index, rule in enumerate(loaded.rules):
             yield GateItem.from_parent(
                 self, name=escaped(rule.id), rule=rule, loaded=loaded, index=index
@@ -77,7 +82,12 @@ class GateFile(pytest.File):
     def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
         """The batch, evaluated by whoever asks first in this session."""
         if self._evaluation is None:
-            found = evaluations(self.config).get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
+            found = evaluations(self.config).get(
+                loaded.gold,
+                loaded.delivery,
+                ontology=loaded.ontology,
+                keep_sources=bool(loaded.push) and self.config.stash.get(PUSHING, False),
+            )
             require_pins(loaded, found)
             self._evaluation = found
         return self._evaluation
@@ -172,6 +182,8 @@ class GateItem(pytest.Item):
         self._file.stash[_PUBLISHED] = True
         self.stash[PAYLOAD] = {
             "path": self._file.nodeid,
+            "file": os.fspath(self._file.path),
+            "pushes": list(loaded.push),
             "name": loaded.policy.name,
             "sha256": loaded.sha256,
             "rules": len(loaded.rules),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segcore.errors import UsageError
 
-__all__ = ["PolicyError", "PolicyProblem"]
+__all__ = ["OptionProblem", "PolicyError", "PolicyProblem", "PushOptionsError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +55,47 @@ class PolicyError(UsageError):
     def __reduce__(self) -> tuple[Callable[..., PolicyError], tuple[tuple[PolicyProblem, ...]]]:
         # Exceptions are pickled by their message; worker processes must hand this one back whole.
         return PolicyError, (self.problems,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionProblem:
+    """One thing wrong with the options a policy gives to a platform.
+
+    Attributes
+    ----------
+    key : str or None
+        The option; None where the options as a whole are meant.
+    message : str
+        What is wrong and what to do about it.
+    code : str
+        ``policy.*`` (see :data:`segcore.faults.CODES`).
+    """
+
+    key: str | None
+    message: str
+    code: str = "policy.bad_value"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The way from the options to what is meant."""
+        return () if self.key is None else (self.key,)
+
+
+class PushOptionsError(UsageError):
+    """A platform does not take the options a policy gives it.
+
+    Attributes
+    ----------
+    problems : tuple of OptionProblem
+        Everything that is wrong with them.
+    """
+
+    def __init__(self, problems: Iterable[OptionProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(f"{p.key}: {p.message}" if p.key else p.message for p in self.problems)
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., PushOptionsError], tuple[tuple[OptionProblem, ...]]]:
+        # Exceptions are pickled by their message; worker processes must hand this one back whole.
+        return PushOptionsError, (self.problems,)

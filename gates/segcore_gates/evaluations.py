@@ -14,6 +14,7 @@ from segcore.errors import SegcoreError
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation
     from segcore.ontology import Ontology
+    from segcore.sources import Source
     from segcore.sources.spec import Spec
 
 __all__ = ["Evaluations"]
@@ -29,28 +30,62 @@ class Evaluations:
         None, or a folder this process does not see (a worker on another machine): nothing is shared.
     progress : bool
         Show a bar on a terminal.
+    jobs : int
+        Processes to evaluate in.
     """
 
-    def __init__(self, directory: Path | None, *, progress: bool = False) -> None:
+    def __init__(self, directory: Path | None, *, progress: bool = False, jobs: int = 1) -> None:
         self._directory = directory if directory is not None and directory.is_dir() else None
         self._progress = progress
+        self._jobs = jobs
         self._known: dict[str, Evaluation | Exception] = {}
+        self._opened: dict[str, Source] = {}
+        self._sources: dict[str, tuple[Source, Source]] = {}
+
+    def open(self, gold: Spec) -> Source:
+        """A gold that has to name its classes; its next evaluation reads on in the same source."""
+        import segcore
+
+        key = _key(gold)
+        if key not in self._opened:
+            self._opened[key] = segcore.open(gold)
+        return self._opened[key]
 
     def get(
-        self, gold: Spec | str, delivery: Spec | str, *, ontology: Ontology | str | None = None
+        self,
+        gold: Spec | str,
+        delivery: Spec | str,
+        *,
+        ontology: Ontology | str | None = None,
+        keep_sources: bool = False,
     ) -> Evaluation:
         """What ``segcore.evaluate`` returns, or raises, for these inputs.
 
         An exception is kept like a result: input that was refused is not read again for every rule.
+        With ``keep_sources`` the sources stay for :meth:`with_sources`.
         """
-        inputs = (os.fspath(Path.cwd()), str(gold), str(delivery), repr(ontology))
-        key = hashlib.sha256(repr(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        key = _key(gold, delivery, ontology)
         if key not in self._known:
             self._known[key] = (
-                self._evaluate(gold, delivery, ontology)
+                self._evaluate(key, gold, delivery, ontology, keep_sources=keep_sources)
                 if self._directory is None
                 else self._shared(self._directory / key, gold, delivery, ontology)
             )
+        return self._found(key)
+
+    def with_sources(
+        self, gold: Spec, delivery: Spec, *, ontology: Ontology | None = None
+    ) -> tuple[Evaluation, Source, Source]:
+        """The evaluation, and the gold and the delivery that it was made of.
+
+        Made again unless this process made it and kept the sources.
+        """
+        key = _key(gold, delivery, ontology)
+        if key not in self._sources:
+            self._known[key] = self._evaluate(key, gold, delivery, ontology, keep_sources=True)
+        return self._found(key), *self._sources[key]
+
+    def _found(self, key: str) -> Evaluation:
         found = self._known[key]
         if isinstance(found, Exception):
             raise found.with_traceback(None)
@@ -65,7 +100,7 @@ class Evaluations:
             if path.exists():
                 found: Evaluation | Exception = pickle.loads(path.read_bytes())  # noqa: S301 - our own, private
                 return found
-            found = self._evaluate(gold, delivery, ontology)
+            found = self._evaluate(path.name, gold, delivery, ontology, keep_sources=False)
             try:
                 data = pickle.dumps(found)
                 pickle.loads(data)  # noqa: S301 - an exception may be written and yet not be read
@@ -77,19 +112,36 @@ class Evaluations:
             return found
 
     def _evaluate(
-        self, gold: Spec | str, delivery: Spec | str, ontology: Ontology | str | None
+        self,
+        key: str,
+        gold: Spec | str,
+        delivery: Spec | str,
+        ontology: Ontology | str | None,
+        *,
+        keep_sources: bool,
     ) -> Evaluation | Exception:
         import segcore
         from segcore.cli.output import progress
 
         try:
+            sides = self._opened.pop(_key(gold), None) or segcore.open(gold), segcore.open(delivery)
             with progress("evaluating") if self._progress else nullcontext() as advance:
-                return segcore.evaluate(gold, delivery, ontology=ontology, progress=advance)
+                found = segcore.evaluate(*sides, ontology=ontology, jobs=self._jobs, progress=advance)
         except Exception as error:
             return error
+        if keep_sources:
+            self._sources[key] = sides
+        return found
 
     @property
     def internal_error(self) -> Exception | None:
         """An exception of this process that segcore did not raise on purpose."""
         errors = (found for found in self._known.values() if isinstance(found, Exception))
         return next((error for error in errors if not isinstance(error, SegcoreError)), None)
+
+
+def _key(
+    gold: Spec | str, delivery: Spec | str | None = None, ontology: Ontology | str | None = None
+) -> str:
+    inputs = (os.fspath(Path.cwd()), str(gold), str(delivery), repr(ontology))
+    return hashlib.sha256(repr(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -51,7 +51,8 @@ def evaluate_for(
             raise UsageError("a policy brings its own ontology: leave `ontology` out")
         if isinstance(gold, Spec):
             raise UsageError(f"{gold} needs a delivery: call with a policy file or with two specs")
-        loaded = load_policy(seen_from_here(folder / os.fspath(gold)), environ=os.environ)
+        path = seen_from_here(folder / os.fspath(gold))
+        loaded = load_policy(path, environ=os.environ, open_source=evaluations.open)
         found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
         require_pins(loaded, found)
         return found

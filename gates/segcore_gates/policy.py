@@ -238,6 +238,11 @@ _Ontology = Annotated[
     Discriminator(_kind),
 ]
 
+_PushOptions = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "description": "The options of the platform."}),
+]
+
 
 class Policy(_Model):
     """What a delivery must reach to be accepted."""
@@ -265,4 +270,11 @@ class Policy(_Model):
     )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
+    )
+    push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
+        default=None,
+        description=(
+            "Where segcore gate shows what is wrong with the batch: platforms such as label-studio, "
+            "each with its options. Text may hold ${VARIABLE}."
+        ),
     )

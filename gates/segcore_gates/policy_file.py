@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -24,11 +24,12 @@ from segcore.files import read_bytes
 from segcore.limits import MAX_YAML_BYTES
 from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
-from segcore.sources.spec import Spec
+from segcore.sources import Source, Spec
 from segcore.wording import printable
-from segcore_gates.errors import PolicyError, PolicyProblem
+from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
+from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import check_class_names, resolve_rules
 from segcore_gates.rules import Rule
 
@@ -65,6 +66,8 @@ class LoadedPolicy:
         The pins: what the input's digest must begin with.
     sha256 : str
         Of the policy's bytes.
+    push : Mapping of str to Push
+        The platforms that are pushed to, by name, with their options.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class LoadedPolicy:
     gold_sha256: str | None
     delivery_sha256: str | None
     sha256: str
+    push: Mapping[str, Push] = field(default_factory=dict)
     _document: YamlDocument = field(repr=False)
 
     def line(self, path: _Path = ()) -> int:
@@ -83,7 +87,12 @@ class LoadedPolicy:
         return self._document.line(path)
 
 
-def load_policy(path: Path, *, environ: Mapping[str, str]) -> LoadedPolicy:
+def load_policy(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    open_source: Callable[[Spec], Source] | None = None,
+) -> LoadedPolicy:
     """Read and check one policy file.
 
     Parameters
@@ -92,6 +101,8 @@ def load_policy(path: Path, *, environ: Mapping[str, str]) -> LoadedPolicy:
         A ``*.gate.yaml`` file; paths in it are relative to its folder.
     environ : Mapping of str to str
         The variables that paths may use as ``${NAME}``.
+    open_source : callable or None
+        Opens the gold where it has to name the classes; None is :func:`segcore.open`.
 
     Raises
     ------
@@ -113,7 +124,7 @@ def load_policy(path: Path, *, environ: Mapping[str, str]) -> LoadedPolicy:
         ) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ).load(sha256=hashlib.sha256(data).hexdigest())
+    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -121,7 +132,14 @@ def _from_document_error(e: DocumentError) -> PolicyProblem:
 
 
 class _Loader:
-    def __init__(self, path: Path, document: YamlDocument, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        document: YamlDocument,
+        environ: Mapping[str, str],
+        open_source: Callable[[Spec], Source] | None,
+    ) -> None:
+        self._open_source = open_source
         self._path = path
         self._document = document
         self._environ = environ
@@ -137,6 +155,7 @@ class _Loader:
         raw = self._prepared(value)
         policy = self._validated(raw)
         gold, delivery = self._spec("gold", raw), self._spec("delivery", raw)
+        push = self._push(raw.get("push"))
         ontology = self._ontology(raw, gold)
         rules: tuple[Rule, ...] = ()
         if ontology is not None:
@@ -161,6 +180,7 @@ class _Loader:
             gold_sha256=_pin(policy.gold),
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
+            push=push,
             _document=self._document,
         )
 
@@ -308,6 +328,27 @@ class _Loader:
             return location
         return str(self._path.parent / location)
 
+    def _push(self, given: object) -> dict[str, Push]:
+        """The platforms below ``push``; those with problems are left out."""
+        found: dict[str, Push] = {}
+        for name, options in given.items() if isinstance(given, dict) else ():
+            if not isinstance(options, dict):
+                continue
+            path = ("push", name)
+            known = {
+                key: self._expand(value, (*path, key)) if isinstance(value, str) else value
+                for key, value in options.items()
+            }
+            known = {key: value for key, value in known.items() if value is not None}
+            try:
+                found[name] = configure(name, known)
+            except PushOptionsError as e:
+                for problem in e.problems:
+                    # An option without a usable value was refused already, and is not missing.
+                    if problem.code != "policy.missing_key" or known.keys() == options.keys():
+                        self.refuse(problem.code, (*path, *problem.steps), problem.message)
+        return found
+
     def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
         given = raw.get("ontology")
         try:
@@ -327,7 +368,7 @@ class _Loader:
         import segcore
 
         try:
-            source = segcore.open(gold)
+            source = (self._open_source or segcore.open)(gold)
             ontology = source.ontology
         except UsageError as e:
             self.refuse("policy.bad_value", ("gold",), printable(str(e), limit=400))

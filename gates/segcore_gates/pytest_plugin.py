@@ -22,16 +22,23 @@ if TYPE_CHECKING:
     from segcore.ontology import Ontology
     from segcore.sources.spec import Spec
     from segcore_gates.evaluations import Evaluations
+    from segcore_gates.policy_file import LoadedPolicy
     from segcore_gates.report import PolicyReport
     from segcore_gates.reporter import Reporter
 
-__all__ = ["COMMAND", "PAYLOAD", "Evaluate", "evaluations"]
+__all__ = ["COMMAND", "PAYLOAD", "POLICIES", "PUSHING", "Evaluate", "evaluations"]
 
 PAYLOAD = pytest.StashKey[dict[str, Any]]()
 """On an item: what its report carries to the controller, plain JSON values."""
 
 COMMAND = pytest.StashKey[bool]()
 """On the config: ``segcore gate`` runs the session and reports errors itself."""
+
+POLICIES = pytest.StashKey[dict[str, "LoadedPolicy"]]()
+"""On the config: the policies this process has read, by node id."""
+
+PUSHING = pytest.StashKey[bool]()
+"""On the config: batches are pushed when the session is over."""
 
 _EVALUATIONS = pytest.StashKey["Evaluations"]()
 _SHARED = pytest.StashKey[Path]()

@@ -93,6 +93,10 @@ class PolicyReport:
     ----------
     path : str
         The policy file, relative to the root of the session.
+    file : str
+        The same as an absolute path; empty if it could not be read.
+    pushes : tuple of str
+        The platforms it names below ``push``.
     name : str or None
         What the policy calls itself.
     sha256 : str or None
@@ -107,6 +111,8 @@ class PolicyReport:
     """
 
     path: str
+    file: str = ""
+    pushes: tuple[str, ...] = ()
     name: str | None = None
     sha256: str | None = None
     rules: int = 0

@@ -100,6 +100,8 @@ def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
     failed = next((item for item in ordered if item["failure"] is not None), any_item)
     return PolicyReport(
         path=path,
+        file=any_item["file"],
+        pushes=tuple(any_item["pushes"]),
         name=any_item["name"],
         sha256=any_item["sha256"],
         rules=any_item["rules"],

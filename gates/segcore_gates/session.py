@@ -6,15 +6,20 @@ import contextlib
 import glob
 import os
 import shlex
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from segcore.errors import UsageError
 from segcore_gates import pytest_plugin
+from segcore_gates.evaluations import Evaluations
 from segcore_gates.report import FailureKind, PolicyReport
+
+if TYPE_CHECKING:
+    from segcore_gates.policy_file import LoadedPolicy
 
 __all__ = ["SessionResult", "run_gates"]
 
@@ -35,11 +40,17 @@ class SessionResult:
         Of ``segcore gate``.
     error : Exception or None
         What broke, if something did that is segcore's own fault.
+    policies : mapping of str to LoadedPolicy
+        Those this process has read, by the path of their report; with pytest-xdist the workers did.
+    evaluations : Evaluations
+        Of this process.
     """
 
     reports: tuple[PolicyReport, ...]
     exit_code: int
     error: Exception | None
+    policies: Mapping[str, LoadedPolicy] = field(default_factory=dict)
+    evaluations: Evaluations = field(default_factory=lambda: Evaluations(None, progress=True))
 
 
 def run_gates(
@@ -48,6 +59,7 @@ def run_gates(
     pytest_args: Sequence[str] = (),
     junit: Path | None = None,
     json: Path | None = None,
+    pushing: bool = False,
 ) -> SessionResult:
     """Judge batches by their policies; pytest prints to standard output.
 
@@ -62,6 +74,8 @@ def run_gates(
         Further arguments of pytest, such as ``-n 4`` or ``-k person``.
     junit, json : Path or None
         Where to write a JUnit file and the JSON report.
+    pushing : bool
+        Keep what a push reads again; see :func:`segcore_gates.pushes.push_all`.
 
     Raises
     ------
@@ -81,7 +95,7 @@ def run_gates(
             )
     names = " ".join(shlex.quote(glob.escape(path.name)) for path in paths)
     root = os.path.commonpath([path.absolute().parent for path in paths])
-    command = _Command()
+    command = _Command(pushing=pushing)
     args = [
         *("-c", os.devnull, f"--rootdir={root}", "--noconftest", "-p", "no:cacheprovider"),
         *("-q", "--no-header", "-rN", "--capture=no", "-o", f"gate_files={names}"),
@@ -97,15 +111,24 @@ def run_gates(
     reports = tuple(command.reports)
     if status == pytest.ExitCode.INTERRUPTED and not any(report.failure for report in reports):
         raise KeyboardInterrupt
-    return SessionResult(reports=reports, exit_code=_exit_code(reports, status), error=command.error)
+    return SessionResult(
+        reports=reports,
+        exit_code=_exit_code(reports, status),
+        error=command.error,
+        policies=command.policies,
+        evaluations=command.evaluations,
+    )
 
 
 class _Command:
     """Brings the plugin into the session, whether it is installed or not, and the reports out of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pushing: bool) -> None:
+        self._pushing = pushing
         self.reports: list[PolicyReport] = []
         self.error: Exception | None = None
+        self.policies: dict[str, LoadedPolicy] = {}
+        self.evaluations = Evaluations(None)
 
     def pytest_addoption(self, pluginmanager: pytest.PytestPluginManager) -> None:
         """Register the plugin under the name of its entry point, which is then passed over."""
@@ -115,6 +138,7 @@ class _Command:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Say that the command reports errors itself."""
         config.stash[pytest_plugin.COMMAND] = True
+        config.stash[pytest_plugin.PUSHING] = self._pushing
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
@@ -129,10 +153,12 @@ class _Command:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Keep the reports."""
+        """Keep the reports, and what they were made of."""
         controller = session.config.pluginmanager.get_plugin("segcore-controller")
         self.reports = [] if controller is None else controller.reports()
-        self.error = pytest_plugin.evaluations(session.config).internal_error
+        self.evaluations = pytest_plugin.evaluations(session.config)
+        self.error = self.evaluations.internal_error
+        self.policies = session.config.stash.get(pytest_plugin.POLICIES, {})
 
 
 def _exit_code(reports: Sequence[PolicyReport], status: int) -> int:

@@ -21,7 +21,7 @@ from segcore_labelstudio.differences import (
 from segcore_labelstudio.failing import JudgedTask, judged_tasks
 from segcore_labelstudio.push import Wanted
 from segcore_labelstudio.rows import OWN_VERSIONS, Prediction
-from segcore_labelstudio.tab import MAX_TASKS, failing_tab
+from segcore_labelstudio.tab import DEFAULT_TITLE, MAX_TASKS, failing_tab
 
 if TYPE_CHECKING:
     from segcore.sources import Source
@@ -47,7 +47,7 @@ class Show:
         Whether the predictions carry the lowest IoU of their task as score.
     """
 
-    title: str
+    title: str = DEFAULT_TITLE
     masks: bool = True
     columns: bool = False
     score: bool = False

@@ -315,7 +315,7 @@ def _write_tab(server: Server, action: Action) -> None:
     view = row.get("id") if isinstance(row, dict) else None
     if type(view) is not int:
         raise ConnectionFailedError(f"the answer names no tab: {show(row)}")
-    found = tabs_of(server.get_json(f"api/dm/views/{view}/"))[view]
+    found = tabs_of(server.get_json(f"api/dm/views/{view}/")).get(view, {})
     if wants(body["data"], found) or found.get("title") != body["data"]["title"]:
         raise ConnectionFailedError(f"tab {view}, read back, shows something else")
 

@@ -182,6 +182,8 @@ def test_every_good_policy_is_valid(name):
         ("inputs", "$.gold: none of the alternatives"),
         ("inputs", "$.defaults.support.images: minimum 1"),
         ("inline-ontology", "$.ontology: none of the alternatives"),
+        ("push-nowhere", "$.push: too few keys"),
+        ("push-options", "$.push.label-studio: not object"),
     ],
 )
 def test_an_editor_sees_what_the_loader_refuses(name, path):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import numpy as np
 import pytest
 
@@ -220,3 +226,135 @@ def test_by_a_policy_only_classes_that_fail_the_batch_make_a_task_fail(
 
     own = list(sdk.views.list(project=project))[-1]
     assert {t.id for t in sdk.tasks.list(project=project, view=own.id)} == {half_road, missing}
+
+
+# ---- by a policy
+
+
+@pytest.fixture
+def gate(project, label_studio, monkeypatch, tmp_path):
+    """A function that gates the project by a policy that pushes to it."""
+    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
+
+    def run(*words, road=0.7, push="columns: true", code):
+        # Road: 4000 of 6400 px are right and none is too many, 0.625.  Car: 1000 of 1800, 0.556, which
+        # passes though one image with cars is below the floor.
+        (tmp_path / "batch.gate.yaml").write_text(
+            f'version: 1\ngold: "label-studio:{project}?annotations=ground-truth"\n'
+            f'delivery: "label-studio:{project}"\n'
+            "coverage: {gold_images: 0.5}\ndefaults: {support: {images: 1}}\n"
+            f"gates: {{class-iou: {{metric: iou, min: {{car: 0.5, road: {road}}}}}}}\n"
+            f'push: {{label-studio: {{project: {project}, title: "by policy", {push}}}}}\n'
+        )
+        program = "import sys; from segcore.cli import main; sys.exit(main())"
+        result = subprocess.run(
+            [sys.executable, "-c", program, *(words or ["gate"]), "batch.gate.yaml"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == code, result.stdout + result.stderr
+        return result
+
+    return run
+
+
+def own_rows(sdk, project):
+    """The tasks of our tab, our predictions, the verdicts in the data of the tasks."""
+    found = rows(sdk, project)
+    tabs = [id_ for id_, data in found["tabs"] if data["title"] == "by policy"]
+    return {
+        "tab": [t.id for view in tabs for t in sdk.tasks.list(project=project, view=view)],
+        "predictions": [(row[1], row[2]) for row in found["predictions"] if row[2] != "theirs"],
+        "verdicts": [data.get("segcore_verdict") for _, data in sorted(found["tasks"].items())],
+    }
+
+
+def test_a_gate_shows_the_failing_tasks_and_a_second_one_changes_no_row(sdk, project, gate):
+    _, half_road, _, missing = sorted(rows(sdk, project)["tasks"])
+
+    first = gate(code=1)
+    pushed = rows(sdk, project)
+    second = gate(code=1)
+
+    assert own_rows(sdk, project) == {
+        "tab": [missing, half_road],
+        "predictions": [(half_road, "segcore/missed")],
+        "verdicts": [None, "fail", None, "fail"],
+    }
+    assert "label-studio: project" in first.stdout
+    assert "2 of 4 judged tasks fail; 5 writes done and read back" in first.stdout
+    assert "2 of 4 judged tasks fail; nothing to write" in second.stdout
+    assert rows(sdk, project) == pushed
+
+
+def test_a_gate_that_does_not_push_or_cannot_judge_changes_no_row(sdk, project, gate):
+    before = rows(sdk, project)
+
+    gate("gate", "--no-push", code=1)
+    gate(push="colums: true", code=4)
+    gate(push="columns: maybe", code=4)
+
+    assert rows(sdk, project) == before
+
+
+def test_a_batch_that_is_good_now_takes_back_what_a_push_showed(sdk, project, gate):
+    gate(code=1)
+
+    gate(road=0.6, code=0)
+
+    assert own_rows(sdk, project) == {
+        "tab": [],
+        "predictions": [],
+        "verdicts": [None, "pass", None, "pass"],
+    }
+
+
+def test_the_command_takes_what_to_show_from_the_policy(sdk, project, gate):
+    result = gate("push", "label-studio", "--dry-run", "--no-masks", "--policy", code=0)
+
+    assert "would add the tab 'by policy': 2 tasks" in result.stdout
+    assert "would set segcore_class='road', segcore_iou=0.5, segcore_verdict='fail'" in result.stdout
+    assert "prediction" not in result.stdout
+    assert own_rows(sdk, project)["tab"] == []
+
+
+def test_a_push_sends_no_webhook_so_that_watching_does_not_go_round_in_circles(
+    sdk, project, gate, webhooks
+):
+    url, heard = webhooks
+    task = min(rows(sdk, project)["tasks"])
+    sdk.webhooks.create(url=url, project=project, send_payload=True, send_for_all_actions=True)
+
+    gate(push="columns: true, score: true", code=1)
+    gate(push="columns: true, score: true", road=0.6, code=0)
+    # The server calls while it answers, so what the pushes caused has come before this.
+    sdk.annotations.create(id=task, result=[strokes("road", ROAD)])
+
+    assert heard == ["ANNOTATION_CREATED"]
+
+
+@pytest.fixture
+def webhooks():
+    """The address of a receiver, and the actions it was told."""
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append(json.loads(body)["action"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", heard
+    server.shutdown()
+    server.server_close()
+    thread.join()

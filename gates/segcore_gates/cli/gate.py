@@ -38,6 +38,9 @@ def gate(
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
     ] = None,
+    no_push: Annotated[
+        bool, typer.Option("--no-push", help="Do not write to the platforms the policies push to.")
+    ] = False,
 ) -> int:
     """Judge a batch by its policy.
 
@@ -45,8 +48,10 @@ def gate(
 
     Example: segcore gate batch.gate.yaml --report out -- -n 4
     """
+    from segcore.cli.output import STDOUT
+
     policies, pytest_args = _split(words)
-    result = judge(policies, pytest_args=pytest_args, report=report, json=json)
+    result = judge(policies, pytest_args=pytest_args, report=report, json=json, pushing=not no_push)
     if result.error is not None:
         raise result.error
     for found in result.reports:
@@ -54,7 +59,31 @@ def gate(
             typer.echo(_told(found.path, escaped_lines(found.failure.message)), err=True)
     if not result.reports and result.exit_code == ExitCode.INSUFFICIENT:
         typer.echo("segcore gate: no gate was selected, so nothing was judged", err=True)
-    return result.exit_code
+    return result.exit_code if no_push else _push(result, aside=json == STDOUT)
+
+
+def _push(result: SessionResult, *, aside: bool) -> int:
+    """Push what was judged; the exit code: of the verdict, or of a failed push where it accepts.
+
+    With ``aside`` standard output belongs to the JSON report.
+    """
+    from segcore.cli.failures import explain
+    from segcore_gates.pushes import push_all
+
+    failed = []
+    for attempt in push_all(result):
+        where = f"{escaped(attempt.policy)}: {escaped(attempt.platform)}"
+        if isinstance(attempt.result, Exception):
+            code, message = explain(attempt.result)
+            if code == ExitCode.INTERNAL and result.exit_code == ExitCode.ACCEPTED:
+                raise attempt.result  # --debug shows where
+            failed.append(code)
+            typer.echo(f"{where}: not pushed: {message}", err=True)
+            continue
+        for note in attempt.result.notes:
+            typer.echo(f"{where}: note: {escaped(note)}", err=True)
+        typer.echo(f"{where}: {escaped(attempt.result.says)}", err=aside)
+    return result.exit_code or max(failed, default=ExitCode.ACCEPTED)
 
 
 def _told(policy: str, message: str) -> str:
@@ -69,12 +98,13 @@ def judge(
     pytest_args: Sequence[str] = (),
     report: str | None = None,
     json: str | None = None,
+    pushing: bool = False,
 ) -> SessionResult:
     """Run the gates and write what was asked for; other commands judge through this too.
 
     Parameters
     ----------
-    policies, pytest_args
+    policies, pytest_args, pushing
         See :func:`segcore_gates.session.run_gates`.
     report : str or None
         A folder for report.json, junit.xml and summary.md; it is made.
@@ -99,6 +129,7 @@ def judge(
                 pytest_args=pytest_args,
                 junit=None if report is None else folder / "junit.xml",
                 json=document,
+                pushing=pushing,
             )
         if document.exists():
             if json is not None:

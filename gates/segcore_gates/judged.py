@@ -1,0 +1,104 @@
+"""A batch together with its verdicts, for whoever shows elsewhere what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segcore.errors import UsageError
+from segcore_gates.hand_written import require_pins, seen_from_here
+from segcore_gates.records import Record, Verdict
+from segcore_gates.verdict import judge_all
+
+if TYPE_CHECKING:
+    from segcore.evaluation import Evaluation
+    from segcore.sources import Source
+    from segcore_gates.evaluations import Evaluations
+    from segcore_gates.policy_file import LoadedPolicy
+    from segcore_gates.report import PolicyReport
+    from segcore_gates.rules import Rule
+    from segcore_gates.session import SessionResult
+
+__all__ = ["JudgedBatch", "judged_batch", "judged_in"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedBatch:
+    """A batch that was judged by a policy.
+
+    Attributes
+    ----------
+    policy : LoadedPolicy
+    evaluation : Evaluation
+    records : tuple of Record
+        One for each rule of the policy, in its order.
+    gold, delivery : Source
+        What was evaluated; images can be read again without opening anything again.
+    """
+
+    policy: LoadedPolicy
+    evaluation: Evaluation
+    records: tuple[Record, ...]
+    gold: Source
+    delivery: Source
+
+    @property
+    def failed(self) -> tuple[Rule, ...]:
+        """The rules that fail the batch."""
+        return tuple(
+            rule
+            for rule, record in zip(self.policy.rules, self.records, strict=True)
+            if record.verdict is Verdict.FAIL
+        )
+
+
+def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:
+    """Judge a batch by all rules of its policy.
+
+    Raises
+    ------
+    UsageError
+        An input is not the one the policy pins, or cannot be opened.
+    InvalidInputError
+        An input was refused.
+    """
+    evaluation, gold, delivery = evaluations.with_sources(
+        policy.gold, policy.delivery, ontology=policy.ontology
+    )
+    require_pins(policy, evaluation)
+    records = judge_all(policy.rules, evaluation)
+    return JudgedBatch(
+        policy=policy, evaluation=evaluation, records=records, gold=gold, delivery=delivery
+    )
+
+
+def judged_in(session: SessionResult, report: PolicyReport) -> JudgedBatch:
+    """The batch of one policy of a session.
+
+    Where a worker of pytest-xdist evaluated it, it is evaluated again: the sources were the worker's.
+
+    Raises
+    ------
+    UsageError
+        What is evaluated now is not what was judged.
+    """
+    from segcore_gates.policy_file import load_policy
+
+    evaluations = session.evaluations
+    policy = session.policies.get(report.path)
+    if policy is None:
+        path = seen_from_here(Path(report.file))
+        policy = load_policy(path, environ=os.environ, open_source=evaluations.open)
+    batch = judged_batch(policy, evaluations)
+    before = _digests(report.inputs.inputs)
+    now = _digests([info.to_json() for info in batch.evaluation.inputs])
+    if policy.sha256 != report.sha256 or now != before:
+        raise UsageError("the policy or an input changed after it was judged; run it again")
+    return batch
+
+
+def _digests(inputs: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
+    return [(info["role"], info["sha256"]) for info in inputs]
