@@ -56,12 +56,15 @@ class Project:
         How many tasks it has.
     label_config : str
         The labeling configuration, XML.
+    totals : tuple of (int or None)
+        Annotations that are not skipped, skipped ones, ground truths; None where it does not say.
     """
 
     id: int
     title: str
     tasks: int
     label_config: str
+    totals: tuple[int | None, ...] = ()
 
 
 class Connection:
@@ -221,8 +224,17 @@ class Connection:
                 f"{self.url}: the answer for project {project} is not a project with its id, its number "
                 "of tasks and its labeling configuration"
             )
+        totals = (
+            found.total_annotations_number,
+            found.skipped_annotations_number,
+            found.ground_truth_number,
+        )
         return Project(
-            id=id_, title=title if isinstance(title, str) else "", tasks=tasks, label_config=config
+            id=id_,
+            title=title if isinstance(title, str) else "",
+            tasks=tasks,
+            label_config=config,
+            totals=tuple(total if type(total) is int else None for total in totals),
         )
 
     # ---- what the SDK has no method for, or none that keeps the bytes

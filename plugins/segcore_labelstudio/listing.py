@@ -4,9 +4,8 @@ A list that is short without saying so makes a batch look better than it is.  So
 where every page says the same total and the pages hold that many different tasks.
 
 Label Studio loads every annotation of the tasks it lists, so that a list of a whole project costs
-nearly half of its export.  Two short questions replace it where they can: the first and the last id
-are all ids where there are as many tasks as numbers between them, and the tasks that changed last say
-whether anything has changed.
+nearly half of its export.  Short questions replace it where they can: the export is asked for all ids
+from the first to the last, and the tasks that changed last say whether anything has changed.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from segcore.documents import parse_json
 from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError, SpecError
 from segcore.wording import printable, show
+from segcore_labelstudio.marks import MARKED_FIELDS, mark_of_row
 
 if TYPE_CHECKING:
     from segcore_labelstudio.connection import Connection
@@ -29,7 +29,7 @@ __all__ = [
     "LastChanges",
     "ListedTask",
     "Selection",
-    "consecutive_ids",
+    "first_and_last",
     "incomplete",
     "last_changes",
     "list_tasks",
@@ -99,10 +99,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTask:
-    """A task as the list has it; Label Studio sets the time with every change of an annotation."""
+    """A task as the list has it; Label Studio sets the time with most changes of an annotation.
+
+    ``mark`` is that of :mod:`~segcore_labelstudio.marks`, where the list was asked for it.
+    """
 
     id: int
     updated_at: str
+    mark: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +142,8 @@ def last_changes(connection: Connection, selection: Selection) -> LastChanges:
     return LastChanges(total=total, times=times)
 
 
-def consecutive_ids(connection: Connection, selection: Selection) -> range | None:
-    """The ids of a whole project where its first and last one say them all, else None.
-
-    Of as many tasks as there are numbers from the first id to the last, none can have another id.
+def first_and_last(connection: Connection, selection: Selection, *, total: int) -> tuple[int, int]:
+    """The lowest and the highest id of a whole project of ``total`` tasks, at least one.
 
     Raises
     ------
@@ -154,17 +156,22 @@ def consecutive_ids(connection: Connection, selection: Selection) -> range | Non
     ends = []
     for ordering in (_BY_ID, _LAST_ID_FIRST):
         params = _params(selection, 1, 1, ordering=ordering)
-        total, tasks = _page(connection.get_json("api/tasks/", params), place, 1)
-        if len(tasks) != 1:
-            return None
-        ends.append((total, tasks[0].id))
-    (total, first), (total_again, last) = ends
-    found = range(first, last + 1)
-    return found if len(found) == total == total_again else None
+        said, tasks = _page(connection.get_json("api/tasks/", params), place, 1)
+        if said != total or len(tasks) != 1:
+            raise incomplete(place, f"one of {total} tasks", f"{len(tasks)} of {said}; run again")
+        ends.append(tasks[0].id)
+    first, last = ends
+    if last - first + 1 < total:
+        raise incomplete(place, f"{total} tasks", f"ids from {first} to {last}")
+    return first, last
 
 
 def list_tasks(
-    connection: Connection, selection: Selection, *, page_tasks: int = PAGE_TASKS
+    connection: Connection,
+    selection: Selection,
+    *,
+    page_tasks: int = PAGE_TASKS,
+    marked: bool = False,
 ) -> tuple[ListedTask, ...]:
     """Every task of the selection, by id.
 
@@ -174,6 +181,8 @@ def list_tasks(
     selection : Selection
     page_tasks : int
         How many tasks a page has.
+    marked : bool
+        Ask for what :attr:`ListedTask.mark` is made of as well; it takes half as long again.
 
     Raises
     ------
@@ -189,13 +198,15 @@ def list_tasks(
     while total is None or len(found) < total:
         number += 1
         try:
-            page = connection.get_json("api/tasks/", _params(selection, number, page_tasks))
+            page = connection.get_json(
+                "api/tasks/", _params(selection, number, page_tasks, marked=marked)
+            )
         except ConnectionFailedError as error:
             if number == 1 or error.status not in {200, 404}:
                 raise
             got = "HTTP 404" if error.status == 404 else "a page that is no JSON"
             raise incomplete(place, f"page {number} of the tasks ({total} in all)", got) from None
-        said, tasks = _page(page, place, number)
+        said, tasks = _page(page, place, number, marked=marked)
         if total is not None and said != total:
             raise incomplete(
                 place, f"{total} tasks on every page", f"{said} on page {number}; run again"
@@ -225,15 +236,20 @@ def incomplete(place: str, expected: str, got: str) -> RefusedFileError:
 
 
 def _params(
-    selection: Selection, number: int, page_tasks: int, *, ordering: str = _BY_ID
+    selection: Selection,
+    number: int,
+    page_tasks: int,
+    *,
+    ordering: str = _BY_ID,
+    marked: bool = False,
 ) -> dict[str, str | int]:
     # Not the SDK's tasks.list: it fills its models without checking what the server sent.
     params: dict[str, str | int] = {
         "project": selection.project,
         "page": number,
         "page_size": page_tasks,
-        "fields": "task_only",
-        "include": "id,updated_at",
+        "fields": "all" if marked else "task_only",
+        "include": ",".join(["id", *MARKED_FIELDS]) if marked else "id,updated_at",
         "resolve_uri": "false",
     }
     if selection.view is not None:
@@ -243,7 +259,9 @@ def _params(
     return params
 
 
-def _page(page: object, place: str, number: int) -> tuple[int, list[ListedTask]]:
+def _page(
+    page: object, place: str, number: int, *, marked: bool = False
+) -> tuple[int, list[ListedTask]]:
     total = page.get("total") if isinstance(page, dict) else None
     tasks = page.get("tasks") if isinstance(page, dict) else None
     if type(total) is not int or total < 0 or not isinstance(tasks, list):
@@ -256,7 +274,8 @@ def _page(page: object, place: str, number: int) -> tuple[int, list[ListedTask]]
         updated_at = task.get("updated_at") if isinstance(task, dict) else None
         if type(id_) is not int or id_ < 1 or not isinstance(updated_at, str) or len(updated_at) > 64:
             raise incomplete(place, "a task with id and updated_at", show(task))
-        listed.append(ListedTask(id=id_, updated_at=updated_at))
+        mark = mark_of_row(task) if marked else None
+        listed.append(ListedTask(id=id_, updated_at=updated_at, mark=mark))
     return total, listed
 
 

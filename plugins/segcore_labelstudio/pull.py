@@ -1,9 +1,11 @@
 """A pull: the raw export of selected tasks in a folder, complete or not at all.
 
 The folder holds ``listing.json`` (what is to be pulled), ``labeling.xml`` (the labeling
-configuration), ``tasks-00001.json`` ... (the raw export, 200 tasks each) and, written last,
-``pull.json``.  Without ``pull.json`` it is an interrupted pull: the next one goes on where it
-stopped if the project is still the same, and begins again if it is not.
+configuration), ``tasks-00001.json`` ... (the raw export, 200 numbers of tasks each) and, written last,
+``pull.json``.  Without ``pull.json`` it is an interrupted pull.
+
+What an earlier pull left, complete or not, is held against the server's list of tasks, and only the
+chunks with a task that is not the same any more are asked for again.
 """
 
 from __future__ import annotations
@@ -12,19 +14,25 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from io import BufferedReader
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from segcore.documents import parse_json
-from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError
+from segcore.errors import ConnectionFailedError, DocumentError
+from segcore_labelstudio.chunks import (
+    Chunk,
+    chunk_name,
+    is_chunk_name,
+    same_chunk,
+    unchanged_chunk,
+    verified_chunk,
+)
 from segcore_labelstudio.connection import Connection, Params, Project
-from segcore_labelstudio.json_array import array_items, leading_id
 from segcore_labelstudio.listing import PAGE_TASKS, Selection, incomplete, place_of
 from segcore_labelstudio.private_files import (
     PART,
@@ -36,12 +44,19 @@ from segcore_labelstudio.private_files import (
     write_all,
     write_file,
 )
-from segcore_labelstudio.survey import Seen, Survey
+from segcore_labelstudio.survey import Marks, Seen, Survey
 
 __all__ = ["CHUNK_TASKS", "Progress", "Pulled", "pull"]
 
 CHUNK_TASKS: Final = 200
-"""Tasks of one request: their ids must fit into an address, which proxies cut at 8 KB."""
+"""Numbers of tasks of one request: they must fit into an address, which proxies cut at 8 KB."""
+
+RECENT: Final = timedelta(seconds=60)
+"""A pull that ended so short a time ago is used again where the last changes are the same.
+
+The list of all tasks, which shows every change, costs half a pull: too much for the delivery of a
+project whose gold was pulled a moment before.
+"""
 
 Progress = Callable[[int, int], None]
 """Called with the tasks pulled so far and the tasks there are."""
@@ -93,7 +108,7 @@ def pull(
     folder : path
         Created with access for its owner only.  One folder belongs to one selection of one server.
     chunk_tasks, page_tasks : int
-        Tasks of one export request and of one page of the task list.
+        Numbers of tasks of one export request, tasks of one page of the task list.
     progress : callable or None
         See :data:`Progress`.
     sleep, now : callable
@@ -140,34 +155,45 @@ class _Pull:
 
     def run(self, now: Callable[[], datetime]) -> Pulled:
         seen = self._survey.look()
-        ids, project = seen.ids, seen.project
-        listing = self._listing(seen)
-        if content_of(self._folder / _LISTING) != listing:
-            self._begin(listing, project)
-        before = content_of(self._folder / _MANIFEST)
-        pulled_at, known = _understood(before)
-        chunks = self._chunks(ids, known)
-        if self._requested or self._manifest(project, ids, chunks, pulled_at) != before:
+        listing, earlier = self._listing(seen), _Earlier.of(self._folder)
+        known = seen.known
+        kept: dict[str, Chunk] = {}
+        is_recent = earlier.listing == listing and earlier.is_recent(now())
+        if is_recent:
+            found = earlier.chunks.items()
+            kept = {name: chunk for name, chunk in found if same_chunk(self._folder / name, chunk)}
+        else:
+            if earlier.has_chunks and earlier.says(self._source(seen.project)):
+                marks = self._survey.marks(seen)
+                known = frozenset(marks) if marks else known
+                kept = self._unchanged(seen.ids, marks, earlier)
+            self._begin(listing, seen.project, kept)
+        chunks = self._chunks(seen, known, kept)
+        if self._requested or not is_recent:
             if self._survey.moved(seen):
                 expected = "no change during the pull; run again when nobody works on it"
                 raise incomplete(self._place, expected, "tasks or annotations that changed meanwhile")
+            if (tasks := sum(chunk.tasks for chunk in chunks)) != seen.total:
+                raise incomplete(self._place, f"{seen.total} tasks", f"{tasks} in all; run again")
             pulled_at = now().isoformat(timespec="seconds")
-            write_file(self._folder / _MANIFEST, self._manifest(project, ids, chunks, pulled_at))
+            write_file(self._folder / _MANIFEST, self._manifest(seen.project, chunks, pulled_at))
         return Pulled(
             folder=str(self._folder),
             chunks=tuple(str(self._folder / chunk.name) for chunk in chunks),
-            tasks=len(ids),
-            label_config=project.label_config,
+            tasks=seen.total,
+            label_config=seen.project.label_config,
             requested=self._requested,
         )
 
     def _listing(self, seen: Seen) -> bytes:
         return _json_bytes(
             {
-                "schema": 2,
+                "schema": 3,
                 **self._source(seen.project),
-                "chunk_tasks": self._chunk_tasks,
-                "ids": list(seen.ids),
+                "total": seen.total,
+                "totals": seen.project.totals,
+                "between": [seen.ids[0], seen.ids[-1]] if seen.known is None else None,
+                "ids": None if seen.known is None else sorted(seen.known),
                 "updated_at": seen.times,
             }
         )
@@ -179,53 +205,64 @@ class _Pull:
             "view": self._selection.view,
             "filters": self._selection.filters,
             "label_config_sha256": hashlib.sha256(project.label_config.encode()).hexdigest(),
+            "chunk_tasks": self._chunk_tasks,
         }
 
-    def _begin(self, listing: bytes, project: Project) -> None:
-        """Throw away what an earlier pull left, its manifest first."""
-        old = [path for path in self._folder.iterdir() if _is_ours(path.name)]
+    def _unchanged(self, ids: Sequence[int], marks: Marks, earlier: _Earlier) -> dict[str, Chunk]:
+        """The chunks of an earlier pull whose tasks are what the server has."""
+        kept = {}
+        for name, asked in self._parts(ids):
+            there = [id_ for id_ in asked if id_ in marks]
+            chunk = unchanged_chunk(self._folder / name, name, marks=marks, ids=there)
+            if chunk is not None and earlier.chunks.get(name, chunk) == chunk:
+                kept[name] = chunk
+        return kept
+
+    def _begin(self, listing: bytes, project: Project, kept: Mapping[str, Chunk]) -> None:
+        """Throw away what an earlier pull left and is not kept, its manifest first."""
+        old = [path for path in self._folder.iterdir() if _is_ours(path.name) and path.name not in kept]
         for path in sorted(old, key=lambda path: (path.name != _MANIFEST, path.name)):
             path.unlink()
         write_file(self._folder / _CONFIG, project.label_config.encode())
         write_file(self._folder / _LISTING, listing)
 
-    def _chunks(self, ids: Sequence[int], known: Mapping[str, str]) -> list[_Chunk]:
+    def _parts(self, ids: Sequence[int]) -> list[tuple[str, Sequence[int]]]:
+        """The name of every chunk and what it is asked for."""
+        starts = range(0, len(ids), self._chunk_tasks)
+        return [(chunk_name(i), ids[at : at + self._chunk_tasks]) for i, at in enumerate(starts)]
+
+    def _chunks(
+        self, seen: Seen, known: frozenset[int] | None, kept: Mapping[str, Chunk]
+    ) -> list[Chunk]:
         """All chunks; one is verified while the server makes the next."""
-        chunks: list[_Chunk] = []
-        verifying: Future[_Chunk] | None = None
+        chunks: list[Chunk] = []
+        verifying: Future[Chunk] | None = None
 
         def verified() -> None:
             if verifying is not None:
                 chunks.append(verifying.result())
                 if self._progress is not None:
-                    self._progress(sum(chunk.tasks for chunk in chunks), len(ids))
+                    self._progress(sum(chunk.tasks for chunk in chunks), seen.total)
 
         with ThreadPoolExecutor(max_workers=1) as worker:
-            for start in range(0, len(ids), self._chunk_tasks):
-                asked = ids[start : start + self._chunk_tasks]
-                name = f"tasks-{start // self._chunk_tasks + 1:05}.json"
+            for name, asked in self._parts(seen.ids):
+                there = None if known is None else [id_ for id_ in asked if id_ in known]
+                found = kept.get(name)
                 try:
-                    arrived = self._arrived(name, asked, known.get(name))
+                    if found is None:
+                        self._fetch(name, there or asked)
                 finally:  # a chunk that came stays, and is complained about before the next
                     verified()
-                verifying = worker.submit(arrived)
+                verifying = worker.submit(self._accepted, name, asked, there, found)
             verified()
         return chunks
 
-    def _arrived(self, name: str, ids: Sequence[int], sha256: str | None) -> Callable[[], _Chunk]:
-        """What gives the chunk: it is whole in the folder, or came from the server and is verified."""
-        path = self._folder / name
-        with suppress(OSError, DocumentError, RefusedFileError):
-            if sha256 is None:
-                found = self._verified(path, name, ids)
-                return lambda: found
-            summed = _summed(path, name, ids)  # it was verified before the manifest was written
-            if summed.sha256 == sha256:
-                return lambda: summed
+    def _fetch(self, name: str, ids: Sequence[int]) -> None:
+        """The chunk, as a part that is not verified yet."""
         with suppress(FileNotFoundError):
             (self._folder / _MANIFEST).unlink()  # no evidence any more
         self._requested += 1
-        part = path.with_name(name + PART)
+        part = self._folder / (name + PART)
         try:
             self._connection.read(lambda _: self._download(part, ids))
         except ConnectionFailedError as error:
@@ -236,15 +273,21 @@ class _Pull:
                 "read it as label-studio-export:FILE",
                 status=404,
             ) from None
-        return lambda: self._accepted(part, name, ids)
 
-    def _accepted(self, part: Path, name: str, ids: Sequence[int]) -> _Chunk:
-        """The chunk that came as ``part``, under its name."""
+    def _accepted(
+        self, name: str, asked: Sequence[int], known: Sequence[int] | None, found: Chunk | None
+    ) -> Chunk:
+        """The chunk: what was found of an earlier pull, or the part that came, under its name."""
+        if found is not None:
+            return found
+        part = self._folder / (name + PART)
+        allowed = None if known is None else frozenset(known)
+        project, place = self._selection.project, self._place
         try:
-            chunk = self._verified(part, name, ids)
+            chunk = verified_chunk(part, name, asked=asked, known=allowed, project=project, place=place)
         except DocumentError as error:
-            expected = f"the JSON of {len(ids)} tasks in {name}"
-            raise incomplete(self._place, expected, error.problem) from None
+            n = len(asked) if known is None else len(known)
+            raise incomplete(place, f"the JSON of {n} tasks in {name}", error.problem) from None
         part.replace(self._folder / name)
         sync_folder(self._folder)
         return chunk
@@ -258,33 +301,12 @@ class _Pull:
                 write_all(fd, piece)
             os.fsync(fd)
 
-    def _verified(self, path: Path, name: str, ids: Sequence[int]) -> _Chunk:
-        """The chunk at ``path``, which holds exactly the tasks ``ids``."""
-        asked, got = set(ids), set()
-        for id_ in _task_ids(path, name):
-            if type(id_) is not int or id_ not in asked:
-                raise incomplete(self._place, f"the {len(ids)} tasks asked for", f"task {id_!r} as well")
-            if id_ in got:
-                raise incomplete(self._place, "every task once", f"task {id_} twice in {name}")
-            got.add(id_)
-        if missing := sorted(asked - got):
-            gone = f"{len(got)} in {name}, without task {missing[0]}"
-            raise incomplete(self._place, f"{len(ids)} tasks", gone)
-        return _summed(path, name, ids)
-
-    def _manifest(
-        self,
-        project: Project,
-        ids: Sequence[int],
-        chunks: Sequence[_Chunk],
-        pulled_at: str,
-    ) -> bytes:
+    def _manifest(self, project: Project, chunks: Sequence[Chunk], pulled_at: str) -> bytes:
         manifest = {
-            "schema": 1,
+            "schema": 2,
             **self._source(project),
             "title": project.title,
             "pulled_at": pulled_at,
-            "ids": list(ids),
             "chunks": [
                 {"file": chunk.name, "tasks": chunk.tasks, "bytes": chunk.bytes, "sha256": chunk.sha256}
                 for chunk in chunks
@@ -294,57 +316,68 @@ class _Pull:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chunk:
-    name: str
-    tasks: int
-    bytes: int
-    sha256: str
+class _Earlier:
+    """What an earlier pull left in the folder: nothing of it is sure."""
+
+    listing: bytes | None
+    source: Mapping[str, object]
+    pulled_at: datetime | None
+    chunks: Mapping[str, Chunk]
+    has_chunks: bool
+
+    @classmethod
+    def of(cls, folder: Path) -> _Earlier:
+        listing = content_of(folder / _LISTING)
+        manifest = _object(content_of(folder / _MANIFEST))
+        listed = manifest.get("chunks")
+        chunks = [_chunk(entry) for entry in listed] if isinstance(listed, list) else []
+        return cls(
+            listing=listing,
+            source=_object(listing),
+            pulled_at=_moment(manifest.get("pulled_at")),
+            chunks={chunk.name: chunk for chunk in chunks if chunk is not None},
+            has_chunks=any(is_chunk_name(path.name) for path in folder.iterdir()),
+        )
+
+    def says(self, source: Mapping[str, object]) -> bool:
+        """Whether it was the same selection, configured alike."""
+        return all(name in self.source and self.source[name] == source[name] for name in source)
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether it was complete a moment ago."""
+        return self.pulled_at is not None and timedelta(0) <= now - self.pulled_at < RECENT
 
 
-def _understood(manifest: bytes | None) -> tuple[str, dict[str, str]]:
-    """When a manifest was written, and the SHA-256 of each chunk; empty where it does not say."""
+def _object(data: bytes | None) -> Mapping[str, object]:
     try:
-        value = parse_json(manifest or b"{}", file=_MANIFEST)
+        value = parse_json(data or b"{}", file=_MANIFEST)
     except DocumentError:
-        value = None
-    pulled_at = value.get("pulled_at") if isinstance(value, dict) else None
-    chunks = value.get("chunks") if isinstance(value, dict) else None
-    found = [chunk for chunk in chunks if isinstance(chunk, dict)] if isinstance(chunks, list) else []
-    pairs = [(chunk.get("file"), chunk.get("sha256")) for chunk in found]
-    known = {file: sha for file, sha in pairs if isinstance(file, str) and isinstance(sha, str)}
-    return pulled_at if isinstance(pulled_at, str) else "", known
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def _summed(path: Path, name: str, ids: Sequence[int]) -> _Chunk:
-    with _reading(path) as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        return _Chunk(name=name, tasks=len(ids), bytes=stream.tell(), sha256=sha256)
+def _moment(text: object) -> datetime | None:
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return found if found is None or found.tzinfo is not None else None
+    return None
 
 
-def _reading(path: Path) -> BufferedReader:
-    """The file, never what a link leads to."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    return os.fdopen(fd, "rb")
-
-
-def _task_ids(path: Path, name: str) -> Iterator[object]:
-    """The id of each task of a chunk, as far as a task has one."""
-    with _reading(path) as stream:
-        for item in array_items(stream, file=name):
-            # Label Studio writes the id first.  The rest is parsed when it is read, and what is wrong
-            # with it (another id, too) is a fault of the annotations: the task came whole.
-            if (found := leading_id(item.data)) is not None:
-                yield found
-            else:
-                task = parse_json(item.data, file=name)
-                yield task.get("id") if isinstance(task, dict) else None
+def _chunk(entry: object) -> Chunk | None:
+    if not isinstance(entry, dict):
+        return None
+    name, tasks = entry.get("file"), entry.get("tasks")
+    size, sha256 = entry.get("bytes"), entry.get("sha256")
+    if not isinstance(name, str) or not is_chunk_name(name) or not isinstance(sha256, str):
+        return None
+    if type(tasks) is not int or type(size) is not int:
+        return None
+    return Chunk(name=name, tasks=tasks, bytes=size, sha256=sha256)
 
 
 def _is_ours(name: str) -> bool:
     stem = name.removesuffix(PART)
-    digits = stem.removeprefix("tasks-").removesuffix(".json")
-    is_chunk = stem == f"tasks-{digits}.json" and digits.isdecimal()
-    return is_chunk or stem in {_MANIFEST, _LISTING, _CONFIG}
+    return is_chunk_name(stem) or stem in {_MANIFEST, _LISTING, _CONFIG}
 
 
 def _json_bytes(value: object) -> bytes:

@@ -79,13 +79,24 @@ class FakeLabelStudio:
         self._thread.join()
 
     def row(self, number: int, *, updated: str = "2026-01-01T00:00:00Z") -> dict:
-        annotation = {"id": 1000 + number, "result": [], "was_cancelled": False, "ground_truth": False}
+        annotation = {
+            "id": 1000 + number,
+            "completed_by": 1,
+            "result": [],
+            "was_cancelled": False,
+            "ground_truth": False,
+        }
         return {
             "id": number,
-            "data": {"image": f"/data/upload/7/0123abcd-{number:04}.png"},
             "annotations": [annotation],
-            "project": self.project,
+            "drafts": [],
+            "data": {"image": f"/data/upload/7/0123abcd-{number:04}.png"},
             "updated_at": updated,
+            "total_annotations": 1,
+            "cancelled_annotations": 0,
+            "total_predictions": 0,
+            "project": self.project,
+            "updated_by": 1,
         }
 
     def exports(self) -> list[Asked]:
@@ -189,8 +200,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "configuration changes" and owner.count("settings") > 1:
             self.send({"id": 7, "title": "p", "task_number": len(owner.rows), "label_config": "<View/>"})
         else:
-            number = len(owner.rows)
-            self.send({"id": 7, "title": "p", "task_number": number, "label_config": owner.config})
+            found = {"id": 7, "title": "p", "task_number": len(owner.rows), "label_config": owner.config}
+            annotations = [a for row in owner.rows.values() for a in row["annotations"]]
+            skipped = sum(annotation["was_cancelled"] for annotation in annotations)
+            found["total_annotations_number"] = len(annotations) - skipped
+            found["skipped_annotations_number"] = skipped
+            found["ground_truth_number"] = sum(annotation["ground_truth"] for annotation in annotations)
+            self.send(found)
 
     def page(self, asked: Asked) -> None:
         owner, fault = self.owner, self.owner.fault
@@ -215,6 +231,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "list and project disagree":
             total -= 1
             shown = [i for i in shown if i != ids[-1]]
+        elif fault == "first and last disagree" and size == 1:
+            total -= 1
+        elif fault == "first and last too near" and size == 1:
+            shown = [min(shown[0], 3)]
         elif fault == "total changes" and number == 2:
             total -= 1
         elif fault == "endless":
@@ -229,11 +249,26 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send({"tasks": [{"id": "1", "updated_at": "x"}], "total": 1})
         if not shown and number > 1:
             return self.send({"detail": "Invalid page."}, status=404)
-        tasks = [{"id": i, "updated_at": self.updated_at(i)} for i in shown]
+        fields = asked.query.get("include", ["id,updated_at"])[0].split(",")
+        tasks = [{name: self.listed(i)[name] for name in fields} for i in shown]
         content = json.dumps({"tasks": tasks, "total": total}).encode()
         if number == 2:
             return self.second_page(content)
         return self.raw(content)
+
+    def listed(self, number: int) -> dict:
+        """What the list says of a task, in its own way."""
+        row = self.owner.rows.get(number) or self.owner.row(number)
+        if self.owner.fault == "marks missing":
+            row = row | {"drafts": None}
+        ids = [str(annotation["id"]) for annotation in row["annotations"]]
+        owners = {annotation.get("completed_by") for annotation in row["annotations"]}
+        return row | {
+            "updated_at": self.updated_at(number),
+            "updated_by": [{"user_id": row["updated_by"]}] if row["updated_by"] else [],
+            "annotations_ids": ",".join(reversed(ids))[:500],
+            "annotators": sorted(owners - {None}),
+        }
 
     def ordered(self, asked: Asked) -> list[int]:
         query = json.loads(asked.query.get("query", ["{}"])[0])
@@ -291,12 +326,21 @@ class _Handler(BaseHTTPRequestHandler):
         rows = [owner.rows[i] for i in asked.ids if i in owner.rows]
         if fault == "export empty":
             rows = []
-        elif fault == "export misses one":
+        elif fault == "export misses one" or (fault.endswith("of all") and owner.count(fault) == 2):
             rows = rows[:-1]
         elif fault == "export repeats one":
             rows = [*rows, rows[0]]
+        elif fault in {"export of another project", "export that does not say the project"}:
+            # One is missing, and one that is not of the project stands in for it: the sum is right.
+            gap = next(i for i in asked.ids if i not in owner.rows)
+            other = owner.row(gap) | {"project": 8}
+            if fault != "export of another project":
+                del other["project"]
+            rows = [*rows[1:], other]
         elif fault == "export of everything":
             rows = list(owner.rows.values())
+        elif fault == "export of an annotation too many" and owner.count(fault) == 2:
+            owner.rows[3]["annotations"].append(owner.row(900)["annotations"][0])
         content = json.dumps(rows).encode()
         if (fault == "export cut once" and owner.count(fault) == 1) or fault == "export cut always":
             self.raw(content[: len(content) // 2], length=len(content))

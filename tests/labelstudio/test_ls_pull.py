@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fake_server
@@ -163,7 +163,6 @@ def test_the_manifest_names_every_chunk_by_its_sha256(serve, pull_from):
     chunks = [Path(chunk) for chunk in pulled.chunks]
     assert manifest["server"] == f"{server.url}/"
     assert manifest["project"] == 7
-    assert manifest["ids"] == list(range(1, 61))
     assert manifest["pulled_at"] == "2026-05-04T03:02:01+00:00"
     assert manifest["chunks"] == [
         {
@@ -176,7 +175,7 @@ def test_the_manifest_names_every_chunk_by_its_sha256(serve, pull_from):
     ]
 
 
-# ---- a project of many tasks, which is not listed where its ids are consecutive
+# ---- a project of many tasks, which is not listed
 
 MANY = LISTED_TASKS + 20
 
@@ -196,15 +195,108 @@ def test_many_tasks_with_consecutive_ids_are_not_listed(serve, pull_from):
 
 
 @pytest.mark.parametrize("missing", [1, 300, MANY])
-def test_many_tasks_are_pulled_whichever_id_is_missing(missing, serve, pull_from):
+def test_many_tasks_are_pulled_without_a_list_whichever_id_is_missing(missing, serve, pull_from):
     server = serve(tasks=MANY)
     del server.rows[missing]
 
     pulled = pull_from(server)
 
     assert ids_in(pulled) == [i for i in range(1, MANY + 1) if i != missing]
-    is_listed = max(listed_tasks(server)) > LAST_CHANGES
-    assert is_listed == (missing == 300)
+    assert max(listed_tasks(server)) == LAST_CHANGES
+
+
+def spread(server, *, tasks=MANY, every):
+    """Leave ``tasks`` tasks, every so many numbers one."""
+    server.rows = {i: server.row(i) for i in range(1, tasks * every + 1, every)}
+
+
+def test_the_numbers_between_the_tasks_are_asked_for_as_well(serve, pull_from):
+    server = serve()
+    spread(server, every=3)
+
+    pulled = pull_from(server)
+
+    assert ids_in(pulled) == sorted(server.rows)
+    asked = [asked.ids for asked in server.exports()]
+    assert asked[0] == list(range(1, 51))
+    assert [i for ids in asked for i in ids] == list(range(1, 3 * MANY - 1))
+    assert (pulled.tasks, max(listed_tasks(server))) == (MANY, LAST_CHANGES)
+
+
+def test_a_stretch_without_a_task_is_an_empty_chunk(serve, pull_from):
+    server = serve(tasks=MANY)
+    for number in range(101, 151):
+        del server.rows[number]
+
+    pulled = pull_from(server)
+
+    assert Path(pulled.chunks[2]).read_bytes() == b"[]"
+    assert ids_in(pulled) == sorted(server.rows)
+
+
+def test_tasks_that_are_far_apart_are_listed(serve, pull_from):
+    server = serve()
+    spread(server, every=5)
+
+    pulled = pull_from(server)
+
+    assert ids_in(pulled) == sorted(server.rows)
+    assert [len(asked.ids) for asked in server.exports()] == [50] * 10 + [20]
+    assert max(listed_tasks(server)) == 100
+
+
+def test_gaps_do_not_change_what_a_small_project_is_cut_into(serve, pull_from, tmp_path):
+    # It may grow to one that is not listed, and its chunks are the same then.
+    server = serve(tasks=120)
+    for number in (2, 60, 61):
+        del server.rows[number]
+
+    pulled = pull_from(server)
+
+    assert [len(asked.ids) for asked in server.exports()] == [49, 48, 20]
+    assert ids_in(pulled) == sorted(server.rows)
+
+
+WITH_GAPS = {
+    "export misses one": ("780 tasks", "764 in all; run again"),
+    "export misses one of all": ("780 tasks", "779 in all; run again"),
+    "export empty": ("780 tasks", "0 in all; run again"),
+    "export repeats one": ("every task once", "task 1 twice in tasks-00001.json"),
+    "export of everything": ("the 50 tasks asked for", "task 51 as well"),
+    "export of another project": ("tasks of project 7", "task 2 of another in tasks-00001.json"),
+    "export that does not say the project": (
+        "tasks of project 7",
+        "task 2 of another in tasks-00001.json",
+    ),
+    "export not json": (
+        "the JSON of 50 tasks in tasks-00001.json",
+        "the file ends early: the array of tasks is not closed",
+    ),
+    "export of an annotation too many": (
+        "no change during the pull; run again when nobody works on it",
+        "tasks or annotations that changed meanwhile",
+    ),
+    "configuration changes": (
+        "no change during the pull; run again when nobody works on it",
+        "tasks or annotations that changed meanwhile",
+    ),
+    "list and project disagree": ("780 tasks, as the project says", "a list of 779; run again"),
+    "first and last disagree": ("one of 780 tasks", "1 of 779; run again"),
+    "first and last too near": ("780 tasks", "ids from 1 to 3"),
+}
+
+
+@pytest.mark.parametrize("fault", WITH_GAPS)
+def test_an_incomplete_pull_is_found_although_nobody_knows_the_ids(fault, serve, pull_from, tmp_path):
+    server = serve(fault, tasks=800)
+    for number in range(2, 800, 40):
+        del server.rows[number]
+
+    with pytest.raises(RefusedFileError) as caught:
+        pull_from(server)
+
+    assert (caught.value.expected, caught.value.got) == WITH_GAPS[fault]
+    assert not (tmp_path / "pulled" / "pull.json").exists()
 
 
 def test_a_tab_is_listed_before_and_after_however_many_tasks_it_has(serve, pull_from):
@@ -255,7 +347,8 @@ def test_an_interrupted_pull_of_many_tasks_goes_on_if_nothing_changed(change, se
 
     pulled = pull_from(server)
 
-    assert server.exports()[0].ids[0] == (101 if change == "nothing" else 1)
+    assert server.exports()[0].ids[0] == (1 if change == "task" else 101)
+    assert server.exports()[1].ids[0] == (101 if change == "task" else 151)
     assert ids_in(pulled) == sorted(server.rows)
 
 
@@ -308,7 +401,7 @@ INCOMPLETE = {
     "endless and more each time": ("at most 1000000 tasks", "1000000000"),
     "no total": ("page 1 with a total and a list of tasks", "{'tasks': []}"),
     "task without id": ("a task with id and updated_at", "{'id': '1', 'updated_at': 'x'}"),
-    "shift once": ("50 tasks", "49 in tasks-00005.json, without task 251"),
+    "shift once": ("1 task", "0 in tasks-00006.json, without task 251"),
     "task changes": (
         "no change during the pull; run again when nobody works on it",
         "tasks or annotations that changed meanwhile",
@@ -464,8 +557,10 @@ def test_a_complete_pull_of_an_unchanged_project_is_used_again(serve, pull_from,
     assert contents(tmp_path / "pulled") == before
 
 
-@pytest.mark.parametrize("change", ["task", "new task", "configuration"])
-def test_a_pull_of_a_changed_project_begins_again(change, serve, pull_from, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "requested"), [("task", 2), ("new task", 1), ("deleted task", 2), ("configuration", 3)]
+)
+def test_a_pull_that_goes_on_keeps_what_did_not_change(change, requested, serve, pull_from):
     server = serve(tasks=120)
     server.exports_left = 2
     with pytest.raises(ConnectionFailedError):
@@ -475,16 +570,181 @@ def test_a_pull_of_a_changed_project_begins_again(change, serve, pull_from, tmp_
         server.rows[3] = server.row(3, updated="2026-03-03T00:00:00Z")
     elif change == "new task":
         server.rows[121] = server.row(121)
+    elif change == "deleted task":
+        del server.rows[51]
     else:
         server.config = server.config.replace("car", "tram")
 
     pulled = pull_from(server)
 
-    assert pulled.requested == 3
+    assert pulled.requested == requested
     assert pulled.label_config == server.config
-    assert ids_in(pulled) == sorted(server.rows)
-    expected = [server.rows[i] for i in range(1, 51)]
-    assert json.loads(Path(pulled.chunks[0]).read_bytes()) == expected
+    assert [row for chunk in pulled.chunks for row in json.loads(Path(chunk).read_bytes())] == [
+        server.rows[i] for i in sorted(server.rows)
+    ]
+
+
+# ---- pulling again what changed
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def at(moment):
+    return {"now": lambda: moment}
+
+
+LATER = at(NOON + timedelta(hours=1))
+
+
+def annotate(server, number, **changes):
+    server.rows[number]["annotations"][0] |= changes
+
+
+def add_annotation(server, number):
+    server.rows[number]["annotations"].append(server.row(900)["annotations"][0])
+
+
+# What Label Studio does not date, besides what it does.
+CHANGES = {
+    "an annotation is edited": lambda server: server.rows.update(
+        {60: server.row(60, updated="2026-03-03T00:00:00Z")}
+    ),
+    "annotations are copied to a task": lambda server: add_annotation(server, 60),
+    "a field of the data is set": lambda server: server.rows[60]["data"].update(batch="b1"),
+    "a draft is saved": lambda server: server.rows[60]["drafts"].append({"id": 1, "updated_at": "a"}),
+    "an annotator is deleted": lambda server: annotate(server, 60, completed_by=None),
+    "an editor is deleted": lambda server: server.rows[60].update(updated_by=None),
+    "a task is deleted": lambda server: server.rows.pop(60),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("selection", [WHOLE, Selection.parse("7", {"view": "5"})])
+def test_only_the_chunk_of_a_changed_task_is_pulled_again(change, selection, serve, pull_from, tmp_path):
+    server = serve(tasks=120)
+    pull_from(server, selection=selection, **at(NOON))
+    if change == "a task is deleted" and selection is not WHOLE:
+        server.rows.pop(120)  # of a tab the chunks behind a deleted task are others
+    else:
+        CHANGES[change](server)
+    server.requests.clear()
+
+    pulled = pull_from(server, selection=selection, **LATER)
+
+    assert pulled.requested == len(server.exports()) == 1
+    pull_from(server, "fresh", selection=selection, **LATER)
+    assert contents(tmp_path / "pulled") == contents(tmp_path / "fresh")
+
+
+def test_a_pull_of_long_ago_is_used_again_if_no_task_changed(serve, pull_from, tmp_path):
+    server = serve(tasks=120)
+    pull_from(server, **at(NOON))
+    server.requests.clear()
+
+    pulled = pull_from(server, **LATER)
+
+    assert server.exports() == []
+    assert max(listed_tasks(server)) == 100
+    pull_from(server, "fresh", **LATER)
+    assert contents(tmp_path / "pulled") == contents(tmp_path / "fresh")
+    assert pulled.requested == 0
+
+
+def test_a_pull_of_a_moment_ago_is_used_again_without_a_list(serve, pull_from):
+    server = serve(tasks=MANY)
+    pull_from(server, **at(NOON))
+    server.requests.clear()
+
+    pull_from(server, **at(NOON + timedelta(seconds=59)))
+
+    assert server.exports() == []
+    assert listed_tasks(server) == [LAST_CHANGES, 1, 1]
+
+
+@pytest.mark.parametrize("moment", [NOON + timedelta(seconds=60), NOON - timedelta(seconds=1)])
+def test_a_pull_is_recent_for_a_minute_and_never_from_the_future(moment, serve, pull_from):
+    server = serve(tasks=MANY)
+    pull_from(server, **at(NOON))
+    server.requests.clear()
+
+    pull_from(server, **at(moment))
+
+    assert max(listed_tasks(server)) == 100
+
+
+def test_annotations_copied_to_a_task_are_seen_at_once(serve, pull_from):
+    server = serve(tasks=MANY)
+    pull_from(server, **at(NOON))
+    add_annotation(server, 60)
+
+    pulled = pull_from(server, **at(NOON))
+
+    assert pulled.requested == 1
+
+
+def test_everything_is_pulled_again_where_the_list_does_not_say_enough(serve, pull_from):
+    server = serve("marks missing", tasks=120)
+    pull_from(server, **at(NOON))
+
+    pulled = pull_from(server, **LATER)
+
+    assert pulled.requested == 3
+
+
+def test_everything_is_pulled_again_where_the_data_of_a_task_is_broken(serve, pull_from):
+    server = serve(tasks=120)
+    server.rows[2]["data"]["score"] = float("nan")
+    pull_from(server, **at(NOON))
+
+    pulled = pull_from(server, **LATER)
+
+    assert pulled.requested == 3
+
+
+def test_a_task_with_more_annotations_than_the_list_can_say_is_pulled_again(serve, pull_from):
+    server = serve(tasks=120)
+    server.rows[60]["annotations"] = [
+        server.row(i)["annotations"][0] | {"id": 10**6 + i} for i in range(100)
+    ]
+    pull_from(server, **at(NOON))
+
+    pulled = pull_from(server, **LATER)
+
+    assert pulled.requested == 1
+
+
+@pytest.mark.parametrize("damage", ["edited", "deleted", "other tasks"])
+def test_a_damaged_chunk_of_long_ago_is_asked_for_again(damage, serve, pull_from, tmp_path):
+    server = serve(tasks=120)
+    pull_from(server, **at(NOON))
+    chunk = tmp_path / "pulled" / "tasks-00002.json"
+    sound = chunk.read_bytes()
+    if damage == "edited":  # what no mark holds
+        chunk.write_bytes(sound.replace(b'"ground_truth": false', b'"ground_truth": true ', 1))
+    elif damage == "deleted":
+        chunk.unlink()
+    else:
+        chunk.write_bytes((tmp_path / "pulled" / "tasks-00001.json").read_bytes())
+
+    pulled = pull_from(server, **LATER)
+
+    assert pulled.requested == 1
+    assert chunk.read_bytes() == sound
+
+
+def test_a_project_that_moves_while_it_is_compared_is_an_error(serve, pull_from, tmp_path):
+    server = serve(tasks=120)
+    pull_from(server, **at(NOON))
+    server.rows[60] = server.row(60, updated="2026-03-03T00:00:00Z")
+
+    def move(done, total):
+        server.rows[1] = server.row(1, updated="2026-04-04T00:00:00Z")
+
+    with pytest.raises(RefusedFileError) as caught:
+        pull_from(server, progress=move, **LATER)
+
+    assert caught.value.got == "tasks or annotations that changed meanwhile"
+    assert not (tmp_path / "pulled" / "pull.json").exists()
 
 
 def test_a_pull_after_tasks_were_deleted_leaves_no_chunk_of_the_old_one(serve, pull_from, tmp_path):
@@ -537,7 +797,8 @@ def test_a_broken_manifest_is_written_anew(manifest, serve, pull_from, tmp_path)
 
     pull_from(server)
 
-    assert json.loads((tmp_path / "pulled" / "pull.json").read_bytes())["ids"] == list(range(1, 61))
+    (first, second) = json.loads((tmp_path / "pulled" / "pull.json").read_bytes())["chunks"]
+    assert (first["tasks"], second["tasks"]) == (50, 10)
 
 
 def test_files_of_others_in_the_folder_are_left_alone(serve, pull_from, tmp_path):
