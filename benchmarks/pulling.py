@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,13 @@ from benchmarks.growth import peak_mib
 ROUNDS = 3
 IMPORT_TASKS = 100
 CLASSES = "abc"
-WAYS = ("plain export", "segcore")
+PLAIN, PULL, AGAIN = "plain export", "segcore", "segcore, after one annotation changed"
+PROJECTS = {
+    "task numbers without a gap": (0, (PLAIN, PULL, AGAIN)),
+    "as many tasks of another project between": (1, (PLAIN, PULL)),
+}
+"""How many other tasks there are for each task, and what is measured."""
+
 CONFIG = (
     '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image">'
     + "".join(f'<Label value="{name}"/>' for name in CLASSES)
@@ -43,8 +50,10 @@ def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = live_server.start(Path(folder) / "server")
         try:
-            project = fill(server, tasks)
-            race(server, project, tasks, rounds=max(ROUNDS, options.rounds))
+            for title, (others, ways) in PROJECTS.items():
+                project = fill(server, tasks, others=others)
+                print(f"#### {title}\n")
+                race(server, project, tasks, ways, rounds=max(ROUNDS, options.rounds))
         finally:
             server.stop()
 
@@ -61,14 +70,18 @@ def _live_server() -> ModuleType:
     return found
 
 
-def fill(server: Any, tasks: int) -> int:
-    """A project with so many annotated tasks."""
+def fill(server: Any, tasks: int, *, others: int) -> int:
+    """A project with so many annotated tasks, and ``others`` tasks of another project for each."""
     request = server.request
-    project = int(request("POST", "api/projects/", {"title": "pull", "label_config": CONFIG})["id"])
+    settings = {"title": "pull", "label_config": CONFIG}
+    project, other = (int(request("POST", "api/projects/", settings)["id"]) for _ in range(2))
     masks = [pack(stroke(seed)) for seed in range(8)]
     for start in range(0, tasks, IMPORT_TASKS):
         body = [task(number, masks) for number in range(start, min(start + IMPORT_TASKS, tasks))]
         request("POST", f"api/projects/{project}/import", body)
+        if others:
+            empty = [{"data": found["data"]} for found in body]
+            request("POST", f"api/projects/{other}/import", empty * others)
     return project
 
 
@@ -84,20 +97,20 @@ def task(number: int, masks: list[list[int]]) -> dict[str, object]:
     return {"data": {"image": image}, "annotations": [{"result": drawn}]}
 
 
-def race(server: Any, project: int, tasks: int, *, rounds: int) -> None:
-    laps: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+def race(server: Any, project: int, tasks: int, ways: Sequence[str], *, rounds: int) -> None:
+    laps: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for i in range(rounds + 1):
-        for way in WAYS if i % 2 else WAYS[::-1]:
+        for way in ways if i % 2 else ways[::-1]:
             lap = measure_in_new_process(server, project, way)
             if lap["tasks"] != tasks:
                 sys.exit(f"{way} brought {lap['tasks']} tasks, expected {tasks}")
             if i:  # the first round warms the server's caches
                 laps[way].append(lap)
-    print(f"Median of {rounds} interleaved rounds; `{WAYS[0]}` = 1; every process has the SDK loaded.\n")
+    print(f"Median of {rounds} interleaved rounds; `{PLAIN}` = 1; every process has the SDK loaded.\n")
     print("| way | wall / base | peak / base | wall s | peak memory MiB |")
     print("|---|---:|---:|---:|---:|")
-    for way in WAYS:
-        pairs = list(zip(laps[way], laps[WAYS[0]], strict=True))
+    for way in ways:
+        pairs = list(zip(laps[way], laps[PLAIN], strict=True))
         wall, peak = (
             statistics.median(own[what] / base[what] for own, base in pairs)
             for what in ("wall_s", "peak_mib")
@@ -106,7 +119,7 @@ def race(server: Any, project: int, tasks: int, *, rounds: int) -> None:
             statistics.median(lap[what] for lap in laps[way]) for what in ("wall_s", "peak_mib")
         )
         print(f"| {way} | {wall:.2f} | {peak:.2f} | {wall_s:.2f} | {peak_mib:.0f} |")
-    sys.stdout.flush()
+    print(flush=True)
 
 
 def measure_in_new_process(server: Any, project: int, way: str) -> dict[str, float]:
@@ -130,10 +143,15 @@ def measure(way: str, project: int) -> dict[str, float]:
     from segcore_labelstudio.pull import pull
 
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        if way == "segcore":
+        selection, cache = Selection(project=project), Path(folder) / "pull"
+        if way == AGAIN:
             with Connection.open() as connection:
-                files = pull(connection, Selection(project=project), Path(folder) / "pull").chunks
+                pull(connection, selection, cache)
+            change_one(project)
+        started = time.perf_counter()
+        if way != PLAIN:
+            with Connection.open() as connection:
+                files = pull(connection, selection, cache).chunks
         else:
             files = (f"{folder}/export.json",)
             with (
@@ -152,6 +170,17 @@ def measure(way: str, project: int) -> dict[str, float]:
         found = {"wall_s": time.perf_counter() - started, "peak_mib": peak_mib()}
         ids = {task["id"] for file in files for task in json.loads(Path(file).read_bytes())}
         return {**found, "tasks": len(ids)}
+
+
+def change_one(project: int) -> None:
+    """Save one annotation again."""
+    from segcore_labelstudio.connection import Connection
+
+    query = {"project": project, "page": 1, "page_size": 1, "fields": "all", "include": "id,annotations"}
+    with Connection.open() as connection:
+        page: Any = connection.get_json("api/tasks/", query)
+        annotation = page["tasks"][0]["annotations"][0]["id"]
+        connection.write("PATCH", f"api/annotations/{annotation}/", {"lead_time": time.time()})
 
 
 if __name__ == "__main__":

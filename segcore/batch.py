@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -17,11 +17,11 @@ from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.pairing import Unit, pair, units_of
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
+from segcore.sources.base import Progress
 from segcore.tally import Tally, TallyTable
 
 __all__ = ["CheckReport", "check", "evaluate"]
 
-Progress = Callable[[int, int], None]
 _E = TypeVar("_E", Overlap, Crowd)
 
 _CHUNK = 16
@@ -100,7 +100,8 @@ def evaluate(
     overlap, crowd
         How regions become a label map; None is what the ontology says.
     progress : callable or None
-        Called with images done and images in all.
+        Called with images done and images in all; before that, where an input is brought from a
+        server, with the tasks brought and the tasks in all.
 
     Returns
     -------
@@ -120,6 +121,8 @@ def evaluate(
     if jobs < 1:
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
     gold_source, delivery_source = sources.open(gold), sources.open(delivery)
+    for source in (gold_source, delivery_source):
+        source.fetch(progress=progress)
     target = _ontology(ontology)
     if target is None:
         target = gold_source.ontology
@@ -198,9 +201,10 @@ def check(
     ontology : Ontology, str or None
         The classes the input must fit; where it names none, what its values mean.
     progress : callable or None
-        Called with images done and images in all.
+        See :func:`evaluate`.
     """
     source = sources.open(spec)
+    source.fetch(progress=progress)
     given = _ontology(ontology)
     source = source.resolve(ontology=given)
     side = Side("delivery", source)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from segcore.errors import MissingExtraError, RefusedFileError, SpecError
+from segcore.sources.base import Progress
 from segcore.sources.spec import Spec
 from segcore_labelstudio.labeling import Labeling, parse_labeling
 from segcore_labelstudio.listing import Selection, place_of
@@ -46,8 +47,8 @@ def open_source(spec: Spec) -> LiveSource:
         The location is the number of the project.  ``url`` is the server, else LABEL_STUDIO_URL;
         the key is LABEL_STUDIO_API_KEY and never part of a spec.  ``view=NUMBER`` takes the tasks of
         a tab of the Data Manager, ``filter=data.FIELD=VALUE`` those with a value.  ``cache=FOLDER``
-        keeps what was pulled, so that an interrupted pull goes on and an unchanged project is not
-        pulled again.  For the others see :class:`segcore_labelstudio.tasks.Options`.
+        keeps what was pulled, so that an interrupted pull goes on and only what changed is pulled
+        again.  For the others see :class:`segcore_labelstudio.tasks.Options`.
 
     Raises
     ------
@@ -89,6 +90,10 @@ class LiveSource(TaskSource):
         """Where the server is, if the spec says it."""
         return self._spec.options.get("url")
 
+    def fetch(self, *, progress: Progress | None = None) -> None:
+        """Pull the project, if this source has not done so."""
+        self._pull(progress)
+
     def __getstate__(self) -> dict[str, object]:
         """With the files of the pull, but without the right to remove them."""
         self._pull()
@@ -104,14 +109,14 @@ class LiveSource(TaskSource):
             return super()._labeling()
         return parse_labeling(found.label_config, file=found.place)
 
-    def _pull(self) -> _Found:
+    def _pull(self, progress: Progress | None = None) -> _Found:
         """The files of the tasks; of none, and with a fault, where the server did not give all."""
         if self._found is None:
             with _connection(self._spec.options) as connection:
-                self._found = self._pulled(connection)
+                self._found = self._pulled(connection, progress)
         return self._found
 
-    def _pulled(self, connection: Connection) -> _Found:
+    def _pulled(self, connection: Connection, progress: Progress | None) -> _Found:
         from segcore_labelstudio.pull import pull
 
         selection = _selection(self._spec)
@@ -125,7 +130,7 @@ class LiveSource(TaskSource):
             digest = hashlib.sha256(what.encode()).hexdigest()
             folder = Path(cache) / f"project-{selection.project}-{digest[:16]}"
         try:
-            return _Found(place, pull(connection, selection, folder))
+            return _Found(place, pull(connection, selection, folder, progress=progress))
         except RefusedFileError as error:
             self.faults.add(error.to_fault())
             return _Found(place, None)

@@ -24,6 +24,7 @@ from typing import Final
 
 from segcore.documents import parse_json
 from segcore.errors import ConnectionFailedError, DocumentError
+from segcore.sources.base import Progress
 from segcore_labelstudio.chunks import (
     Chunk,
     chunk_name,
@@ -46,7 +47,7 @@ from segcore_labelstudio.private_files import (
 )
 from segcore_labelstudio.survey import Marks, Seen, Survey
 
-__all__ = ["CHUNK_TASKS", "Progress", "Pulled", "pull"]
+__all__ = ["CHUNK_TASKS", "Pulled", "pull"]
 
 CHUNK_TASKS: Final = 200
 """Numbers of tasks of one request: they must fit into an address, which proxies cut at 8 KB."""
@@ -57,9 +58,6 @@ RECENT: Final = timedelta(seconds=60)
 The list of all tasks, which shows every change, costs half a pull: too much for the delivery of a
 project whose gold was pulled a moment before.
 """
-
-Progress = Callable[[int, int], None]
-"""Called with the tasks pulled so far and the tasks there are."""
 
 _MANIFEST, _LISTING, _CONFIG = "pull.json", "listing.json", "labeling.xml"
 
@@ -110,7 +108,7 @@ def pull(
     chunk_tasks, page_tasks : int
         Numbers of tasks of one export request, tasks of one page of the task list.
     progress : callable or None
-        See :data:`Progress`.
+        Called with the tasks pulled so far and the tasks there are.
     sleep, now : callable
         The clock.
 

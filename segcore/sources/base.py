@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
 from segcore.ontology import Ontology
 
-__all__ = ["Source"]
+__all__ = ["Progress", "Source"]
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
 
 
 class Source(ABC):
@@ -34,6 +37,15 @@ class Source(ABC):
     name: str
     faults: FaultLog
     when_empty: str = "no image"
+
+    def fetch(self, *, progress: Progress | None = None) -> None:  # noqa: B027 - most have nothing to do
+        """Bring the input from where it is far away, once; what needs it does so anyway.
+
+        Parameters
+        ----------
+        progress : callable or None
+            Called with parts brought and parts in all.
+        """
 
     @property
     @abstractmethod

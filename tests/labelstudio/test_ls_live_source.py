@@ -171,6 +171,29 @@ def test_gold_and_delivery_of_one_project_are_pulled_once(server):
     assert delivery.read("0001").height == 2
 
 
+def test_whoever_asks_for_progress_sees_the_pull_before_the_images(server):
+    gold = rectangle() | {"value": rectangle()["value"]}
+    star = {"id": 9, "ground_truth": True, "was_cancelled": False, "result": [gold]}
+    server.rows[1]["annotations"].append(star)
+    seen = []
+
+    segcore.evaluate(
+        opened("label-studio:7?annotations=ground-truth"),
+        opened(),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+
+    assert seen == [(60, 60), (60, 60), (1, 1)]  # one pull, which the delivery uses again
+
+
+def test_a_check_shows_the_progress_of_the_pull(server):
+    seen = []
+
+    segcore.check(opened(), progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(60, 60), *((i, 59) for i in range(1, 60))]
+
+
 def test_a_source_opened_after_a_change_sees_it_and_the_older_one_says_so(server):
     older = opened()
     older.keys()

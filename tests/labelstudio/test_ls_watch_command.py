@@ -9,8 +9,11 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import fake_server
 import pytest
 
 from segcore.errors import UsageError
@@ -18,6 +21,12 @@ from segcore_labelstudio.cli import watch as command
 from segcore_labelstudio.watch import HEADER, Hints
 
 SECRET = "a-secret-of-many-characters"
+POLICY = """
+version: 1
+gold: label-studio:7
+delivery: label-studio:7?threshold=100
+gates: {iou: {metric: iou, min: {default: 0.5}}}
+"""
 
 
 def test_the_first_run_needs_no_event_and_each_later_one_does(
@@ -102,3 +111,44 @@ def test_a_webhook_starts_a_run_and_ctrl_c_ends_the_command(tmp_path: Path) -> N
     assert again == ["segcore watch: judging again: 1 task changed (31)\n", *first[1:]]
     assert rest == "interrupted\n"
     assert SECRET not in "".join([*first, *again, rest])
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_later_run_pulls_only_what_changed(
+    kept: bool,
+    serve: Callable[..., fake_server.FakeLabelStudio],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = serve(tasks=450)
+    (tmp_path / "batch.gate.yaml").write_text(POLICY)
+    (tmp_path / "temporary").mkdir()
+    for name, value in {
+        "LABEL_STUDIO_URL": server.url,
+        "LABEL_STUDIO_API_KEY": "0123456789",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "TMPDIR": str(tmp_path / "temporary"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.delenv(command.CACHE_VARIABLE, raising=False)
+    if kept:
+        monkeypatch.setenv(command.CACHE_VARIABLE, str(tmp_path / "kept"))
+    hints = Hints(quiet_s=0, longest_s=0)
+    asked: list[list[int]] = []
+
+    with command._cache() as cache:
+
+        def judge() -> int:
+            code = command._judge([str(tmp_path / "batch.gate.yaml")], None, cache)
+            asked.append([exported.ids[0] for exported in server.exports()])
+            server.requests.clear()
+            server.rows[250] = server.row(250, updated="2026-03-03T00:00:00Z")
+            hints.add(250)
+            return code
+
+        command.run(hints, judge, runs=2)
+
+    assert asked == [[1, 201, 401], [201]]
+    assert (tmp_path / "kept").exists() == kept
+    assert not list((tmp_path / "temporary").iterdir())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
@@ -13,6 +15,7 @@ import typer
 from segcore.cli import ExitCode
 from segcore.errors import UsageError
 from segcore.wording import printable
+from segcore_labelstudio.live import CACHE_VARIABLE
 from segcore_labelstudio.watch import HEADER, Changes, Hints, receive
 
 __all__ = ["watch"]
@@ -50,7 +53,8 @@ def watch(
     """Judge a batch again when annotations of a Label Studio project change.
 
     The policies are judged once at the start, and again when webhooks have come and then stopped
-    coming.  An event only starts the run: what is judged is what the server then says.  The webhook
+    coming.  An event only starts the run: what is judged is what the server then says, and of what an
+    earlier run pulled only the tasks that changed are pulled again.  The webhook
     must carry the header X-Segcore-Secret with the value of the environment variable
     SEGCORE_WEBHOOK_SECRET.  Ctrl-C ends it.
 
@@ -64,10 +68,13 @@ def watch(
         )
     host, port = _address(listen)
     hints = Hints(quiet_s=quiet, longest_s=longest)
-    with receive(hints, project=project, secret=secret, host=host, port=port) as taken:
+    with (
+        receive(hints, project=project, secret=secret, host=host, port=port) as taken,
+        _cache() as cache,
+    ):
         _tell(f"listening on http://{host}:{taken}/ for events of project {project}")
         hints.add()
-        run(hints, lambda: _judge(policies, report))
+        run(hints, lambda: _judge(policies, report, cache))
     return ExitCode.ACCEPTED
 
 
@@ -87,10 +94,23 @@ def run(hints: Hints, judge: Callable[[], int], *, runs: int | None = None) -> N
         done += 1
 
 
-def _judge(policies: list[str], report: str | None) -> int:
-    # A process a run: nothing of one run is left for the next.  -P: it imports nothing from this folder.
+@contextmanager
+def _cache() -> Iterator[str]:
+    """Where the runs keep what they pulled, so that the next one asks only for what changed."""
+    if kept := os.environ.get(CACHE_VARIABLE):
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="segcore-watch-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def _judge(policies: list[str], report: str | None, cache: str) -> int:
+    # A process a run: what it pulled is all that is left of one run for the next.
+    # -P: it imports nothing from this folder.
     words = [*policies, *([] if report is None else ["--report", report])]
-    return subprocess.run([sys.executable, "-P", "-c", _GATE, *words], check=False).returncode  # noqa: S603
+    environment = os.environ | {CACHE_VARIABLE: cache}
+    command = [sys.executable, "-P", "-c", _GATE, *words]
+    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
 
 
 def _reason(changes: Changes, *, first: bool) -> str:
