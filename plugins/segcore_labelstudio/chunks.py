@@ -16,10 +16,10 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, RefusedFileError
 from segcore_labelstudio.json_array import ArrayItem, array_items, leading_id
 from segcore_labelstudio.listing import incomplete
-from segcore_labelstudio.marks import mark_of_task
+from segcore_labelstudio.marks import mark_of_export
 from segcore_labelstudio.survey import Marks
 
-__all__ = ["Chunk", "chunk_name", "is_chunk_name", "same_chunk", "unchanged_chunk", "verified_chunk"]
+__all__ = ["Chunk", "chunk_name", "is_chunk_name", "marked_chunk", "same_chunk", "verified_chunk"]
 
 _PROJECT: Final = re.compile(rb'"project"\s*:\s*(\d{1,18})\s*[,}]')
 _TAIL_BYTES: Final = 1024
@@ -101,18 +101,15 @@ def same_chunk(path: Path, chunk: Chunk) -> bool:
     return False
 
 
-def unchanged_chunk(path: Path, name: str, *, marks: Marks, ids: Collection[int]) -> Chunk | None:
-    """The chunk at ``path`` if it holds exactly the tasks ``ids``, as ``marks`` has them."""
+def marked_chunk(path: Path, name: str) -> tuple[Chunk, Marks] | None:
+    """The chunk at ``path`` and the marks of its tasks; None where it is not whole or not sound."""
     with suppress(OSError, DocumentError, RefusedFileError):
-        found: dict[int, bytes] = {}
+        marks: dict[int, bytes | None] = {}
         for item, id_ in _tasks(path, name):
-            task = parse_json(item.data, file=name)
-            mark = mark_of_task(task) if isinstance(task, dict) else None
-            if type(id_) is not int or id_ in found or mark is None or mark != marks.get(id_):
+            if type(id_) is not int or id_ in marks:
                 return None
-            found[id_] = mark
-        if found.keys() == set(ids):
-            return _summed(path, name, tasks=len(found))
+            marks[id_] = mark_of_export(item.data, file=name)
+        return _summed(path, name, tasks=len(marks)), marks
     return None
 
 

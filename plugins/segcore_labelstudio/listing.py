@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from segcore.documents import parse_json
 from segcore.errors import ConnectionFailedError, DocumentError, RefusedFileError, SpecError
 from segcore.wording import printable, show
-from segcore_labelstudio.marks import MARKED_FIELDS, mark_of_row
+from segcore_labelstudio.marks import MARKED_FIELDS, UNMARKED_COLUMNS, mark_of_row
 
 if TYPE_CHECKING:
     from segcore_labelstudio.connection import Connection
@@ -86,14 +86,20 @@ class Selection:
         """Whether all tasks of the project are asked for."""
         return self.view is None and self.filters is None
 
-    def query(self, *, ordering: str = _BY_ID) -> str | None:
-        """What the task list is asked for besides the project and the tab; JSON."""
+    def query(self, *, ordering: str = _BY_ID, without: Sequence[str] = ()) -> str | None:
+        """What the task list is asked for besides the project and the tab; JSON.
+
+        ``without`` are columns that are not worked out; where there are some, all others are.
+        """
         if self.view is not None:
             return None
         # Ordered by what never changes, so that a task cannot hop to a page that was read already.
         query: dict[str, object] = {"ordering": [ordering]}
         if self.filters is not None:
             query["filters"] = json.loads(self.filters)
+        if without:
+            hidden = [f"tasks:{name}" for name in without]
+            query["hiddenColumns"] = {"explore": hidden, "labeling": hidden}
         return json.dumps(query)
 
 
@@ -182,7 +188,7 @@ def list_tasks(
     page_tasks : int
         How many tasks a page has.
     marked : bool
-        Ask for what :attr:`ListedTask.mark` is made of as well; it takes half as long again.
+        Ask for what :attr:`ListedTask.mark` is made of as well; it takes a quarter longer.
 
     Raises
     ------
@@ -248,13 +254,15 @@ def _params(
         "project": selection.project,
         "page": number,
         "page_size": page_tasks,
-        "fields": "all" if marked else "task_only",
+        # A tab works out what it shows, or everything.
+        "fields": "all" if marked and selection.view is not None else "task_only",
         "include": ",".join(["id", *MARKED_FIELDS]) if marked else "id,updated_at",
         "resolve_uri": "false",
     }
     if selection.view is not None:
         params["view"] = selection.view
-    if (query := selection.query(ordering=ordering)) is not None:
+    without = UNMARKED_COLUMNS if marked else ()
+    if (query := selection.query(ordering=ordering, without=without)) is not None:
         params["query"] = query
     return params
 

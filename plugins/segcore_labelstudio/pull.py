@@ -29,8 +29,8 @@ from segcore_labelstudio.chunks import (
     Chunk,
     chunk_name,
     is_chunk_name,
+    marked_chunk,
     same_chunk,
-    unchanged_chunk,
     verified_chunk,
 )
 from segcore_labelstudio.connection import Connection, Params, Project
@@ -162,9 +162,8 @@ class _Pull:
             kept = {name: chunk for name, chunk in found if same_chunk(self._folder / name, chunk)}
         else:
             if earlier.has_chunks and earlier.says(self._source(seen.project)):
-                marks = self._survey.marks(seen)
+                marks, kept = self._compared(seen, earlier)
                 known = frozenset(marks) if marks else known
-                kept = self._unchanged(seen.ids, marks, earlier)
             self._begin(listing, seen.project, kept)
         chunks = self._chunks(seen, known, kept)
         if self._requested or not is_recent:
@@ -206,15 +205,22 @@ class _Pull:
             "chunk_tasks": self._chunk_tasks,
         }
 
-    def _unchanged(self, ids: Sequence[int], marks: Marks, earlier: _Earlier) -> dict[str, Chunk]:
-        """The chunks of an earlier pull whose tasks are what the server has."""
-        kept = {}
-        for name, asked in self._parts(ids):
-            there = [id_ for id_ in asked if id_ in marks]
-            chunk = unchanged_chunk(self._folder / name, name, marks=marks, ids=there)
-            if chunk is not None and earlier.chunks.get(name, chunk) == chunk:
+    def _compared(self, seen: Seen, earlier: _Earlier) -> tuple[Marks, dict[str, Chunk]]:
+        """The marks of all tasks, and the chunks of an earlier pull that have the same."""
+        parts = self._parts(seen.ids)
+        with ThreadPoolExecutor(max_workers=1) as worker:  # while the server makes the list
+            found = worker.submit(
+                lambda: {name: marked_chunk(self._folder / name, name) for name, _ in parts}
+            )
+            marks = self._survey.marks(seen)
+        kept: dict[str, Chunk] = {}
+        for name, asked in parts:
+            chunk, there = found.result()[name] or (None, {})
+            now = {id_: marks[id_] for id_ in asked if id_ in marks}
+            is_same = marks and now == there and None not in now.values()
+            if chunk is not None and is_same and earlier.chunks.get(name, chunk) == chunk:
                 kept[name] = chunk
-        return kept
+        return marks, kept
 
     def _begin(self, listing: bytes, project: Project, kept: Mapping[str, Chunk]) -> None:
         """Throw away what an earlier pull left and is not kept, its manifest first."""

@@ -260,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
         """What the list says of a task, in its own way."""
         row = self.owner.rows.get(number) or self.owner.row(number)
         if self.owner.fault == "marks missing":
-            row = row | {"drafts": None}
+            row = row | {"total_predictions": None}
         ids = [str(annotation["id"]) for annotation in row["annotations"]]
         owners = {annotation.get("completed_by") for annotation in row["annotations"]}
         return row | {
@@ -268,6 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             "updated_by": [{"user_id": row["updated_by"]}] if row["updated_by"] else [],
             "annotations_ids": ",".join(reversed(ids))[:500],
             "annotators": sorted(owners - {None}),
+            "draft_exists": bool(row["drafts"]),
         }
 
     def ordered(self, asked: Asked) -> list[int]:
