@@ -15,6 +15,7 @@ __all__ = [
     "MAX_DOCUMENT_MEMORY",
     "MAX_ENTRY_FAULTS",
     "MAX_FOLDER_ENTRIES",
+    "MAX_IMAGE_BITMASK_PIXELS",
     "MAX_IMAGE_RUNS",
     "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
@@ -66,6 +67,9 @@ MAX_IMAGE_STEPS: Final = 16_000_000
 
 MAX_IMAGE_RUNS: Final = 16_000_000
 """Runs of all brush masks of one image: a mask of stripes is a few bytes in its file."""
+
+MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
+"""Pixels of all bitmask files of one image: an empty one is a thousandth of that in its file."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

@@ -18,7 +18,7 @@ from segcore.sources.coco_entries import is_plain
 from segcore.wording import did_you_mean, show
 from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.labeling import Labeling
-from segcore_labelstudio.shapes import draw
+from segcore_labelstudio.shapes import DrawingWork, draw
 
 __all__ = [
     "DrawnRegion",
@@ -205,7 +205,7 @@ def draw_regions(
         Nothing raises: what is wrong with a region is among the faults.
     """
     drawn = DrawnRegions()
-    runs = 0
+    work, runs = DrawingWork(), 0
 
     def fault(region: str, problem: _Problem) -> None:
         code, expected, got = problem
@@ -232,14 +232,15 @@ def draw_regions(
         elif size is not None:
             drawn.width, drawn.height = size
             try:
-                mask = draw(_shape(group), width=size[0], height=size[1], threshold=threshold)
+                if runs <= MAX_IMAGE_RUNS:
+                    shape, (width, height) = _shape(group), size
+                    mask = draw(shape, width=width, height=height, threshold=threshold, work=work)
+                    runs += len(mask.mask.starts)
             except RefusedMaskError as error:
                 problems += [(e.code, e.expected, e.got) for e in (error, *error.also)]
-            else:
-                runs += len(mask.mask.starts)
-                if runs > MAX_IMAGE_RUNS:
-                    expected = f"at most {MAX_IMAGE_RUNS} runs of pixels in one image"
-                    problems.append(("limits.entries", expected, str(runs)))
+            if runs > MAX_IMAGE_RUNS:
+                expected = f"at most {MAX_IMAGE_RUNS} runs of pixels in one image"
+                problems.append(("limits.entries", expected, str(runs)))
             if not problems:
                 drawn.regions.append(
                     DrawnRegion(

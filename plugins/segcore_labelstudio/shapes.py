@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,12 +20,18 @@ import numpy as np
 from segcore.annotation import RunMask
 from segcore.errors import RefusedMaskError
 from segcore.faults import CODES, Severity
-from segcore.limits import MAX_MASK_BYTES, MAX_PIXELS
+from segcore.limits import (
+    MAX_IMAGE_BITMASK_PIXELS,
+    MAX_IMAGE_STEPS,
+    MAX_MASK_BYTES,
+    MAX_PIXELS,
+    MAX_RING_STEPS,
+)
 from segcore.masks.batch import MaskProblem
 from segcore.wording import printable, show
 from segcore_labelstudio.brush import DrawnMask, decode_brush, runs_of_rows
 
-__all__ = ["draw"]
+__all__ = ["DrawingWork", "draw"]
 
 _Value = Mapping[str, object]
 
@@ -43,7 +50,53 @@ _FAR: Final = 1e300
 """Stands for numbers whose pixels no float could hold."""
 
 
-def draw(value: _Value, *, width: int, height: int, threshold: int) -> DrawnMask:
+@dataclass(slots=True, kw_only=True)
+class DrawingWork:
+    """What the regions of one image have cost so far.
+
+    A few bytes can ask for much work, and many of them in one image for more than anybody waits for.
+
+    Attributes
+    ----------
+    steps : float
+        Pixel steps along outlines, and columns of ellipses.
+    bitmask_px : int
+        Pixels of bitmask files.
+    """
+
+    steps: float = 0.0
+    bitmask_px: int = 0
+
+    def add_steps(self, steps: float) -> None:
+        """Count work about to be done.
+
+        Raises
+        ------
+        RefusedMaskError
+            ``poly.too_many_points``: this image has had its share.
+        """
+        self.steps += steps
+        if self.steps > MAX_IMAGE_STEPS:
+            expected = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
+            raise RefusedMaskError("poly.too_many_points", expected, f"{self.steps:.6g}")
+
+    def add_bitmask(self, pixels: int) -> None:
+        """Count a file about to be decoded.
+
+        Raises
+        ------
+        RefusedMaskError
+            ``limits.pixels``: this image has had its share.
+        """
+        self.bitmask_px += pixels
+        if self.bitmask_px > MAX_IMAGE_BITMASK_PIXELS:
+            expected = f"bitmasks of at most {MAX_IMAGE_BITMASK_PIXELS} px an image"
+            raise RefusedMaskError("limits.pixels", expected, str(self.bitmask_px))
+
+
+def draw(
+    value: _Value, *, width: int, height: int, threshold: int, work: DrawingWork | None = None
+) -> DrawnMask:
     """The pixels of one region.
 
     Parameters
@@ -55,6 +108,8 @@ def draw(value: _Value, *, width: int, height: int, threshold: int) -> DrawnMask
         Size of the image in pixels, at least 1: ``original_width`` and ``original_height``.
     threshold : int
         1 to 255: the lowest alpha of a brush or bitmask that is foreground.
+    work : DrawingWork or None
+        What the regions of the same image have cost before; this one is added.
 
     Returns
     -------
@@ -76,13 +131,13 @@ def draw(value: _Value, *, width: int, height: int, threshold: int) -> DrawnMask
         raise RefusedMaskError("ls.missing_field", "a shape", f"only {show(sorted(map(str, value)))}")
     if len(shapes) > 1:
         raise RefusedMaskError("ls.unsupported_type", "one shape", " and ".join(fields))
-    return shapes[0](value, width, height, threshold)
+    return shapes[0](value, width, height, threshold, work or DrawingWork())
 
 
 # ---- painted
 
 
-def _brush(value: _Value, width: int, height: int, threshold: int) -> DrawnMask:
+def _brush(value: _Value, width: int, height: int, threshold: int, _: DrawingWork) -> DrawnMask:
     form = value.get("format", "rle")
     if form != "rle":
         raise RefusedMaskError("ls.unsupported_type", "format 'rle'", show(form))
@@ -90,7 +145,7 @@ def _brush(value: _Value, width: int, height: int, threshold: int) -> DrawnMask:
     return _not_empty(drawn, threshold)
 
 
-def _bitmask(value: _Value, width: int, height: int, threshold: int) -> DrawnMask:
+def _bitmask(value: _Value, width: int, height: int, threshold: int, work: DrawingWork) -> DrawnMask:
     # The PNG reader takes longer to load than most exports need, which hold no bitmask.
     from segcore.masks.png import decode_alpha
     from segcore.masks.png_chunks import parse_png
@@ -110,6 +165,7 @@ def _bitmask(value: _Value, width: int, height: int, threshold: int) -> DrawnMas
     if (png.width, png.height) != (width, height):
         got = f"a bitmask of {png.width} x {png.height}"
         raise RefusedMaskError("ls.size_mismatch", f"{width} x {height}", got)
+    work.add_bitmask(width * height)
     alpha = decode_alpha(png)
     soft = (alpha > 0) & (alpha < 255)
     mask = runs_of_rows(alpha >= threshold, height=height)
@@ -126,7 +182,7 @@ def _not_empty(drawn: DrawnMask, threshold: int) -> DrawnMask:
 # ---- outlined
 
 
-def _polygon(value: _Value, width: int, height: int, _: int) -> DrawnMask:
+def _polygon(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     _require_closed(value, default=True)
     points = value["points"]
     if not isinstance(points, list):
@@ -141,10 +197,10 @@ def _polygon(value: _Value, width: int, height: int, _: int) -> DrawnMask:
                 got = f"point {i}: {show(number)}"
                 raise RefusedMaskError("poly.bad_type", "numbers", printable(got))
             ring.append(_px(number, size))
-    return _filled(ring, width, height)
+    return _filled(ring, width, height, work)
 
 
-def _vector(value: _Value, width: int, height: int, _: int) -> DrawnMask:
+def _vector(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     _require_closed(value, default=False)
     vertices = value["vertices"]
     if not isinstance(vertices, list):
@@ -162,10 +218,10 @@ def _vector(value: _Value, width: int, height: int, _: int) -> DrawnMask:
             raise RefusedMaskError("ls.unsupported_type", "one path", f"a branch at vertex {i}")
         previous = vertex.get("id")
         ring += [_px(_number(vertex, "x"), width), _px(_number(vertex, "y"), height)]
-    return _filled(ring, width, height)
+    return _filled(ring, width, height, work)
 
 
-def _rectangle(value: _Value, width: int, height: int, _: int) -> DrawnMask:
+def _rectangle(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     x, y = _px(_number(value, "x"), width), _px(_number(value, "y"), height)
     w, h = _px(_extent(value, "width"), width), _px(_extent(value, "height"), height)
     cos, sin = _turn(value)
@@ -173,13 +229,15 @@ def _rectangle(value: _Value, width: int, height: int, _: int) -> DrawnMask:
     right, down = (w * cos, w * sin), (-h * sin, h * cos)
     corners = [(x, y), (x + right[0], y + right[1])]
     corners += [(x + right[0] + down[0], y + right[1] + down[1]), (x + down[0], y + down[1])]
-    return _filled([number for corner in corners for number in corner], width, height)
+    return _filled([number for corner in corners for number in corner], width, height, work)
 
 
-def _filled(ring: list[float], width: int, height: int) -> DrawnMask:
+def _filled(ring: list[float], width: int, height: int, work: DrawingWork) -> DrawnMask:
     from segcore.masks.polygons import rasterize_polygons
 
-    batch = rasterize_polygons([[ring]], height=height, width=width)
+    work.add_steps(0)
+    batch = rasterize_polygons([[ring]], height=height, width=width, steps_before=work.steps)
+    work.steps += batch.steps
     problems = [_without_ring(problem) for problem in batch.problems]
     errors = [
         RefusedMaskError(problem.code, problem.expected, problem.got)
@@ -199,7 +257,7 @@ def _without_ring(problem: MaskProblem) -> MaskProblem:
     return MaskProblem(item=0, code=problem.code, expected=problem.expected, got=got)
 
 
-def _ellipse(value: _Value, width: int, height: int, _: int) -> DrawnMask:
+def _ellipse(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     x, y = _px(_number(value, "x"), width), _px(_number(value, "y"), height)
     rx, ry = _px(_extent(value, "radiusX"), width), _px(_extent(value, "radiusY"), height)
     if min(rx, ry) < _TIE_PX:
@@ -216,6 +274,10 @@ def _ellipse(value: _Value, width: int, height: int, _: int) -> DrawnMask:
     over = max(-left, right - width, -top, bottom - height)
     # Of every column of pixels it covers one stretch, which lies about a line through its centre.
     first, last = math.ceil(left - 0.5 - _TIE_PX), math.floor(right - 0.5 + _TIE_PX)
+    n = max(min(last + 1, width) - max(first, 0), 0)
+    if n > MAX_RING_STEPS:
+        raise RefusedMaskError("poly.too_many_points", f"at most {MAX_RING_STEPS} px wide", f"{n}")
+    work.add_steps(n)
     columns = np.arange(max(first, 0), min(last + 1, width))
     dx = columns + 0.5 - x
     a, b = rx / half_width, ry / half_width
@@ -241,7 +303,7 @@ def _ellipse(value: _Value, width: int, height: int, _: int) -> DrawnMask:
     return DrawnMask(mask=mask, soft_px=0, warnings=warnings)
 
 
-_SHAPES: Final[dict[str, Callable[[_Value, int, int, int], DrawnMask]]] = {
+_SHAPES: Final[dict[str, Callable[[_Value, int, int, int, DrawingWork], DrawnMask]]] = {
     "rle": _brush,
     "imageDataURL": _bitmask,
     "points": _polygon,

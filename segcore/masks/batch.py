@@ -48,6 +48,8 @@ class MaskBatch:
         Masks with a problem that is an error.
     problems : tuple of MaskProblem
         Errors and warnings, by item.
+    steps : float
+        Pixel steps along the polygon rings, those refused for being too many among them.
     """
 
     starts: npt.NDArray[np.int32]
@@ -55,6 +57,7 @@ class MaskBatch:
     offsets: npt.NDArray[np.int64]
     refused: npt.NDArray[np.bool_]
     problems: tuple[MaskProblem, ...] = ()
+    steps: float = 0.0
 
     def __len__(self) -> int:
         return len(self.refused)

@@ -40,7 +40,9 @@ _B = npt.NDArray[np.bool_]
 _I = npt.NDArray[np.int64]
 
 
-def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -> MaskBatch:
+def rasterize_polygons(
+    polygons: Sequence[object], *, height: int, width: int, steps_before: float = 0.0
+) -> MaskBatch:
     """Check the polygons of one image and turn them into runs.
 
     Parameters
@@ -49,6 +51,8 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
         One COCO ``segmentation`` list an annotation: ``[[x, y, x, y, ...], ...]``, not empty.
     height, width : int
         Size of the image in pixels.
+    steps_before : float
+        :attr:`MaskBatch.steps` of what was drawn in the same image before: the limit is on the image.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def rasterize_polygons(polygons: Sequence[object], *, height: int, width: int) -
     found = _Found()
     rings = _collect(polygons, found)
     if len(rings):
-        _check(rings, found, height=height, width=width)
+        _check(rings, found, height=height, width=width, steps_before=steps_before)
         rings = rings.keep(~np.isin(rings.owner, list(found.refused)))
     if not len(rings):
         empty = np.empty(0, np.int32)
@@ -97,6 +101,7 @@ class _Found:
 
     problems: list[MaskProblem] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
+    steps: float = 0.0
 
     def add(
         self, item: int, code: str, *, expected: str = "", got: str = "", error: bool = True
@@ -112,7 +117,14 @@ def _batch(
     refused = np.zeros(len(offsets) - 1, np.bool_)
     refused[list(found.refused)] = True
     problems = tuple(sorted(found.problems, key=lambda problem: problem.item))
-    return MaskBatch(starts=starts, ends=ends, offsets=offsets, refused=refused, problems=problems)
+    return MaskBatch(
+        starts=starts,
+        ends=ends,
+        offsets=offsets,
+        refused=refused,
+        problems=problems,
+        steps=found.steps,
+    )
 
 
 def _collect(polygons: Sequence[object], found: _Found) -> Rings:
@@ -176,7 +188,7 @@ def _floats(rings: list[list[int | float]], count: int) -> _F:
         return np.fromiter(values, np.float64, count)
 
 
-def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
+def _check(rings: Rings, found: _Found, *, height: int, width: int, steps_before: float) -> None:
     """Everything that must hold before pycocotools may see the numbers."""
     first, last = rings.offsets[:-1], rings.offsets[1:] - 1
     sizes = np.diff(rings.offsets)
@@ -217,7 +229,9 @@ def _check(rings: Rings, found: _Found, *, height: int, width: int) -> None:
     steps = np.add.reduceat(np.maximum(np.abs(dx), np.abs(dy)), first) + sizes / 5
     too_long = f"a boundary of at most {MAX_RING_STEPS} px"
     refuse(steps > MAX_RING_STEPS, "poly.too_many_points", expected=too_long, got=steps)
-    total = np.cumsum(np.where(good, steps, 0.0))
+    counted = np.where(good, steps, 0.0)
+    found.steps = float(counted.sum())
+    total = steps_before + np.cumsum(counted)
     in_all = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
     refuse(total > MAX_IMAGE_STEPS, "poly.too_many_points", expected=in_all, got=total)
     # Relative to the first vertex: products of large coordinates lose the last pixels.

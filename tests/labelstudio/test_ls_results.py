@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from segcore_labelstudio import results
+from segcore.masks import polygons
+from segcore_labelstudio import results, shapes
 from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.labeling import parse_labeling
 from segcore_labelstudio.results import draw_regions, group_results, labels_of
@@ -278,3 +282,97 @@ def test_regions_beyond_the_runs_of_an_image_are_refused_each(monkeypatch):
     assert codes(drawn) == ["limits.entries"] * 2
     assert [fault.annotation for fault in drawn.faults] == ["r3", "r4"]
     assert drawn.rejected == 2
+
+
+def outlined(name, kind, shape):
+    """A region of 100 x 50 pixels in an image of 200 x 100."""
+    value = {**shape, kind: ["car"]}
+    size = {"original_width": 200, "original_height": 100}
+    return entry(kind, id=name, value=value, **size)
+
+
+OUTLINES = {
+    "rectanglelabels": {"x": 10, "y": 10, "width": 50, "height": 50},
+    "polygonlabels": {"points": [[10, 10], [60, 10], [60, 60], [10, 60]]},
+    "vectorlabels": {
+        "vertices": [
+            {"id": f"v{i}", "x": x, "y": y, "prevPointId": f"v{i - 1}" if i else None}
+            for i, (x, y) in enumerate([(10, 10), (60, 10), (60, 60), (10, 60)])
+        ],
+        "closed": True,
+    },
+    "ellipselabels": {"x": 35, "y": 35, "radiusX": 25, "radiusY": 25},
+}
+STEPS = {"rectanglelabels": 300.8, "polygonlabels": 300.8, "vectorlabels": 300.8, "ellipselabels": 100}
+"""Twice 100 and 50 px and a fifth for each point; of an ellipse its columns."""
+
+
+@pytest.mark.parametrize("kind", OUTLINES)
+def test_outlines_beyond_the_steps_of_an_image_are_refused_each(kind, monkeypatch):
+    for module in (shapes, polygons):
+        monkeypatch.setattr(module, "MAX_IMAGE_STEPS", 3.5 * STEPS[kind])
+    names = ["r1", "r2", "r3", "r4", "r5"]
+
+    drawn = drawn_from(*(outlined(name, kind, OUTLINES[kind]) for name in names))
+
+    assert [region.id for region in drawn.regions] == names[:3]
+    assert codes(drawn) == ["poly.too_many_points"] * 2
+    assert [fault.annotation for fault in drawn.faults] == names[3:]
+    assert drawn.faults[0].got == f"{4 * STEPS[kind]:.6g}"
+    assert drawn.rejected == 2
+
+
+def test_outlines_of_several_kinds_share_the_steps_of_an_image(monkeypatch):
+    for module in (shapes, polygons):
+        monkeypatch.setattr(module, "MAX_IMAGE_STEPS", 950)
+    kinds = ["polygonlabels", "ellipselabels", "rectanglelabels", "vectorlabels"]  # 300.8 + 100 + ...
+
+    drawn = drawn_from(*(outlined(kind, kind, OUTLINES[kind]) for kind in kinds))
+
+    assert [region.id for region in drawn.regions] == kinds[:3]
+    assert [(fault.code, fault.annotation) for fault in drawn.faults] == [
+        ("poly.too_many_points", "vectorlabels")
+    ]
+
+
+def test_after_the_limit_nothing_more_of_a_hostile_image_is_drawn(monkeypatch):
+    filled = []
+    fill = polygons._fill
+    monkeypatch.setattr(polygons, "_fill", lambda *a, **k: filled.append(1) or fill(*a, **k))
+    comb = [[0, 0]]
+    for y in range(0, 90, 2):
+        comb += [[99, y], [99, y + 1], [1, y + 1], [1, y + 2]]
+    value = {"points": [*comb, [0, 100]], "polygonlabels": ["car"]}
+    size = {"original_width": 16000, "original_height": 16000}
+    regions = [entry("polygonlabels", id=f"r{i}", value=value, **size) for i in range(2000)]
+
+    drawn = drawn_from(*regions)
+
+    # 15840 + 89 x 15680 px across, 2 x 16000 px down and back, 182 / 5 for the points: 1443396.4 steps,
+    # of which 16 million hold eleven.
+    assert len(filled) == len(drawn.regions) == 11
+    assert codes(drawn) == ["poly.too_many_points"] * 1989
+    assert drawn.faults[-1].got == "1.73208e+07"  # twelve; the others are not even looked at
+
+
+def test_an_ellipse_wider_than_any_outline_is_refused_before_it_is_drawn():
+    size = {"original_width": 1 << 28, "original_height": 1}
+    value = {"x": 50, "y": 50, "radiusX": 50, "radiusY": 50, "ellipselabels": ["car"]}
+
+    drawn = drawn_from(entry("ellipselabels", value=value, **size))
+
+    assert codes(drawn) == ["poly.too_many_points"]
+    assert drawn.faults[0].got == str(1 << 28)
+
+
+def test_bitmasks_beyond_the_pixels_of_an_image_are_refused_each(monkeypatch):
+    monkeypatch.setattr(shapes, "MAX_IMAGE_BITMASK_PIXELS", 20)
+    file = io.BytesIO()
+    Image.new("RGBA", (4, 2), (0, 0, 0, 255)).save(file, "png")
+    url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    value = {"imageDataURL": url, "bitmasklabels": ["car"]}
+
+    drawn = drawn_from(*(entry("bitmasklabels", id=name, value=value) for name in ("r1", "r2", "r3")))
+
+    assert [region.id for region in drawn.regions] == ["r1", "r2"]
+    assert [(fault.code, fault.got) for fault in drawn.faults] == [("limits.pixels", "24")]
