@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytest_plugins = ["pytester"]
 
@@ -15,8 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("SEGCORE_SHARED_DATA") or ROOT.parent / "shared" / "data")
 
 PEERS = frozenset(
-    {"cityscapesscripts", "cv2", "hotcoco", "importlinter", "label_studio_sdk", "numba", "sklearn"}
-)
+    {
+        "cityscapesscripts", "cv2", "hotcoco", "importlinter", "label_studio_sdk", "numba", "playwright",
+        "sklearn",
+    }
+)  # fmt: skip
 """Modules a test may import without asking: where one is not installed, the test is skipped."""
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
@@ -40,6 +47,45 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = (
+    "--no-sandbox",  # which root may not use, and CI is root
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No host but this one, for pages, sockets, workers and the browser itself.
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+BROWSER_PATIENCE_MS = 60_000  # where everything works, a page is there after three seconds
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """An empty page of a browser with a new profile, which reaches nothing but this machine.
+
+    Each test starts a browser of its own: while Playwright runs, nothing else in the process can
+    use asyncio.
+    """
+    browsers = [path for path in map(shutil.which, BROWSERS) if path]
+    if not browsers:
+        pytest.skip("missing: chromium (apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browsers[0], args=BROWSER_FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": 1400, "height": 800})
+            page.set_default_timeout(BROWSER_PATIENCE_MS)
+            yield page
+        finally:
+            browser.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: live_s
 import fake_server
 import live_server
 
+from segcore.cli import main
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -69,3 +71,38 @@ def serve():
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def push_words(project, label_studio, monkeypatch, capsys):
+    """A function that pushes to ``project``, a fixture of the module, and gives what was printed."""
+    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
+
+    def run(*words):
+        code = main(["push", "label-studio", "--project", str(project), *words])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def push(project, push_words):
+    """The same with the ground truths as gold and a limit for every class."""
+    gold = f"label-studio:{project}?annotations=ground-truth"
+    return lambda *words, below="0.8": push_words("--gold", gold, "--below", below, *words)
+
+
+@pytest.fixture
+def rows(project, sdk):
+    """A function that reads everything a push to ``project`` could have changed."""
+    return lambda: {
+        "tasks": {t.id: t.data for t in sdk.tasks.list(project=project)},
+        "tabs": [(v.id, v.data) for v in sdk.views.list(project=project)],
+        "predictions": sorted(
+            (p.id, p.task, p.model_version, p.score, str(p.result))
+            for p in sdk.predictions.list(project=project)
+        ),
+    }

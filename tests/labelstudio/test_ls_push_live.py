@@ -11,8 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from segcore.cli import main
-
 HEIGHT, WIDTH = 60, 80
 CONFIG = (
     '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image">'
@@ -79,51 +77,19 @@ def project(sdk):
     return made.id
 
 
-@pytest.fixture
-def push_words(project, label_studio, monkeypatch, capsys):
-    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
-    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
-
-    def run(*words):
-        code = main(["push", "label-studio", "--project", str(project), *words])
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return out
-
-    return run
-
-
-@pytest.fixture
-def push(project, push_words):
-    gold = f"label-studio:{project}?annotations=ground-truth"
-    return lambda *words, below="0.8": push_words("--gold", gold, "--below", below, *words)
-
-
-def rows(sdk, project):
-    """Everything a push could have changed."""
-    return {
-        "tasks": {t.id: t.data for t in sdk.tasks.list(project=project)},
-        "tabs": [(v.id, v.data) for v in sdk.views.list(project=project)],
-        "predictions": sorted(
-            (p.id, p.task, p.model_version, p.score, str(p.result))
-            for p in sdk.predictions.list(project=project)
-        ),
-    }
-
-
-def test_a_second_push_changes_no_row_and_a_dry_run_none_at_all(sdk, project, push):
-    before = rows(sdk, project)
+def test_a_second_push_changes_no_row_and_a_dry_run_none_at_all(push, rows):
+    before = rows()
 
     listed = push("--columns", "--score", "--dry-run")
-    untouched = rows(sdk, project)
+    untouched = rows()
     push("--columns", "--score")
-    first = rows(sdk, project)
+    first = rows()
     said = push("--columns", "--score")
 
     assert "would add the tab 'segcore: failing': 3 tasks" in listed
     assert untouched == before
     assert "nothing to write" in said
-    assert rows(sdk, project) == first
+    assert rows() == first
     assert {name: len(found) for name, found in first.items()} == {
         "tasks": 4,
         "tabs": 2,
@@ -131,8 +97,8 @@ def test_a_second_push_changes_no_row_and_a_dry_run_none_at_all(sdk, project, pu
     }
 
 
-def test_the_tab_holds_the_failing_tasks_worst_first(sdk, project, push):
-    _perfect, half_road, moved_car, missing = sorted(rows(sdk, project)["tasks"])
+def test_the_tab_holds_the_failing_tasks_worst_first(sdk, project, push, rows):
+    _perfect, half_road, moved_car, missing = sorted(rows()["tasks"])
 
     push("--columns")
 
@@ -146,8 +112,8 @@ def test_the_tab_holds_the_failing_tasks_worst_first(sdk, project, push):
     assert len(list(sdk.tasks.list(project=project, view=default.id))) == 4
 
 
-def test_predictions_hold_exactly_the_missed_and_the_extra_pixels(sdk, project, push):
-    _, half_road, moved_car, _ = sorted(rows(sdk, project)["tasks"])
+def test_predictions_hold_exactly_the_missed_and_the_extra_pixels(sdk, project, push, rows):
+    _, half_road, moved_car, _ = sorted(rows()["tasks"])
 
     push()
 
@@ -168,13 +134,13 @@ def test_predictions_hold_exactly_the_missed_and_the_extra_pixels(sdk, project, 
         np.testing.assert_array_equal(decoded(region), mask)
 
 
-def test_columns_take_no_key_from_the_data_and_follow_the_verdict(sdk, project, push):
-    before = rows(sdk, project)["tasks"]
+def test_columns_take_no_key_from_the_data_and_follow_the_verdict(push, rows):
+    before = rows()["tasks"]
 
     push("--columns")
-    failing = rows(sdk, project)["tasks"]
+    failing = rows()["tasks"]
     push("--columns", below="0.1")
-    after = rows(sdk, project)["tasks"]
+    after = rows()["tasks"]
 
     for task, data in before.items():
         assert {key: after[task][key] for key in data} == data
@@ -193,11 +159,11 @@ def test_columns_take_no_key_from_the_data_and_follow_the_verdict(sdk, project, 
     assert [data.get("segcore_iou") for _, data in sorted(after.items())] == [None, 0.5, 0.3333, 0.0]
 
 
-def test_predictions_of_others_and_annotations_are_as_they_were(sdk, project, push):
+def test_predictions_of_others_and_annotations_are_as_they_were(sdk, push, rows):
     def others():
-        annotations = [sdk.annotations.list(id=task) for task in rows(sdk, project)["tasks"]]
+        annotations = [sdk.annotations.list(id=task) for task in rows()["tasks"]]
         return (
-            [row for row in rows(sdk, project)["predictions"] if row[2] == "theirs"],
+            [row for row in rows()["predictions"] if row[2] == "theirs"],
             [(a.id, a.result, a.ground_truth, a.updated_at) for found in annotations for a in found],
         )
 
@@ -207,13 +173,13 @@ def test_predictions_of_others_and_annotations_are_as_they_were(sdk, project, pu
     push(below="0.1")
 
     assert others() == before
-    assert len(rows(sdk, project)["predictions"]) == 4
+    assert len(rows()["predictions"]) == 4
 
 
 def test_by_a_policy_only_classes_that_fail_the_batch_make_a_task_fail(
-    sdk, project, push_words, tmp_path
+    sdk, project, push_words, rows, tmp_path
 ):
-    _, half_road, _, missing = sorted(rows(sdk, project)["tasks"])
+    _, half_road, _, missing = sorted(rows()["tasks"])
     policy = tmp_path / "batch.gate.yaml"
     # Road: 4000 of 6400 px are right and none is too many, 0.625.
     policy.write_text(
