@@ -1,5 +1,6 @@
 # Needs python3 with its venv module, and make. Everything is installed into .venv, but for the
 # benchmarks (.venv-bench) and the Label Studio server that the tests talk to (.venv-label-studio).
+# Tests that look at a page drive the system's browser and are skipped without one: apt install chromium.
 
 PYTHON ?= python3
 VENV := .venv
