@@ -227,25 +227,30 @@ def gate(project, label_studio, monkeypatch, tmp_path):
     return run
 
 
-def own_rows(sdk, project):
-    """The tasks of our tab, our predictions, the verdicts in the data of the tasks."""
-    found = rows(sdk, project)
-    tabs = [id_ for id_, data in found["tabs"] if data["title"] == "by policy"]
-    return {
-        "tab": [t.id for view in tabs for t in sdk.tasks.list(project=project, view=view)],
-        "predictions": [(row[1], row[2]) for row in found["predictions"] if row[2] != "theirs"],
-        "verdicts": [data.get("segcore_verdict") for _, data in sorted(found["tasks"].items())],
-    }
+@pytest.fixture
+def own_rows(sdk, project, rows):
+    """A function that reads the tasks of our tab, our predictions, the verdicts in the tasks' data."""
+
+    def read():
+        found = rows()
+        tabs = [id_ for id_, data in found["tabs"] if data["title"] == "by policy"]
+        return {
+            "tab": [t.id for view in tabs for t in sdk.tasks.list(project=project, view=view)],
+            "predictions": [(row[1], row[2]) for row in found["predictions"] if row[2] != "theirs"],
+            "verdicts": [data.get("segcore_verdict") for _, data in sorted(found["tasks"].items())],
+        }
+
+    return read
 
 
-def test_a_gate_shows_the_failing_tasks_and_a_second_one_changes_no_row(sdk, project, gate):
-    _, half_road, _, missing = sorted(rows(sdk, project)["tasks"])
+def test_a_gate_shows_the_failing_tasks_and_a_second_one_changes_no_row(gate, rows, own_rows):
+    _, half_road, _, missing = sorted(rows()["tasks"])
 
     first = gate(code=1)
-    pushed = rows(sdk, project)
+    pushed = rows()
     second = gate(code=1)
 
-    assert own_rows(sdk, project) == {
+    assert own_rows() == {
         "tab": [missing, half_road],
         "predictions": [(half_road, "segcore/missed")],
         "verdicts": [None, "fail", None, "fail"],
@@ -253,45 +258,45 @@ def test_a_gate_shows_the_failing_tasks_and_a_second_one_changes_no_row(sdk, pro
     assert "label-studio: project" in first.stdout
     assert "2 of 4 judged tasks fail; 5 writes done and read back" in first.stdout
     assert "2 of 4 judged tasks fail; nothing to write" in second.stdout
-    assert rows(sdk, project) == pushed
+    assert rows() == pushed
 
 
-def test_a_gate_that_does_not_push_or_cannot_judge_changes_no_row(sdk, project, gate):
-    before = rows(sdk, project)
+def test_a_gate_that_does_not_push_or_cannot_judge_changes_no_row(gate, rows):
+    before = rows()
 
     gate("gate", "--no-push", code=1)
     gate(push="colums: true", code=4)
     gate(push="columns: maybe", code=4)
 
-    assert rows(sdk, project) == before
+    assert rows() == before
 
 
-def test_a_batch_that_is_good_now_takes_back_what_a_push_showed(sdk, project, gate):
+def test_a_batch_that_is_good_now_takes_back_what_a_push_showed(gate, own_rows):
     gate(code=1)
 
     gate(road=0.6, code=0)
 
-    assert own_rows(sdk, project) == {
+    assert own_rows() == {
         "tab": [],
         "predictions": [],
         "verdicts": [None, "pass", None, "pass"],
     }
 
 
-def test_the_command_takes_what_to_show_from_the_policy(sdk, project, gate):
+def test_the_command_takes_what_to_show_from_the_policy(gate, own_rows):
     result = gate("push", "label-studio", "--dry-run", "--no-masks", "--policy", code=0)
 
     assert "would add the tab 'by policy': 2 tasks" in result.stdout
     assert "would set segcore_class='road', segcore_iou=0.5, segcore_verdict='fail'" in result.stdout
     assert "prediction" not in result.stdout
-    assert own_rows(sdk, project)["tab"] == []
+    assert own_rows()["tab"] == []
 
 
 def test_a_push_sends_no_webhook_so_that_watching_does_not_go_round_in_circles(
-    sdk, project, gate, webhooks
+    sdk, project, gate, rows, webhooks
 ):
     url, heard = webhooks
-    task = min(rows(sdk, project)["tasks"])
+    task = min(rows()["tasks"])
     sdk.webhooks.create(url=url, project=project, send_payload=True, send_for_all_actions=True)
 
     gate(push="columns: true, score: true", code=1)
