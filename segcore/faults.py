@@ -106,6 +106,13 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "ls.ambiguous_gold": (_E, "a task has several ground truths"),
     "ls.ground_truth_in_delivery": (_W, "a ground truth stands among the delivery and is not scored"),
     "ls.incomplete_pull": (_E, "the server did not give all it has"),
+    # FiftyOne
+    "fo.missing_field": (_E, "a required field is missing or has the wrong type"),
+    "fo.bad_array": (_E, "a mask in the database is no array of whole numbers, or a damaged one"),
+    "fo.bad_box": (_E, "the bounding box has no place on an image"),
+    "fo.scaled_mask": (_W, "the instance mask has not the size of its box and was scaled into it"),
+    "fo.no_area": (_E, "a polyline that is open or not filled has no area"),
+    "fo.no_size": (_E, "the size of the image is not known, and the labels are relative to it"),
     # deliveries
     "delivery.missing_image": (_W, "a gold image was not delivered and counts as wrong"),
     "delivery.extra_image": (_W, "a delivered image is not in the gold and is not scored"),

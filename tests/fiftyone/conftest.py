@@ -1,0 +1,71 @@
+"""A real FiftyOne with its own MongoDB for the tests that ask for one."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: mongod, scenes
+
+import mongod
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Send all tests of FiftyOne to the same worker: its import takes seconds, its database is one."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if "fo" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("fiftyone"))
+
+
+@pytest.fixture(scope="session")
+def fo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The module ``fiftyone``, which knows neither the user's settings nor another database."""
+    if mongod.binary() is None:
+        pytest.skip("missing: mongod (make test installs it)")
+    folder = tmp_path_factory.mktemp("fiftyone")
+    server = mongod.start(folder)
+    chosen = mongod.settings(folder, server.uri)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            # For the processes that are started from here; this one may have imported it already.
+            for name, value in chosen.items():
+                patch.setenv(f"FIFTYONE_{name.upper()}", value)
+            with warnings.catch_warnings(), pytest.MonkeyPatch.context() as home:
+                home.setenv("HOME", str(folder))
+                # Deprecations inside of FiftyOne and of what it stands on, at import and at connecting.
+                warnings.simplefilter("ignore")
+                fiftyone = pytest.importorskip("fiftyone", reason="missing: fiftyone")
+                for name, value in chosen.items():
+                    if hasattr(fiftyone.config, name):
+                        setattr(fiftyone.config, name, value != "false" and (value == "true" or value))
+                assert fiftyone.list_datasets() == [], "this is not the database of these tests"
+            import fiftyone.core.odm.database as database
+
+            # At exit it would look for a server that is gone by then, for as long as it waits.
+            atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+            yield fiftyone
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def dataset(fo: Any) -> Iterator[Callable[..., Any]]:
+    """A function that makes an empty dataset, which is deleted after the test."""
+    made = []
+
+    def make(name: str | None = None) -> Any:
+        made.append(fo.Dataset(name, persistent=True))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if not each.deleted:
+            each.delete()
