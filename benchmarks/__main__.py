@@ -21,10 +21,11 @@ PARTS = {
     "e": "brush",
     "f": "pulling",
     "g": "starting",
+    "h": "datasets",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",
-    "pillow", "kornia-rs", "deflate", "opencv-python-headless", "label-studio-sdk",
+    "pillow", "kornia-rs", "deflate", "opencv-python-headless", "label-studio-sdk", "fiftyone",
 )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class _Job:
     delivery: Source
     measure: SemanticMeasure
     images: int
+    keep_cells: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def evaluate(
     backend: str | None = None,
     overlap: Overlap | str | None = None,
     crowd: Crowd | str | None = None,
+    keep_cells: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a delivery against gold.
@@ -99,6 +101,8 @@ def evaluate(
         A joblib backend (``loky``, ``dask``, ``ray``, ``spark``); None is joblib's own choice.
     overlap, crowd
         How regions become a label map; None is what the ontology says.
+    keep_cells : bool
+        Keep the confusion of each image as well (``Evaluation.tallies.cells``), not only of all.
     progress : callable or None
         Called with images done and images in all; before that, where an input is brought from a
         server, with the tasks brought and the tasks in all.
@@ -155,6 +159,7 @@ def evaluate(
             crowd=target.crowd,
         ),
         images=-(-len(units) // jobs),
+        keep_cells=keep_cells,
     )
     pair_faults = FaultLog()
     tables: list[TallyTable] = []
@@ -302,7 +307,9 @@ def _count(job: _Job, chunk: list[Unit]) -> _Counted:
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     return _Counted(
         images=len(chunk),
-        table=TallyTable.from_tallies(tallies, num_classes=job.measure.num_classes),
+        table=TallyTable.from_tallies(
+            tallies, num_classes=job.measure.num_classes, keep_cells=job.keep_cells
+        ),
         read=read,
         faults=(new[0], new[1], tuple(pair_faults)),
         gold_crowd=gold_crowd,

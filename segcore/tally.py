@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ImageCounts", "Tally", "TallyTable"]
+__all__ = ["ImageCells", "ImageCounts", "Tally", "TallyTable"]
 
 IntArray = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
@@ -91,6 +91,32 @@ class ImageCounts:
         return self.gold_pixels + self.delivery_pixels - self.intersection
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageCells:
+    """The confusion of every image of a :class:`TallyTable`: only the cells that are not zero.
+
+    Attributes
+    ----------
+    offsets : int64 (n_images + 1,)
+        Image ``i`` owns ``offsets[i]:offsets[i + 1]`` of the next columns.
+    cells, pixels : int32 (n_cells,)
+        As those of :class:`Tally`.
+    """
+
+    offsets: IntArray
+    cells: Counts
+    pixels: Counts
+
+    @classmethod
+    def joined(cls, parts: Sequence[ImageCells]) -> ImageCells:
+        """Several as one, in order."""
+        return cls(
+            offsets=_offsets(_joined([np.diff(part.offsets) for part in parts])),
+            cells=_column([part.cells for part in parts]),
+            pixels=_column([part.pixels for part in parts]),
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TallyTable:
     """What is kept of many images: their pooled confusion, and class by class what each holds.
@@ -108,6 +134,8 @@ class TallyTable:
         fewer than 2**31 pixels.
     pooled : Tally
         All images together.
+    cells : ImageCells or None
+        The confusion of each image, where it was asked for.
     """
 
     keys: tuple[str, ...]
@@ -117,16 +145,20 @@ class TallyTable:
     gold_pixels: Counts
     delivery_pixels: Counts
     pooled: Tally
+    cells: ImageCells | None = None
 
     @classmethod
-    def from_tallies(cls, tallies: Iterable[tuple[str, Tally]], *, num_classes: int) -> TallyTable:
+    def from_tallies(
+        cls, tallies: Iterable[tuple[str, Tally]], *, num_classes: int, keep_cells: bool = False
+    ) -> TallyTable:
         """The table of image keys and counts, given in any order."""
         rows = sorted(tallies, key=lambda row: row[0])
         pooled = Tally.sum([tally for _, tally in rows], num_classes=num_classes)
         width = num_classes + 1
         sizes = np.fromiter((len(tally.cells) for _, tally in rows), np.int64, len(rows))
         first = np.repeat(np.arange(len(rows)) * width, sizes)
-        gold, delivery = np.divmod(_joined([tally.cells for _, tally in rows]), width)
+        cells = _joined([tally.cells for _, tally in rows])
+        gold, delivery = np.divmod(cells, width)
         pixels = _joined([tally.pixels for _, tally in rows])
 
         def by_class(codes: IntArray, weights: IntArray) -> IntArray:
@@ -145,11 +177,17 @@ class TallyTable:
             gold_pixels=gold_pixels[held].astype(np.int32),
             delivery_pixels=delivery_pixels[held].astype(np.int32),
             pooled=pooled,
+            cells=ImageCells(
+                offsets=_offsets(sizes), cells=cells.astype(np.int32), pixels=pixels.astype(np.int32)
+            )
+            if keep_cells
+            else None,
         )
 
     @classmethod
     def joined(cls, tables: Sequence[TallyTable], *, num_classes: int) -> TallyTable:
         """Several tables as one; their keys follow one another in order."""
+        cells = [table.cells for table in tables if table.cells is not None]
         return cls(
             keys=tuple(key for table in tables for key in table.keys),
             offsets=_offsets(_joined([np.diff(table.offsets) for table in tables])),
@@ -158,6 +196,7 @@ class TallyTable:
             gold_pixels=_column([table.gold_pixels for table in tables]),
             delivery_pixels=_column([table.delivery_pixels for table in tables]),
             pooled=Tally.sum([table.pooled for table in tables], num_classes=num_classes),
+            cells=ImageCells.joined(cells) if cells and len(cells) == len(tables) else None,
         )
 
     def __len__(self) -> int:

@@ -109,3 +109,26 @@ def test_tables_of_parts_join_to_the_table_of_the_whole(images, cut):
     assert np.array_equal(joined.confusion, whole.confusion)
     for name in ("offsets", "classes", "intersection", "gold_pixels", "delivery_pixels"):
         assert np.array_equal(getattr(joined, name), getattr(whole, name))
+
+
+@given(st.lists(tables, min_size=1, max_size=5))
+def test_cells_that_were_asked_for_give_back_the_table_of_every_image(images):
+    rows = [(f"image{i}", tally(table)) for i, table in enumerate(images)]
+    parts = [TallyTable.from_tallies([row], num_classes=2, keep_cells=True) for row in rows]
+
+    kept = TallyTable.joined(parts, num_classes=2).cells
+
+    for i, table in enumerate(images):
+        begin, end = kept.offsets[i], kept.offsets[i + 1]
+        found = np.zeros(9, np.int64)
+        found[kept.cells[begin:end]] = kept.pixels[begin:end]
+        assert np.array_equal(found.reshape(3, 3), table)
+
+
+def test_cells_are_kept_only_where_every_part_has_them():
+    row = ("a", tally([[1, 0], [0, 0]]))
+    with_cells = TallyTable.from_tallies([row], num_classes=1, keep_cells=True)
+    without = TallyTable.from_tallies([("b", row[1])], num_classes=1)
+
+    assert without.cells is None
+    assert TallyTable.joined([with_cells, without], num_classes=1).cells is None

@@ -1,0 +1,1 @@
+"""The commands for FiftyOne, one module each."""
