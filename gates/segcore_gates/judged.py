@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from segcore.errors import UsageError
 from segcore_gates.hand_written import require_pins, seen_from_here
 from segcore_gates.records import Record, Verdict
+from segcore_gates.rules import Metric
 from segcore_gates.verdict import judge_all
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from segcore_gates.rules import Rule
     from segcore_gates.session import SessionResult
 
-__all__ = ["JudgedBatch", "judged_batch", "judged_in"]
+__all__ = ["JudgedBatch", "coverage_fails", "image_limits", "judged_batch", "judged_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,39 @@ class JudgedBatch:
     gold: Source
     delivery: Source
 
-    @property
-    def failed(self) -> tuple[Rule, ...]:
-        """The rules that fail the batch."""
-        return tuple(
-            rule
-            for rule, record in zip(self.policy.rules, self.records, strict=True)
-            if record.verdict is Verdict.FAIL
-        )
+
+def image_limits(
+    rules: Sequence[Rule], records: Sequence[Record], names: Sequence[str]
+) -> dict[str, float]:
+    """What makes an image one to look at: the classes that fail a batch have the limit that they fail.
+
+    Parameters
+    ----------
+    rules, records
+        Of a policy and of the judge, in the same order.
+    names : sequence of str
+        The classes of the evaluation, which a gate on their mean judges.
+
+    Returns
+    -------
+    dict of str to float
+        The least IoU a class may have in one image, by name; 0.0, below which nothing is, for the
+        other classes that the policy judges.
+    """
+    limits: dict[str, float] = {}
+    for rule, record in zip(rules, records, strict=True):
+        if rule.metric is Metric.COVERAGE:
+            continue
+        limit = rule.minimum if record.verdict is Verdict.FAIL else 0.0
+        for name in names if rule.class_name is None else (rule.class_name,):
+            limits[name] = max(limits.get(name, 0.0), limit)
+    return limits
+
+
+def coverage_fails(rules: Sequence[Rule], records: Sequence[Record]) -> bool:
+    """Whether too few of the gold images were delivered."""
+    pairs = zip(rules, records, strict=True)
+    return any(r.metric is Metric.COVERAGE and found.verdict is Verdict.FAIL for r, found in pairs)
 
 
 def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:

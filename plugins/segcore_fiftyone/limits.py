@@ -75,28 +75,20 @@ class Limits:
         names : sequence of str
             The classes of the evaluation.
         """
+        from segcore_gates.judged import coverage_fails, image_limits
         from segcore_gates.records import Verdict
-        from segcore_gates.rules import Metric
 
-        image: dict[str, float] = {}
         worst: dict[str, Record] = {}
-        missing_fail = False
         order = list(Verdict)
         for rule, record in zip(rules, records, strict=True):
-            failed = record.verdict is Verdict.FAIL
-            if rule.metric is Metric.COVERAGE:
-                missing_fail |= failed
-                continue
-            if failed:
-                for name in names if rule.class_name is None else (rule.class_name,):
-                    image[name] = max(image.get(name, 0.0), rule.minimum)
             if rule.class_name is not None:
                 known = worst.setdefault(rule.class_name, record)
                 if order.index(record.verdict) > order.index(known.verdict):
                     worst[rule.class_name] = record
+        limits = image_limits(rules, records, names)
         return cls(
-            image=image,
-            missing_fail=missing_fail,
+            image={name: limit for name, limit in limits.items() if limit},
+            missing_fail=coverage_fails(rules, records),
             verdicts={
                 name: ClassVerdict(verdict=record.verdict.value, floor=record.limit)
                 for name, record in worst.items()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from segcore.errors import SpecError
 from segcore.sources.spec import Spec
 from segcore_gates.errors import OptionProblem, PushOptionsError
+from segcore_gates.judged import JudgedBatch, coverage_fails, image_limits
 from segcore_gates.pushes import Pushed, problems_of
-from segcore_gates.rules import Metric
 from segcore_labelstudio.batch import Batch, Show
 from segcore_labelstudio.live import LiveSource, open_source
-
-if TYPE_CHECKING:
-    from segcore_gates.judged import JudgedBatch
 
 __all__ = ["NAME", "PolicyPush", "batch_by_policy", "configure", "project_tasks"]
 
@@ -89,8 +86,8 @@ def project_tasks(project: str) -> LiveSource:
 def batch_by_policy(judged: JudgedBatch, tasks: LiveSource) -> Batch:
     """The batch with its failing tasks: the classes that fail it have the limit that they fail.
 
-    The other classes of the policy are looked at too, with a limit nothing can be below, so that
-    tasks that are good now have columns that say so.
+    The other classes of the policy are looked at too, so that tasks that are good now have columns that
+    say so.
 
     Parameters
     ----------
@@ -98,14 +95,7 @@ def batch_by_policy(judged: JudgedBatch, tasks: LiveSource) -> Batch:
     tasks : LiveSource
         The project; not pulled where it is what was judged.
     """
-    evaluation, failed = judged.evaluation, judged.failed
-    limits: dict[str, float] = {}
-    for rule in judged.policy.rules:
-        if rule.metric is Metric.COVERAGE:
-            continue
-        limit = rule.minimum if rule in failed else 0.0
-        for name in evaluation.ontology.names if rule.class_name is None else (rule.class_name,):
-            limits[name] = max(limits.get(name, 0.0), limit)
+    evaluation, rules = judged.evaluation, judged.policy.rules
     delivery = judged.delivery
     if isinstance(delivery, LiveSource) and delivery.name == tasks.name:
         tasks = delivery
@@ -115,6 +105,6 @@ def batch_by_policy(judged: JudgedBatch, tasks: LiveSource) -> Batch:
         gold=judged.gold,
         delivery=delivery,
         tasks=tasks,
-        limits=limits,
-        missing_fail=any(rule.metric is Metric.COVERAGE for rule in failed),
+        limits=image_limits(rules, judged.records, evaluation.ontology.names),
+        missing_fail=coverage_fails(rules, judged.records),
     )

@@ -44,7 +44,7 @@ class Board:
         if self.fails == "bug":
             raise ZeroDivisionError("division by zero")
         line = {
-            "failed": [rule.id for rule in batch.failed],
+            "failed": [record.id for record in batch.records if record.verdict == "FAIL"],
             "verdicts": [str(record.verdict) for record in batch.records],
             "iou": {c.name: c.iou for c in batch.evaluation.classes},
             "sides": [batch.gold.name, batch.delivery.name],
