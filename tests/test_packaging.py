@@ -71,6 +71,11 @@ def test_the_sample_is_in_the_wheel(wheel, name):
     assert f"segcore_gates/sample/{name}" in wheel.namelist()
 
 
+@pytest.mark.parametrize("name", ["__init__.py", "fiftyone.yml", "requirements.txt"])
+def test_the_plugin_of_fiftyone_is_in_the_wheel(wheel, name):
+    assert f"segcore_fiftyone/plugin/{name}" in wheel.namelist()
+
+
 def test_the_schema_of_policies_is_in_the_wheel(wheel):
     assert "segcore_gates/gate.schema.json" in wheel.namelist()
 

@@ -34,6 +34,7 @@ _ANYTHING: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 _GROUPS: Final = {
+    "fiftyone": "Set up FiftyOne.",
     "push": "Write results back to the platform the annotations came from.",
     "watch": "Judge again when annotations change on a platform.",
 }

@@ -69,3 +69,11 @@ def dataset(fo: Any) -> Iterator[Callable[..., Any]]:
     for each in made:
         if not each.deleted:
             each.delete()
+
+
+@pytest.fixture(scope="session")
+def plugin(fo: Any) -> Path:
+    """The plugin in the plugins folder of FiftyOne."""
+    from segcore_fiftyone.installing import install
+
+    return install().path

@@ -56,7 +56,7 @@ def start(folder: Path) -> Mongod:
     with log.open("wb") as output:
         process = subprocess.Popen(
             # Port 0: the system chooses. One that was free a moment ago may be taken by now.
-            [*_ends_with_us(), program, "--bind_ip", "127.0.0.1", "--port", "0", "--dbpath", data,
+            [*ends_with_us(), program, "--bind_ip", "127.0.0.1", "--port", "0", "--dbpath", data,
              "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--setParameter",
              "diagnosticDataCollectionEnabled=false"],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -93,7 +93,7 @@ def settings(folder: Path, uri: str) -> dict[str, str]:
     }
 
 
-def _ends_with_us() -> list[str]:
+def ends_with_us() -> list[str]:
     """The beginning of a command whose process the kernel ends when this one is killed."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
