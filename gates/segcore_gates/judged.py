@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from segcore.errors import UsageError
 from segcore_gates.hand_written import require_pins, seen_from_here
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from segcore_gates.rules import Rule
     from segcore_gates.session import SessionResult
 
-__all__ = ["JudgedBatch", "coverage_fails", "image_limits", "judged_batch", "judged_in"]
+__all__ = ["JudgedBatch", "Judging", "coverage_fails", "image_limits", "judged_batch", "judged_in"]
+
+_P = TypeVar("_P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,43 @@ def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:
     return JudgedBatch(
         policy=policy, evaluation=evaluation, records=records, gold=gold, delivery=delivery
     )
+
+
+class Judging:
+    """A policy file, and the batch that it judges, which is evaluated when it is asked for.
+
+    Parameters
+    ----------
+    path : str
+        Errors name the file as it is seen from here.
+    jobs : int
+        Processes to evaluate in.
+    progress : bool
+        Show a bar on a terminal.
+
+    Raises
+    ------
+    PolicyError
+        The policy is not sound.
+    """
+
+    def __init__(self, path: str, *, jobs: int = 1, progress: bool = True) -> None:
+        from segcore_gates.evaluations import Evaluations
+        from segcore_gates.policy_file import load_policy
+
+        self._evaluations = Evaluations(None, progress=progress, jobs=jobs)
+        self.policy = load_policy(
+            seen_from_here(Path(path)), environ=os.environ, open_source=self._evaluations.open
+        )
+
+    def push_of(self, name: str, kind: type[_P]) -> _P | None:
+        """What the policy says about a platform, if anything."""
+        found = self.policy.push.get(name)
+        return found if isinstance(found, kind) else None
+
+    def batch(self) -> JudgedBatch:
+        """The batch and its verdicts; see :func:`judged_batch`."""
+        return judged_batch(self.policy, self._evaluations)
 
 
 def judged_in(session: SessionResult, report: PolicyReport) -> JudgedBatch:

@@ -6,10 +6,8 @@ writes are those of ``segcore push fiftyone``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import fiftyone.operators as foo
@@ -239,22 +237,17 @@ class RunPolicy(_Operator):
         """Judge and write."""
         try:
             from segcore_fiftyone.policy_push import NAME, PolicyPush, send_judged
-            from segcore_gates.evaluations import Evaluations
-            from segcore_gates.judged import judged_batch
-            from segcore_gates.policy_file import load_policy
+            from segcore_gates.judged import Judging
             from segcore_gates.records import number, outcome
+
+            judge = Judging(ctx.params["policy"], progress=False)
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 f'policies need {error.name}: pip install "segcore[gates]"'
             ) from None
-        evaluations = Evaluations(None)
-        policy = load_policy(
-            Path(ctx.params["policy"]), environ=os.environ, open_source=evaluations.open
-        )
-        batch = judged_batch(policy, evaluations)
-        said = policy.push.get(NAME)
+        batch, said = judge.batch(), judge.push_of(NAME, PolicyPush)
         base = Destination(dataset=ctx.dataset.name)
-        if isinstance(said, PolicyPush) and said.destination.dataset == base.dataset:
+        if said is not None and said.destination.dataset == base.dataset:
             base = said.destination
         destination = replace(
             base,

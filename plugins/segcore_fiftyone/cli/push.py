@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +12,6 @@ from segcore.wording import escaped
 if TYPE_CHECKING:
     from segcore_fiftyone.policy_push import PolicyPush
     from segcore_fiftyone.sending import Destination, Sent
-    from segcore_gates.judged import JudgedBatch
 
 __all__ = ["push"]
 
@@ -68,16 +65,17 @@ def push(
     --delivery fiftyone:streets/predictions --below 0.6 --dry-run
     """
     from segcore_fiftyone import sending
+    from segcore_fiftyone.policy_push import NAME, PolicyPush, send_judged
+    from segcore_gates.judged import Judging
 
     options = {"gold": gold, "delivery": delivery, "ontology": ontology, "policy": policy}
     _require(options, below=below, remove=remove)
-    judge = None if policy is None else _Policy(policy, jobs=jobs)
-    destination = _destination(None if judge is None else judge.push, dataset, key=key, join=join)
+    judge = None if policy is None else Judging(policy, jobs=jobs)
+    said = None if judge is None else judge.push_of(NAME, PolicyPush)
+    destination = _destination(said, dataset, key=key, join=join)
     if remove:
         sent = sending.remove(destination, dry_run=dry_run)
     elif judge is not None:
-        from segcore_fiftyone.policy_push import send_judged
-
         sent = send_judged(destination, judge.batch(), dry_run=dry_run)
     else:
         sent = _by_limit(
@@ -129,33 +127,6 @@ def _destination(
         key=key or (DEFAULT_KEY if base is None else base.key),
         join=join or (None if base is None else base.join),
     )
-
-
-class _Policy:
-    """A policy and what it is judged with."""
-
-    def __init__(self, path: str, *, jobs: int) -> None:
-        from segcore_gates.evaluations import Evaluations
-        from segcore_gates.hand_written import seen_from_here
-        from segcore_gates.policy_file import load_policy
-
-        self._evaluations = Evaluations(None, progress=True, jobs=jobs)
-        self._loaded = load_policy(
-            seen_from_here(Path(path)), environ=os.environ, open_source=self._evaluations.open
-        )
-
-    @property
-    def push(self) -> PolicyPush | None:
-        """What it says about this platform, if anything."""
-        from segcore_fiftyone.policy_push import NAME, PolicyPush
-
-        found = self._loaded.push.get(NAME)
-        return found if isinstance(found, PolicyPush) else None
-
-    def batch(self) -> JudgedBatch:
-        from segcore_gates.judged import judged_batch
-
-        return judged_batch(self._loaded, self._evaluations)
 
 
 def _by_limit(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +10,6 @@ from segcore.cli import ExitCode
 from segcore.wording import escaped
 
 if TYPE_CHECKING:
-    from segcore_gates.judged import JudgedBatch
     from segcore_labelstudio.batch import Batch
     from segcore_labelstudio.live import LiveSource
     from segcore_labelstudio.policy_push import PolicyPush
@@ -81,13 +78,14 @@ def push(
 
     Example: segcore push label-studio --project 7 --gold coco:gold.json --below 0.8 --dry-run
     """
-    from segcore_labelstudio.policy_push import batch_by_policy, project_tasks
+    from segcore_gates.judged import Judging
+    from segcore_labelstudio.policy_push import NAME, PolicyPush, batch_by_policy, project_tasks
     from segcore_labelstudio.sending import send
 
     _require(gold=gold, delivery=delivery, ontology=ontology, below=below, policy=policy)
-    judge = None if policy is None else _Policy(policy, jobs=jobs)
+    judge = None if policy is None else Judging(policy, jobs=jobs)
     settings = _settings(
-        None if judge is None else judge.push,
+        None if judge is None else judge.push_of(NAME, PolicyPush),
         project=project,
         given={"title": title, "masks": masks, "columns": columns, "score": score},
     )
@@ -144,33 +142,6 @@ def _settings(
     show = {} if said is None else asdict(said.show)
     show |= {name: value for name, value in given.items() if value is not None}
     return PolicyPush(project=project, show=Show(**show))
-
-
-class _Policy:
-    """A policy and what it is judged with."""
-
-    def __init__(self, path: str, *, jobs: int) -> None:
-        from segcore_gates.evaluations import Evaluations
-        from segcore_gates.hand_written import seen_from_here
-        from segcore_gates.policy_file import load_policy
-
-        self._evaluations = Evaluations(None, progress=True, jobs=jobs)
-        self._loaded = load_policy(
-            seen_from_here(Path(path)), environ=os.environ, open_source=self._evaluations.open
-        )
-
-    @property
-    def push(self) -> PolicyPush | None:
-        """What it says about this platform, if anything."""
-        from segcore_labelstudio.policy_push import NAME, PolicyPush
-
-        found = self._loaded.push.get(NAME)
-        return found if isinstance(found, PolicyPush) else None
-
-    def batch(self) -> JudgedBatch:
-        from segcore_gates.judged import judged_batch
-
-        return judged_batch(self._loaded, self._evaluations)
 
 
 def _by_limit(
