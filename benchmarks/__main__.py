@@ -22,6 +22,7 @@ PARTS = {
     "f": "pulling",
     "g": "starting",
     "h": "datasets",
+    "i": "instances",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",

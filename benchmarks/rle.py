@@ -19,7 +19,8 @@ from segcore import kernels
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.kernels import Choice
 from segcore.masks.segmentations import decode_segmentations
-from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.measures.class_map import ClassMap
+from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import LabelClass, Ontology
 
 Masks = dict[int, list[dict[str, Any]]]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segcore.errors import InvalidInputError, SegcoreError
     from segcore.evaluation import ClassScores, Evaluation
     from segcore.faults import Fault, Severity
+    from segcore.instance_evaluation import InstanceEvaluation
     from segcore.matrix import confusion, iou
     from segcore.ontology import LabelClass, Ontology
     from segcore.sources import Source, open  # noqa: A004
@@ -29,6 +30,7 @@ _HOMES = {
     "ClassScores": "evaluation",
     "Evaluation": "evaluation",
     "Fault": "faults",
+    "InstanceEvaluation": "instance_evaluation",
     "InvalidInputError": "errors",
     "LabelClass": "ontology",
     "Ontology": "ontology",
@@ -47,6 +49,7 @@ __all__ = [
     "ClassScores",
     "Evaluation",
     "Fault",
+    "InstanceEvaluation",
     "InvalidInputError",
     "LabelClass",
     "Ontology",

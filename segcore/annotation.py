@@ -103,6 +103,8 @@ class Regions:
         Confidence of each region, where the input is a list of detections.
     ids : tuple
         The annotation ids of the file.
+    stated_areas_px : float64 (n_regions,) or None
+        The areas the file states, NaN where it states none; COCO's size bands go by them.
     """
 
     height: int
@@ -114,6 +116,7 @@ class Regions:
     crowd: npt.NDArray[np.bool_]
     scores: npt.NDArray[np.float64] | None = None
     ids: tuple[AnnotationId, ...] = ()
+    stated_areas_px: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.classes)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
-from segcore import kernels, sources
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore import sources
+from segcore.average_precision import ScoreRule
+from segcore.conventions import instance_conventions, semantic_conventions, source_conventions
+from segcore.counting import Job, Plan, count
 from segcore.errors import InvalidInputError, OntologyError, UsageError
-from segcore.evaluation import OTHER, Evaluation, InputInfo, SideCounts
+from segcore.evaluation import Evaluation, InputInfo, SideCounts
 from segcore.faults import Fault, FaultLog
-from segcore.measures.semantic import ClassMap, SemanticMeasure, refused_count
+from segcore.instance_evaluation import InstanceEvaluation
+from segcore.instance_tally import InstanceTable
+from segcore.measures.class_map import ClassMap
+from segcore.measures.instance import InstanceMeasure, tabulated
+from segcore.measures.measured import refused_count
+from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Crowd, Ontology, Overlap
-from segcore.pairing import Unit, pair, units_of
+from segcore.pairing import pair, units_of
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
-from segcore.tally import Tally, TallyTable
+from segcore.tally import TallyTable
 
 __all__ = ["CheckReport", "check", "evaluate"]
 
-_E = TypeVar("_E", Overlap, Crowd)
-
-_CHUNK = 16
-"""Images a worker counts before it reports back."""
+_E = TypeVar("_E", Overlap, Crowd, ScoreRule)
+_Tally = TypeVar("_Tally")
+_Table = TypeVar("_Table", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,29 +55,43 @@ class CheckReport:
     ontology: Ontology | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """All a worker needs; ``token`` lets it keep its sources open between chunks."""
+class _Options(TypedDict, total=False):
+    """What :func:`evaluate` takes whatever the task."""
 
-    token: str
-    gold: Source
-    delivery: Source
-    measure: SemanticMeasure
-    images: int
+    ontology: Ontology | str | None
+    jobs: int
+    backend: str | None
+    overlap: Overlap | str | None
+    crowd: Crowd | str | None
+    scores: ScoreRule | str | None
     keep_cells: bool
+    progress: Progress | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    """What one chunk of images gave; the faults are those of gold, of delivery and of the pair."""
-
-    images: int
-    table: TallyTable
-    read: tuple[ReadCounts, ReadCounts]
-    faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
-    gold_crowd: int
-
-
+@overload
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
+    task: Literal["semantic"] = "semantic",
+    **options: Unpack[_Options],
+) -> Evaluation: ...
+@overload
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
+    task: Literal["instance"],
+    **options: Unpack[_Options],
+) -> InstanceEvaluation: ...
+@overload
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
+    task: str,
+    **options: Unpack[_Options],
+) -> Evaluation | InstanceEvaluation: ...
 def evaluate(
     gold: str | Spec | Source,
     delivery: str | Spec | Source,
@@ -81,9 +102,10 @@ def evaluate(
     backend: str | None = None,
     overlap: Overlap | str | None = None,
     crowd: Crowd | str | None = None,
+    scores: ScoreRule | str | None = None,
     keep_cells: bool = False,
     progress: Progress | None = None,
-) -> Evaluation:
+) -> Evaluation | InstanceEvaluation:
     """Measure a delivery against gold.
 
     Parameters
@@ -91,7 +113,7 @@ def evaluate(
     gold, delivery : str, Spec or Source
         The trusted annotations and the batch under test; the formats may differ.
     task : str
-        ``semantic``.
+        ``semantic`` compares pixels, ``instance`` objects.
     ontology : Ontology, str or None
         The classes, the path of an ontology file, or ``preset:NAME``.  None takes the classes
         the gold names.
@@ -99,20 +121,29 @@ def evaluate(
         Worker processes; the result does not depend on it.
     backend : str or None
         A joblib backend (``loky``, ``dask``, ``ray``, ``spark``); None is joblib's own choice.
-    overlap, crowd
-        How regions become a label map; None is what the ontology says.
+    overlap
+        How regions become a label map in semantic view; None is what the ontology says.
+    crowd
+        What crowd regions of the gold are; None is what the ontology says.
+    scores : ScoreRule, str or None
+        In instance view, what stands for confidences: ``equal`` or ``area``.  None takes those of
+        the delivery; without them AP is undefined.
     keep_cells : bool
-        Keep the confusion of each image as well (``Evaluation.tallies.cells``), not only of all.
+        In semantic view, keep the confusion of each image as well (``Evaluation.tallies.cells``),
+        not only of all.
     progress : callable or None
         Called with images done and images in all; before that, where an input is brought from a
         server, with the tasks brought and the tasks in all.
 
     Returns
     -------
-    Evaluation
+    Evaluation or InstanceEvaluation
 
     Raises
     ------
+    UsageError
+        The task does not exist, has no use for an option, or compares objects and is given label
+        maps.
     InvalidInputError
         Either input has faults that refuse it; all of them are named.
     OntologyError
@@ -120,8 +151,8 @@ def evaluate(
     SpecError
         An input cannot be opened.
     """
-    if task != "semantic":
-        raise UsageError(f"task {task!r} is not one this version measures (known: semantic)")
+    _check_options(task, overlap=overlap, scores=scores, keep_cells=keep_cells)
+    rule = None if scores is None else _choice(ScoreRule, scores, "scores")
     if jobs < 1:
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
     gold_source, delivery_source = sources.open(gold), sources.open(delivery)
@@ -146,49 +177,79 @@ def evaluate(
     )
     delivery_source = delivery_source.resolve(ontology=target, gold=gold_source)
     sides = Side("gold", gold_source), Side("delivery", delivery_source)
-    images = pair(sides)
-    units = units_of(images, sides)
-    job = _Job(
-        token=uuid.uuid4().hex,
-        gold=gold_source,
-        delivery=delivery_source,
-        measure=SemanticMeasure(
-            gold=_class_map(gold_source, target),
-            delivery=_class_map(delivery_source, target),
-            overlap=target.overlap,
-            crowd=target.crowd,
-        ),
-        images=-(-len(units) // jobs),
-        keep_cells=keep_cells,
-    )
-    pair_faults = FaultLog()
-    tables: list[TallyTable] = []
-    done = 0
-    for counted in _run(job, units, jobs=jobs, backend=backend):
-        tables.append(counted.table)
-        while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
-            # Joined in twos as they grow: few objects stay, and each row is copied seldom.
-            tables[-2:] = [TallyTable.joined(tables[-2:], num_classes=len(target))]
-        pair_faults.extend(counted.faults[2])
-        for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
-            side.take(read, found)
-        sides[0].ignore(counted.gold_crowd, "crowd region")
-        done += counted.images
-        if progress is not None:
-            progress(done, len(units))
-    sides[1].leave_out(images.extra_in_delivery, "image not in gold")
-    if sides[1].repeats(sides[0]):
-        pair_faults.add(Fault(code="delivery.same_as_gold", file=delivery_source.name))
-    faults = _refuse(sides, pair_faults)
-    return Evaluation(
+    maps = _class_map(gold_source, target), _class_map(delivery_source, target)
+    run = _Run(jobs=jobs, backend=backend, progress=progress)
+    if task == "instance":
+        objects = InstanceMeasure(gold=maps[0], delivery=maps[1], crowd=target.crowd)
+        told = instance_conventions(target, rule)
+        plan = Plan(measure=objects, tabulate=tabulated, join=InstanceTable.joined)
+        found, rest = run(plan, sides, ontology=target, conventions=told)
+        return InstanceEvaluation(tallies=found, score_rule=rule, **rest)
+    pixels = SemanticMeasure(gold=maps[0], delivery=maps[1], overlap=target.overlap, crowd=target.crowd)
+    tabulate = partial(TallyTable.from_tallies, num_classes=len(target), keep_cells=keep_cells)
+    join = partial(TallyTable.joined, num_classes=len(target))
+    counts, rest = run(
+        Plan(measure=pixels, tabulate=tabulate, join=join),
+        sides,
         ontology=target,
-        images=images,
-        tallies=TallyTable.joined(tables, num_classes=len(target)),
-        inputs=tuple(side.info() for side in sides),
-        counts={side.role: side.counts() for side in sides},
-        faults=faults,
-        conventions=_conventions(target, sides),
+        conventions=semantic_conventions(target),
     )
+    return Evaluation(tallies=counts, **rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """How a batch is counted: in how many processes, and who hears of it."""
+
+    jobs: int
+    backend: str | None
+    progress: Progress | None
+
+    def __call__(
+        self,
+        plan: Plan[_Tally, _Table],
+        sides: tuple[Side, Side],
+        *,
+        ontology: Ontology,
+        conventions: Mapping[str, str],
+    ) -> tuple[_Table, dict[str, Any]]:
+        """Count all images; the table, and the attributes of :class:`MeasuredBatch`."""
+        images = pair(sides)
+        units = units_of(images, sides)
+        job = Job(
+            token=uuid.uuid4().hex,
+            gold=sides[0].source,
+            delivery=sides[1].source,
+            plan=plan,
+            images=-(-len(units) // self.jobs),
+        )
+        pair_faults = FaultLog()
+        tables: list[_Table] = []
+        done = 0
+        for counted in count(job, units, jobs=self.jobs, backend=self.backend):
+            tables.append(counted.table)
+            while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
+                # Joined in twos as they grow: few objects stay, and each row is copied seldom.
+                tables[-2:] = [plan.join(tables[-2:])]
+            pair_faults.extend(counted.faults[2])
+            for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
+                side.take(read, found)
+            sides[0].ignore(counted.gold_crowd, "crowd region")
+            done += counted.images
+            if self.progress is not None:
+                self.progress(done, len(units))
+        sides[1].leave_out(images.extra_in_delivery, "image not in gold")
+        if sides[1].repeats(sides[0]):
+            pair_faults.add(Fault(code="delivery.same_as_gold", file=sides[1].source.name))
+        faults = _refuse(sides, pair_faults)
+        return plan.join(tables), {
+            "ontology": ontology,
+            "images": images,
+            "inputs": tuple(side.info() for side in sides),
+            "counts": {side.role: side.counts() for side in sides},
+            "faults": faults,
+            "conventions": {**source_conventions(sides), **conventions},
+        }
 
 
 def check(
@@ -235,6 +296,17 @@ def check(
     )
 
 
+def _check_options(task: str, **options: object) -> None:
+    """Refuse a task that does not exist and options that mean nothing to it."""
+    foreign = {"semantic": ("scores",), "instance": ("overlap", "keep_cells")}
+    if task not in foreign:
+        known = ", ".join(foreign)
+        raise UsageError(f"task {task!r} is not one this version measures (known: {known})")
+    for name in foreign[task]:
+        if options[name] not in (None, False):
+            raise UsageError(f"the {task} task has no use for {name} (got {options[name]!r})")
+
+
 def _ontology(given: Ontology | str | None) -> Ontology | None:
     if given is None or isinstance(given, Ontology):
         return given
@@ -256,74 +328,6 @@ def _class_map(source: Source, target: Ontology) -> ClassMap:
     return ClassMap(target=target, source=target if own is None else own, file=source.name)
 
 
-def _run(job: _Job, units: list[Unit], *, jobs: int, backend: str | None) -> Iterator[_Counted]:
-    """Count chunk by chunk; what comes out is in the order of the keys."""
-    chunks = [units[i : i + _CHUNK] for i in range(0, len(units), _CHUNK)]
-    if jobs == 1 and backend is None:
-        yield from (_count(job, chunk) for chunk in chunks)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in chunks)
-
-
-_open_job: list[_Job] = []
-"""The job this worker process works on: its sources stay open from one chunk to the next."""
-
-
-def _count_in_worker(job: _Job, chunk: list[Unit]) -> _Counted:
-    if not _open_job or _open_job[0].token != job.token:
-        _open_job[:] = [job]
-    return _count(_open_job[0], chunk)
-
-
-def _count(job: _Job, chunk: list[Unit]) -> _Counted:
-    logs = job.gold.faults, job.delivery.faults
-    known = tuple(len(log) for log in logs)
-    read = ReadCounts(), ReadCounts()
-    pair_faults: list[Fault] = []
-    tallies: list[tuple[str, Tally]] = []
-    gold_crowd = 0
-    for unit in chunk:
-        gold = job.gold.read(unit.image)
-        if unit.first:
-            read[0].add(job.gold, unit.image, gold)
-        delivery = None
-        if unit.delivered:
-            delivery = job.delivery.read(unit.key)
-            read[1].add(job.delivery, unit.key, delivery)
-        if gold is None or (unit.delivered and delivery is None):
-            continue
-        if not tallies:
-            _prepare(gold, delivery, images=job.images)
-        measured = job.measure(gold, delivery)
-        pair_faults += measured.faults
-        if unit.first:
-            gold_crowd += measured.gold_crowd
-            read[0].rejected += measured.rejected[0]
-        read[1].rejected += measured.rejected[1]
-        tallies.append((unit.key, measured.tally))
-    new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
-    return _Counted(
-        images=len(chunk),
-        table=TallyTable.from_tallies(
-            tallies, num_classes=job.measure.num_classes, keep_cells=job.keep_cells
-        ),
-        read=read,
-        faults=(new[0], new[1], tuple(pair_faults)),
-        gold_crowd=gold_crowd,
-    )
-
-
-def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
-    """Tell the kernels what is ahead, from the first pair of a chunk."""
-    sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
-    dense = any(isinstance(content, LabelMap) for content in sides)
-    runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
-    kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)
-
-
 def _refuse(sides: tuple[Side, Side], more: FaultLog | None = None) -> tuple[Fault, ...]:
     """All faults of both sides in a stable order, if none of them is an error."""
     log = FaultLog()
@@ -338,43 +342,3 @@ def _refuse(sides: tuple[Side, Side], more: FaultLog | None = None) -> tuple[Fau
             counts={side.role: side.counts() for side in sides},
         )
     return log.sorted()
-
-
-def _conventions(ontology: Ontology, sides: tuple[Side, Side]) -> dict[str, str]:
-    """How the numbers came about: of this measure, and of how either side was read."""
-    return _conventions_of_sources(sides) | _conventions_of_measure(ontology)
-
-
-def _conventions_of_sources(sides: tuple[Side, Side]) -> dict[str, str]:
-    found: dict[str, dict[str, str]] = {}
-    for side in sides:
-        for topic, text in side.source.conventions.items():
-            found.setdefault(topic, {})[side.role] = text
-    return {
-        topic: "; ".join(f"{role}: {text}" for role, text in texts.items())
-        if len(set(texts.values())) > 1 or len(texts) < len(sides)
-        else texts["gold"]
-        for topic, texts in found.items()
-    }
-
-
-def _conventions_of_measure(ontology: Ontology) -> dict[str, str]:
-    crowd = {
-        Crowd.IGNORE: "gold crowd regions are not counted, except where an ordinary region covers them",
-        Crowd.CLASS: "crowd regions are regions like any other",
-    }
-    overlap = {
-        Overlap.SMALLEST: "where regions overlap the smallest owns the pixel",
-        Overlap.LAST: "where regions overlap the last in the file owns the pixel",
-        Overlap.ERROR: "regions of different classes may not overlap",
-    }
-    return {
-        "crowd": crowd[ontology.crowd],
-        "ignore": "pixels the gold ignores are not counted; delivered ignore over counted gold is wrong",
-        "iou": "pooled over images: sum of intersections over sum of unions",
-        "mean": "classes with a union above 0, each weighted the same",
-        "missing_image": "a gold image that was not delivered counts with all its pixels missed",
-        "overlap": overlap[ontology.overlap],
-        "polygons": "rasterised by the COCO rule (pycocotools)",
-        "unlabeled": f"pixels nobody claims count as {OTHER}, on either side",
-    }

@@ -15,7 +15,7 @@ from segcore.faults import Fault
 from segcore.ontology import Ontology
 from segcore.tally import ImageCounts, TallyTable
 
-__all__ = ["ClassScores", "Evaluation", "Images", "InputInfo", "SideCounts"]
+__all__ = ["ClassScores", "Evaluation", "Images", "InputInfo", "MeasuredBatch", "SideCounts"]
 
 OTHER = "<other>"
 """The last row and column of every confusion: unlabeled, unclaimed, missing."""
@@ -179,10 +179,8 @@ class ClassScores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
-    """A delivery measured against gold, in semantic view.
-
-    Everything is derived from :attr:`tallies`, integers counted image by image.
+class MeasuredBatch:
+    """What every evaluation says, whatever its task.
 
     Attributes
     ----------
@@ -190,8 +188,6 @@ class Evaluation:
         The classes, in the order of every table.
     images : Images
         What was paired, missing and extra.
-    tallies : TallyTable
-        The counts of each gold image; a missing image counts with nothing delivered.
     inputs : tuple of InputInfo
     counts : mapping of str to SideCounts
         ``gold`` and ``delivery``.
@@ -203,11 +199,44 @@ class Evaluation:
 
     ontology: Ontology
     images: Images
-    tallies: TallyTable
     inputs: tuple[InputInfo, ...]
     counts: Mapping[str, SideCounts]
     faults: tuple[Fault, ...]
     conventions: Mapping[str, str]
+
+    def document(self, task: str, **scores: Any) -> dict[str, Any]:
+        """The document of a task: what all have in common, and ``scores``."""
+        return {
+            "schema": 1,
+            "outcome": "scored",
+            "task": task,
+            "tool": {"name": "segcore", "version": __version__},
+            "inputs": [info.to_json() for info in self.inputs],
+            "images": self.images.to_json(),
+            "counts": {side: counts.to_json() for side, counts in self.counts.items()},
+            **scores,
+            "faults": [fault.to_json() for fault in self.faults],
+            "conventions": dict(self.conventions),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation(MeasuredBatch):
+    """A delivery measured against gold, in semantic view.
+
+    Everything is derived from :attr:`tallies`, integers counted image by image.
+
+    Attributes
+    ----------
+    tallies : TallyTable
+        The counts of each gold image; a missing image counts with nothing delivered.
+
+    See Also
+    --------
+    MeasuredBatch : The other attributes.
+    """
+
+    tallies: TallyTable
     task: str = "semantic"
 
     @property
@@ -292,28 +321,20 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The document ``segcore score --json`` writes: plain values, undefined ones None."""
-        return {
-            "schema": 1,
-            "outcome": "scored",
-            "task": self.task,
-            "tool": {"name": "segcore", "version": __version__},
-            "inputs": [info.to_json() for info in self.inputs],
-            "images": self.images.to_json(),
-            "counts": {side: counts.to_json() for side, counts in self.counts.items()},
-            "classes": [scores.to_json() for scores in self.classes],
-            "mean": {
+        return self.document(
+            self.task,
+            classes=[scores.to_json() for scores in self.classes],
+            mean={
                 "iou": self.mean_iou,
                 "classes": sum(scores.union > 0 for scores in self.classes),
             },
-            "pixel_accuracy": self.pixel_accuracy,
-            "frequency_weighted_iou": self.frequency_weighted_iou,
-            "confusion": {
+            pixel_accuracy=self.pixel_accuracy,
+            frequency_weighted_iou=self.frequency_weighted_iou,
+            confusion={
                 "labels": [*self.ontology.names, OTHER],
                 "matrix": self.confusion.tolist(),
             },
-            "faults": [fault.to_json() for fault in self.faults],
-            "conventions": dict(self.conventions),
-        }
+        )
 
 
 def _ratio(part: int, whole: int) -> float | None:

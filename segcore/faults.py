@@ -134,7 +134,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "path.not_regular": (_E, "a file of the input is not a regular file"),
     # limits
     "limits.pixels": (_E, "the image has more pixels than the limit"),
-    "limits.annotations": (_E, "the document has more annotations than the limit"),
+    "limits.annotations": (_E, "there are more annotations than the limit"),
     "limits.entries": (_E, "the input has more entries than the limit"),
     "limits.bytes": (_E, "the file is larger than the limit"),
     # semantic view

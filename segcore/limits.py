@@ -20,6 +20,7 @@ __all__ = [
     "MAX_IMAGE_STEPS",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
+    "MAX_OBJECT_PAIRS",
     "MAX_PIXELS",
     "MAX_RING_POINTS",
     "MAX_RING_STEPS",
@@ -55,6 +56,9 @@ MAX_CLASSES: Final = 4096
 
 MAX_NAME_LENGTH: Final = 1024
 """Characters of the name of an image or a class; every fault of an image repeats its name."""
+
+MAX_OBJECT_PAIRS: Final = 1 << 22
+"""Pairs of gold and delivered objects of one image that may overlap: what comparing them costs."""
 
 MAX_RING_POINTS: Final = 100_000
 """Vertices of one polygon ring."""

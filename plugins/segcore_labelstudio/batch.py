@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from segcore.errors import UsageError
 from segcore.evaluation import Evaluation
-from segcore.measures.semantic import ClassMap, SemanticMeasure
+from segcore.measures.class_map import ClassMap
+from segcore.measures.semantic import SemanticMeasure
 from segcore_labelstudio.columns import PREFIX, column_values
 from segcore_labelstudio.differences import (
     Canvas,

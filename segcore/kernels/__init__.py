@@ -25,6 +25,7 @@ from segcore.kernels.decoded_counts import (
     DecodedCounts,
 )
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.region_runs import Overlaps, RegionRuns
 
 __all__ = [
     "BAD_CHAR",
@@ -37,6 +38,8 @@ __all__ = [
     "Choice",
     "DecodedCounts",
     "LabelRuns",
+    "Overlaps",
+    "RegionRuns",
     "active",
     "decode_counts",
     "dense_runs",
@@ -44,6 +47,8 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "keep_heap",
+    "match_by_score",
+    "overlaps",
     "paint",
     "prepare",
     "runs_from_counts",
@@ -232,6 +237,98 @@ def paint(
     return active().paint(  # type: ignore[no-any-return]
         starts, ends, offsets, priority, codes, pixels=pixels, background=background
     )
+
+
+def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
+    """Count the pixels every gold region shares with every delivered one, without rasterising them.
+
+    Parameters
+    ----------
+    gold, delivery : RegionRuns
+        Regions of the same images; those of one side may overlap each other.
+    heights : int64 (n_images,)
+        Length of a column.
+
+    Returns
+    -------
+    Overlaps
+        Only the pairs that share a pixel.
+    """
+    for regions in (gold, delivery):
+        _check_region_runs(regions, heights.size)
+    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
+        raise ValueError("expected int64 heights of 1 or more")
+    return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+
+
+def match_by_score(
+    delivery: Counts,
+    gold: Counts,
+    levels: npt.NDArray[np.int8],
+    groups: Counts,
+    gold_ignored: npt.NDArray[np.bool_],
+    gold_crowd: npt.NDArray[np.bool_],
+    *,
+    thresholds: int,
+    size: int,
+) -> npt.NDArray[np.uint8]:
+    """Match delivered objects with gold ones as COCO does, at several thresholds and size bands.
+
+    Objects take their turn by their number.  Each takes the best free candidate that is not
+    ignored, else the best that is; crowds stay free.
+
+    Parameters
+    ----------
+    delivery, gold : int64 (n,)
+        The candidate pairs, by delivered object, the best candidate of each last.
+    levels : int8 (n,)
+        How many of the thresholds the overlap of each pair reaches.
+    groups : int64 (size,)
+        The image and class of every delivered object, as one number that never decreases; pairs
+        do not cross groups.
+    gold_ignored : bool (bands, n_gold)
+        Objects of the gold that are neither to be found nor to be missed.
+    gold_crowd : bool (n_gold,)
+        Objects that several delivered ones may match.
+    thresholds : int
+        How many there are.
+    size : int
+        Number of delivered objects.
+
+    Returns
+    -------
+    uint8 (bands, thresholds, size)
+        0 unmatched, 1 matched, 2 matched with an ignored object.
+    """
+    if not delivery.shape == gold.shape == levels.shape or groups.shape != (size,):
+        raise ValueError("expected pairs of one length and a group for every delivered object")
+    if gold_ignored.ndim != 2 or gold_ignored.shape[1:] != gold_crowd.shape:
+        raise ValueError("expected every gold object in each band")
+    if delivery.size and not (
+        delivery[0] >= 0
+        and delivery[-1] < size
+        and (delivery[1:] >= delivery[:-1]).all()
+        and 0 <= int(gold.min()) <= int(gold.max()) < gold_crowd.size
+    ):
+        raise ValueError("expected pairs by delivered object, within the objects there are")
+    if not (groups[1:] >= groups[:-1]).all():
+        raise ValueError("expected groups that never decrease")
+    return active().match_by_score(  # type: ignore[no-any-return]
+        delivery, gold, levels, groups, gold_ignored, gold_crowd, thresholds=thresholds, size=size
+    )
+
+
+def _check_region_runs(regions: RegionRuns, images: int) -> None:
+    _check_regions(regions.starts, regions.ends, regions.offsets, np.iinfo(np.int32).max)
+    _check_offsets(regions.images, regions.offsets.size - 1)
+    if regions.images.size != images + 1:
+        raise ValueError(f"expected the regions of {images} images, got {regions.images.size - 1}")
+    # Runs of one region increase; those of two regions are not compared.
+    apart = regions.starts[1:] >= regions.ends[:-1]
+    inner = regions.offsets[1:-1]
+    apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
+    if not apart.all():
+        raise ValueError("expected the runs of each region to increase")
 
 
 def _check_values(values: Values, codes: Codes, size: int | None) -> None:

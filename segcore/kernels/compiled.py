@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
+from segcore.kernels.compiled_instances import match_by_score, overlaps
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
@@ -26,6 +27,8 @@ __all__ = [
     "joint_dense",
     "joint_runs",
     "joint_runs_dense",
+    "match_by_score",
+    "overlaps",
     "paint",
     "runs_from_counts",
 ]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
+from segcore.kernels.reference_instances import match_by_score, overlaps
 
 __all__ = [
     "decode_counts",
@@ -18,6 +19,8 @@ __all__ = [
     "joint_dense",
     "joint_runs",
     "joint_runs_dense",
+    "match_by_score",
+    "overlaps",
     "paint",
     "runs_from_counts",
 ]

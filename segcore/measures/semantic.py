@@ -12,134 +12,23 @@ Nothing is dropped but what the gold ignores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
-from segcore.faults import Fault, Severity
+from segcore.faults import Fault
 from segcore.kernels import LabelRuns
-from segcore.masks.values import value_faults
-from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Crowd, Ontology, Overlap
+from segcore.measures.class_map import ClassMap
+from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.ontology import Crowd, Overlap
 from segcore.tally import Tally
-from segcore.wording import show
 
-__all__ = ["ClassMap", "Measured", "SemanticMeasure", "refused_count"]
+__all__ = ["SemanticMeasure"]
 
 Codes = npt.NDArray[np.int32]
-
-
-@dataclass(kw_only=True, eq=False)
-class ClassMap:
-    """One source's class indices, translated into the codes of the evaluation.
-
-    Parameters
-    ----------
-    target : Ontology
-        The classes of the evaluation.
-    source : Ontology
-        The classes of the source; matched by name.
-    file : str
-        What faults call the source, where an annotation does not name its own file.
-    """
-
-    target: Ontology
-    source: Ontology
-    file: str
-    _codes: Codes = field(init=False, repr=False)
-    _tables: dict[int, tuple[Codes, Codes]] = field(init=False, repr=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        k = len(self.target)
-        found = self.target.match(self.source)
-        # class indices -3, -2, -1 (unknown, ignore, unlabeled) wrap to the end of the table
-        tail = np.zeros(3, np.int32)
-        tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
-        self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
-
-    def of_regions(self, regions: Regions) -> Codes:
-        """The code of each region: int32 (n_regions,)."""
-        return self._codes[regions.classes]
-
-    def of_values(self, label_map: LabelMap) -> Codes:
-        """The code of each mask value: int32 (256,) or (65536,)."""
-        size = len(label_map.lookup)
-        known = self._tables.get(size)
-        if known is None or known[0] is not label_map.lookup:
-            known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
-        return known[1]
-
-    def place(self, annotation: ImageAnnotation) -> str:
-        """What faults call the file of ``annotation``."""
-        return annotation.file or self.file
-
-    def value_faults(self, annotation: ImageAnnotation) -> list[Fault]:
-        """The faults of the mask values that are no class of the evaluation; none for regions."""
-        content = annotation.content
-        if not isinstance(content, LabelMap):
-            return []
-        unknown = self.of_values(content) == len(self.target) + 2
-        lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
-        judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
-        return value_faults(judged, ontology=self.source, file=self.file)
-
-    def name_faults(
-        self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
-    ) -> list[Fault]:
-        """One fault for every region whose class is none of the evaluation's; none for mask values.
-
-        Parameters
-        ----------
-        annotation : ImageAnnotation
-        counted : bool (regions,) or None
-            The regions that count; None is all of them.
-        """
-        regions = annotation.content
-        if not isinstance(regions, Regions):
-            return []
-        unknown = self.of_regions(regions) == len(self.target) + 2
-        if counted is not None:
-            unknown &= counted
-        faults = []
-        suggest = cache(self.target.suggest)
-        for i in np.flatnonzero(unknown):
-            name = self.source.classes[int(regions.classes[i])].name
-            faults.append(
-                Fault(
-                    code="coco.unknown_class_name",
-                    file=self.place(annotation),
-                    image=annotation.key,
-                    annotation=regions.ids[i] if regions.ids else int(i),
-                    expected="a class of the ontology",
-                    got=f"{show(name)}{suggest(name)}",
-                )
-            )
-        return faults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Measured:
-    """What became of one image.
-
-    Attributes
-    ----------
-    tally : Tally
-        Meaningless if any fault is an error.
-    faults : tuple of Fault
-        What only the pair could show.
-    rejected : tuple of int
-        How many annotations of gold and of delivery these faults refuse.
-    gold_crowd : int
-        Gold regions that were ignored because they are crowds.
-    """
-
-    tally: Tally
-    faults: tuple[Fault, ...] = ()
-    rejected: tuple[int, int] = (0, 0)
-    gold_crowd: int = 0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -164,7 +53,7 @@ class SemanticMeasure:
         """K."""
         return len(self.gold.target)
 
-    def __call__(self, gold: ImageAnnotation, delivery: ImageAnnotation | None) -> Measured:
+    def __call__(self, gold: ImageAnnotation, delivery: ImageAnnotation | None) -> Measured[Tally]:
         """Count one image.
 
         Parameters
@@ -178,13 +67,7 @@ class SemanticMeasure:
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
         if delivery is not None and (gold.height, gold.width) != (delivery.height, delivery.width):
-            fault = Fault(
-                code="delivery.size_mismatch",
-                file=self.delivery.place(delivery),
-                image=gold.key,
-                expected=f"{gold.width} x {gold.height}",
-                got=f"{delivery.width} x {delivery.height}",
-            )
+            fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
             refused = 0, delivery.read - delivery.rejected
             return Measured(tally=_nothing(k), faults=(fault,), rejected=refused)
         table = self._joint(gold, delivery, faults)
@@ -352,11 +235,6 @@ def _first_difference(a: LabelRuns, b: LabelRuns) -> int:
     left = a.codes[np.searchsorted(a.starts, starts, side="right") - 1]
     right = b.codes[np.searchsorted(b.starts, starts, side="right") - 1]
     return int(starts[np.flatnonzero(left != right)[0]])
-
-
-def refused_count(faults: list[Fault]) -> int:
-    """How many annotations of one image they refuse; a label map is one."""
-    return len({fault.annotation for fault in faults if fault.severity is Severity.ERROR})
 
 
 def _nothing(num_classes: int) -> Tally:

@@ -141,9 +141,11 @@ class CocoSource(Source):
         used = np.flatnonzero(~masks.refused)
         kept = masks if len(used) == len(masks) else masks.take(used)
         rows = sound[used]
+        areas = None
         if not index.is_results:  # the box and area of a detection are the model's, not the mask's
             stated = [found[i] for i in used.tolist()]
-            self._compare_areas(image, index, rows, stated, kept)
+            areas = np.array([_number(entry.get("area")) for entry in stated], np.float64)
+            self._compare_areas(image, index, rows, areas, kept)
             self._compare_boxes(image, index, rows, stated, kept)
         content = Regions(
             height=image.height,
@@ -155,6 +157,7 @@ class CocoSource(Source):
             crowd=np.fromiter((found[i].get("iscrowd", 0) == 1 for i in used), np.bool_, len(used)),
             scores=None if index.scores is None else index.scores[rows],
             ids=tuple(index.ids[at] for at in rows.tolist()),
+            stated_areas_px=areas,
         )
         return ImageAnnotation(
             key=key,
@@ -264,11 +267,10 @@ class CocoSource(Source):
         image: CocoImage,
         index: CocoIndex,
         rows: npt.NDArray[np.int64],
-        entries: list[dict[str, Any]],
+        stated: npt.NDArray[np.float64],
         masks: MaskBatch,
     ) -> None:
         drawn = masks.areas_px()
-        stated = np.array([_number(entry.get("area")) for entry in entries], np.float64)
         slack = np.maximum(_AREA_SLACK_PX, _AREA_SLACK_SHARE * drawn)
         for i in np.flatnonzero(np.abs(stated - drawn) > slack):
             annotation = index.ids[int(rows[i])]

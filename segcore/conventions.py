@@ -1,0 +1,73 @@
+"""The rules behind the numbers, in words, for the reader of a report."""
+
+from __future__ import annotations
+
+from segcore.average_precision import ScoreRule
+from segcore.evaluation import OTHER
+from segcore.ontology import Crowd, Ontology, Overlap
+from segcore.side import Side
+
+__all__ = ["instance_conventions", "semantic_conventions", "source_conventions"]
+
+
+def source_conventions(sides: tuple[Side, Side]) -> dict[str, str]:
+    """How either side was read."""
+    found: dict[str, dict[str, str]] = {}
+    for side in sides:
+        for topic, text in side.source.conventions.items():
+            found.setdefault(topic, {})[side.role] = text
+    return {
+        topic: "; ".join(f"{role}: {text}" for role, text in texts.items())
+        if len(set(texts.values())) > 1 or len(texts) < len(sides)
+        else texts["gold"]
+        for topic, texts in found.items()
+    }
+
+
+def semantic_conventions(ontology: Ontology) -> dict[str, str]:
+    """How pixels are counted."""
+    crowd = {
+        Crowd.IGNORE: "gold crowd regions are not counted, except where an ordinary region covers them",
+        Crowd.CLASS: "crowd regions are regions like any other",
+    }
+    overlap = {
+        Overlap.SMALLEST: "where regions overlap the smallest owns the pixel",
+        Overlap.LAST: "where regions overlap the last in the file owns the pixel",
+        Overlap.ERROR: "regions of different classes may not overlap",
+    }
+    return {
+        "crowd": crowd[ontology.crowd],
+        "ignore": "pixels the gold ignores are not counted; delivered ignore over counted gold is wrong",
+        "iou": "pooled over images: sum of intersections over sum of unions",
+        "mean": "classes with a union above 0, each weighted the same",
+        "missing_image": "a gold image that was not delivered counts with all its pixels missed",
+        "overlap": overlap[ontology.overlap],
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "unlabeled": f"pixels nobody claims count as {OTHER}, on either side",
+    }
+
+
+def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str, str]:
+    """How objects are matched and counted."""
+    crowd = {
+        Crowd.IGNORE: "gold crowds are neither found nor missed; what lies in one is not extra",
+        Crowd.CLASS: "crowd regions are objects like any other",
+    }
+    scores = {
+        None: "AP ranks objects by the delivery's own scores; without them it is undefined",
+        ScoreRule.EQUAL: "AP takes all delivered objects for equally sure, whatever their scores",
+        ScoreRule.AREA: "AP takes the larger delivered object for surer, whatever the scores",
+    }
+    return {
+        "ap": "COCO: IoU .50:.05:.95, 101 recalls, 100 objects an image and class, mean of the classes "
+        "gold has",
+        "crowd": crowd[ontology.crowd],
+        "f1": "objects matched one to one within their class, highest IoU first, without scores",
+        "merged": "delivered objects that cover at least half of several gold ones, one of them missed",
+        "missing_image": "a gold image that was not delivered counts with all its objects missed",
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "scores": scores[rule],
+        "sizes": "by the area the gold states, else by its pixels: small to 32 x 32, large from 96 x 96",
+        "split": "gold objects that several delivered ones are parts of, one of them extra",
+        "ties": "of equal scores the image with the smaller key first, in an image the larger object",
+    }

@@ -1,0 +1,120 @@
+"""Matched objects as columns: counts by image and class, and every object by itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching
+
+__all__ = ["KINDS", "image_class_columns", "object_columns"]
+
+KINDS: Final = ("matched", "missed", "extra", "near", "merged", "split", "confused")
+"""What a row of :func:`object_columns` says of its objects."""
+
+Integers = npt.NDArray[np.int64]
+
+
+def image_class_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """One row for every class an image holds on either side, by image, then class.
+
+    Parameters
+    ----------
+    matching : ObjectMatching
+    names : tuple of str
+        Of the classes.
+    """
+    table, k = matching.table, len(names)
+    gold = table.gold_images * k + table.gold.classes
+    delivery = table.delivery_images * k + table.delivery.classes
+    found = matching.at(MATCH_IOU)
+    parts = {
+        "matched": gold[found.gold],
+        "missed": gold[matching.missed_gold()],
+        "extra": delivery[matching.extra_delivered()],
+        "merged": delivery[np.unique(matching.merged.delivery)],
+        "split": gold[np.unique(matching.split.gold)],
+    }
+    cells = np.unique(np.concatenate([parts["matched"], parts["missed"], parts["extra"]]))
+    counted = {
+        name: np.bincount(np.searchsorted(cells, part), minlength=len(cells)).tolist()
+        for name, part in parts.items()
+    }
+    place = np.searchsorted(cells, parts["matched"])
+    ious = np.bincount(place, weights=found.iou, minlength=len(cells)).tolist()
+    rows = [
+        MatchCounts(matched=m, missed=s, extra=e)
+        for m, s, e in zip(counted["matched"], counted["missed"], counted["extra"], strict=True)
+    ]
+    return {
+        "image": [table.keys[cell] for cell in (cells // k).tolist()],
+        "class": [names[cell] for cell in (cells % k).tolist()],
+        "gold_objects": [row.matched + row.missed for row in rows],
+        "delivery_objects": [row.matched + row.extra for row in rows],
+        **counted,
+        "f1": [row.f1 for row in rows],
+        "mean_matched_iou": [
+            total / row.matched if row.matched else None for total, row in zip(ious, rows, strict=True)
+        ],
+    }
+
+
+def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """What became of every object at IoU .5, by image, kind, gold and delivered object.
+
+    Parameters
+    ----------
+    matching : ObjectMatching
+    names : tuple of str
+        Of the classes.
+
+    Returns
+    -------
+    dict of list
+        ``image``, ``kind``, ``gold_class``, ``gold_id``, ``gold_px``, ``delivery_class``,
+        ``delivery_id``, ``delivery_px``, ``iou``; None for a side without an object.
+
+    Notes
+    -----
+    Every object is matched, missed or extra once; crowds and what lies in them are not listed.
+    Further rows say how missed and extra objects belong together: ``near`` are the best pairs
+    below .5, ``merged`` and ``split`` have a row for each part, ``confused`` are objects delivered
+    under another class.
+    """
+    table, found = matching.table, matching.at(MATCH_IOU)
+    near = matching.pairs.where(matching.pairs.iou < MATCH_IOU)
+    missed, extra = matching.missed_gold(), matching.extra_delivered()
+    none = np.full(max(len(missed), len(extra)), -1, np.int64)
+    groups = [
+        (found.gold, found.delivery, found.iou),
+        (missed, none[: len(missed)], np.full(len(missed), np.nan)),
+        (none[: len(extra)], extra, np.full(len(extra), np.nan)),
+        *(
+            (pairs.gold, pairs.delivery, pairs.iou)
+            for pairs in (near, matching.merged, matching.split, matching.confused)
+        ),
+    ]
+    kinds = np.repeat(np.arange(len(KINDS)), [len(group[0]) for group in groups])
+    gold, delivery = (np.concatenate([group[side] for group in groups]) for side in (0, 1))
+    iou = np.concatenate([group[2] for group in groups])
+    # An index of -1 is never used: the other side then says which image it is.
+    images = np.empty(len(kinds), np.int64)
+    images[gold >= 0] = table.gold_images[gold[gold >= 0]]
+    images[gold < 0] = table.delivery_images[delivery[gold < 0]]
+    order = np.lexsort((delivery, gold, kinds, images))
+    columns: dict[str, list[Any]] = {
+        "image": [table.keys[i] for i in images[order].tolist()],
+        "kind": [KINDS[i] for i in kinds[order].tolist()],
+    }
+    for side, rows, held in (
+        ("gold", gold[order].tolist(), table.gold),
+        ("delivery", delivery[order].tolist(), table.delivery),
+    ):
+        classes, areas = held.classes.tolist(), held.areas_px.tolist()
+        columns[f"{side}_class"] = [None if i < 0 else names[classes[i]] for i in rows]
+        columns[f"{side}_id"] = [None if i < 0 else held.ids[i] for i in rows]
+        columns[f"{side}_px"] = [None if i < 0 else areas[i] for i in rows]
+    columns["iou"] = [None if np.isnan(value) else value for value in iou[order].tolist()]
+    return columns

@@ -1,0 +1,164 @@
+"""Objects of images: their classes, areas and what they share; integers, in an order of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.annotation import AnnotationId
+from segcore.kernels import Overlaps
+
+__all__ = ["InstanceTable", "Objects"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Objects:
+    """The objects of one side.
+
+    Attributes
+    ----------
+    classes : int32 (n,)
+        Class index in the ontology of the evaluation.
+    areas_px : int64 (n,)
+        Pixels of each mask.
+    stated_areas_px : float64 (n,)
+        The area the file states, which decides on the size band; else that of the mask.
+    crowd : bool (n,)
+        Groups of objects, which several delivered objects may match; never in a delivery.
+    scores : float64 (n,)
+        Confidences; NaN where the input has none.
+    ids : tuple
+        The annotation ids of the file.
+    """
+
+    classes: npt.NDArray[np.int32]
+    areas_px: Integers
+    stated_areas_px: npt.NDArray[np.float64]
+    crowd: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64]
+    ids: tuple[AnnotationId, ...]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, order: npt.NDArray[np.intp]) -> Objects:
+        """Some of them, or all in another order."""
+        return Objects(
+            classes=self.classes[order],
+            areas_px=self.areas_px[order],
+            stated_areas_px=self.stated_areas_px[order],
+            crowd=self.crowd[order],
+            scores=self.scores[order],
+            ids=tuple(map(self.ids.__getitem__, order.tolist())),
+        )
+
+    @classmethod
+    def none(cls) -> Objects:
+        """No object."""
+        return cls(
+            classes=np.empty(0, np.int32),
+            areas_px=np.empty(0, np.int64),
+            stated_areas_px=np.empty(0),
+            crowd=np.empty(0, np.bool_),
+            scores=np.empty(0),
+            ids=(),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Objects]) -> Objects:
+        """Several as one, in order."""
+        parts = parts or [cls.none()]
+        return cls(
+            classes=np.concatenate([part.classes for part in parts]),
+            areas_px=np.concatenate([part.areas_px for part in parts]),
+            stated_areas_px=np.concatenate([part.stated_areas_px for part in parts]),
+            crowd=np.concatenate([part.crowd for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            ids=tuple(own for part in parts for own in part.ids),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InstanceTable:
+    """What is kept of many images.  Everything a report says is derived from it.
+
+    The objects of an image are in order of class, then of their masks, never of the file.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Image keys, sorted.
+    gold, delivery : Objects
+        Of all images, in the order of their keys.
+    gold_offsets, delivery_offsets, overlap_offsets : int64 (n_images + 1,)
+        Image ``i`` owns ``offsets[i]:offsets[i + 1]`` of the objects and of the overlaps.
+    overlaps : Overlaps
+        Every pair that shares a pixel, whatever its classes; numbers count within the image.
+    """
+
+    keys: tuple[str, ...]
+    gold: Objects
+    delivery: Objects
+    overlaps: Overlaps
+    gold_offsets: Integers
+    delivery_offsets: Integers
+    overlap_offsets: Integers
+
+    @classmethod
+    def joined(cls, tables: Sequence[InstanceTable]) -> InstanceTable:
+        """Several tables as one; their keys follow one another in order."""
+
+        def offsets(name: str) -> Integers:
+            return _offsets([n for table in tables for n in np.diff(getattr(table, name)).tolist()])
+
+        return cls(
+            keys=tuple(key for table in tables for key in table.keys),
+            gold=Objects.joined([table.gold for table in tables]),
+            delivery=Objects.joined([table.delivery for table in tables]),
+            overlaps=_joined([table.overlaps for table in tables]),
+            gold_offsets=offsets("gold_offsets"),
+            delivery_offsets=offsets("delivery_offsets"),
+            overlap_offsets=offsets("overlap_offsets"),
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @cached_property
+    def gold_images(self) -> Integers:
+        """The image of every gold object: its place in ``keys``, int64 (n,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.gold_offsets))
+
+    @cached_property
+    def delivery_images(self) -> Integers:
+        """The image of every delivered object: its place in ``keys``, int64 (n,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.delivery_offsets))
+
+    @cached_property
+    def pairs(self) -> Overlaps:
+        """The overlaps by the number of each object among those of all images."""
+        images = np.repeat(np.arange(len(self)), np.diff(self.overlap_offsets))
+        return Overlaps(
+            self.overlaps.gold + self.gold_offsets[images],
+            self.overlaps.delivery + self.delivery_offsets[images],
+            self.overlaps.shared_px,
+        )
+
+
+def _joined(parts: Sequence[Overlaps]) -> Overlaps:
+    empty = np.empty(0, np.int64)
+    return Overlaps(
+        *(np.concatenate([empty, *columns]) for columns in zip(*parts, strict=True))
+        if parts
+        else (empty,) * 3
+    )
+
+
+def _offsets(lengths: list[int]) -> Integers:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))])

@@ -1,0 +1,162 @@
+"""What the objects of two sides share, and which matches which: twins of ``reference_instances``."""
+
+# Kernels carry no annotations: numba infers and checks their types.
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.kernels.arrays import Counts
+from segcore.kernels.jit import jit
+from segcore.kernels.region_runs import Overlaps, RegionRuns
+
+__all__ = ["match_by_score", "overlaps"]
+
+
+def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
+    """As ``reference.overlaps``."""
+    return Overlaps(*_overlaps(*gold, *delivery, heights))
+
+
+@jit
+def _boxes(starts, ends, offsets, images, heights):
+    """First and last column, first and last row of every region."""
+    boxes = np.empty((offsets.size - 1, 4), np.int64)
+    for image in range(heights.size):
+        height = heights[image]
+        for r in range(images[image], images[image + 1]):
+            lo, hi = offsets[r], offsets[r + 1]
+            if lo == hi:
+                boxes[r, 0] = boxes[r, 2] = np.iinfo(np.int64).max
+                boxes[r, 1] = boxes[r, 3] = -1
+                continue
+            top, bottom = height, np.int64(-1)
+            column = np.int64(0)
+            for i in range(lo, hi):
+                # Runs increase, so that a step to their column is shorter than a division.
+                if starts[i] - column >= 2 * height:
+                    column = starts[i] // height * height
+                elif starts[i] - column >= height:
+                    column += height
+                first = starts[i] - column
+                last = ends[i] - 1 - column
+                if last >= height:
+                    first = 0
+                    last = height - 1
+                top = min(top, first)
+                bottom = max(bottom, last)
+            boxes[r, 0] = starts[lo] // height
+            boxes[r, 1] = (ends[hi - 1] - 1) // height
+            boxes[r, 2] = top
+            boxes[r, 3] = bottom
+    return boxes
+
+
+@jit
+def _skip(ends, i, hi, position):
+    """The first run from ``i`` on that ends above ``position``: steps that double, then halve."""
+    step = 1
+    while i + step < hi and ends[i + step] <= position:
+        i += step
+        step *= 2
+    while step:
+        if i + step < hi and ends[i + step] <= position:
+            i += step
+        step //= 2
+    return i if ends[i] > position else i + 1
+
+
+@jit
+def _shared(a_starts, a_ends, i, i_end, b_starts, b_ends, j, j_end):
+    shared = np.int64(0)
+    i = _skip(a_ends, i, i_end, b_starts[j])
+    if i < i_end:
+        j = _skip(b_ends, j, j_end, a_starts[i])
+    while i < i_end and j < j_end:
+        a_end, b_end = a_ends[i], b_ends[j]
+        common = np.int64(min(a_end, b_end)) - np.int64(max(a_starts[i], b_starts[j]))
+        shared += max(common, 0)
+        i += a_end <= b_end
+        j += b_end <= a_end
+    return shared
+
+
+@jit
+def _overlaps(
+    a_starts, a_ends, a_offsets, a_images, b_starts, b_ends, b_offsets, b_images, heights
+):  # fmt: skip
+    a_boxes = _boxes(a_starts, a_ends, a_offsets, a_images, heights)
+    b_boxes = _boxes(b_starts, b_ends, b_offsets, b_images, heights)
+    found = np.empty((3, 16), np.int64)
+    n = 0
+    for image in range(heights.size):
+        for a in range(a_images[image], a_images[image + 1]):
+            for b in range(b_images[image], b_images[image + 1]):
+                if (
+                    a_boxes[a, 0] > b_boxes[b, 1]
+                    or b_boxes[b, 0] > a_boxes[a, 1]
+                    or a_boxes[a, 2] > b_boxes[b, 3]
+                    or b_boxes[b, 2] > a_boxes[a, 3]
+                ):
+                    continue
+                shared = _shared(
+                    a_starts, a_ends, a_offsets[a], a_offsets[a + 1],
+                    b_starts, b_ends, b_offsets[b], b_offsets[b + 1],
+                )  # fmt: skip
+                if shared > 0:
+                    if n == found.shape[1]:
+                        grown = np.empty((3, 2 * n), np.int64)
+                        grown[:, :n] = found
+                        found = grown
+                    found[0, n] = a
+                    found[1, n] = b
+                    found[2, n] = shared
+                    n += 1
+    return found[0, :n].copy(), found[1, :n].copy(), found[2, :n].copy()
+
+
+def match_by_score(
+    delivery: Counts,
+    gold: Counts,
+    levels: npt.NDArray[np.int8],
+    groups: Counts,  # noqa: ARG001
+    gold_ignored: npt.NDArray[np.bool_],
+    gold_crowd: npt.NDArray[np.bool_],
+    *,
+    thresholds: int,
+    size: int,
+) -> npt.NDArray[np.uint8]:
+    """As ``reference.match_by_score``."""
+    states = np.zeros((len(gold_ignored), thresholds, size), np.uint8)
+    _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states)
+    return states
+
+
+@jit
+def _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states):
+    bands, thresholds, _ = states.shape
+    taken = np.zeros((bands, thresholds, gold_crowd.size), np.bool_)
+    first = 0
+    while first < delivery.size:
+        last = first + 1
+        while last < delivery.size and delivery[last] == delivery[first]:
+            last += 1
+        for band in range(bands):
+            for threshold in range(thresholds):
+                best = -1
+                for pair in range(last - 1, first - 1, -1):
+                    g = gold[pair]
+                    if levels[pair] <= threshold or (taken[band, threshold, g] and not gold_crowd[g]):
+                        continue
+                    if not gold_ignored[band, g]:
+                        best = pair
+                        break
+                    if best < 0:
+                        best = pair
+                if best >= 0:
+                    g = gold[best]
+                    taken[band, threshold, g] = True
+                    states[band, threshold, delivery[first]] = 2 if gold_ignored[band, g] else 1
+        first = last

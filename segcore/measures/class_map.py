@@ -1,0 +1,109 @@
+"""One source's classes in the codes of an evaluation, matched by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.faults import Fault
+from segcore.masks.values import value_faults
+from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Ontology
+from segcore.wording import show
+
+__all__ = ["ClassMap"]
+
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(kw_only=True, eq=False)
+class ClassMap:
+    """One source's class indices, translated into the codes of the evaluation.
+
+    Parameters
+    ----------
+    target : Ontology
+        The classes of the evaluation.
+    source : Ontology
+        The classes of the source; matched by name.
+    file : str
+        What faults call the source, where an annotation does not name its own file.
+    """
+
+    target: Ontology
+    source: Ontology
+    file: str
+    _codes: Codes = field(init=False, repr=False)
+    _tables: dict[int, tuple[Codes, Codes]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        k = len(self.target)
+        found = self.target.match(self.source)
+        # class indices -3, -2, -1 (unknown, ignore, unlabeled) wrap to the end of the table
+        tail = np.zeros(3, np.int32)
+        tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
+        self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
+
+    def of_regions(self, regions: Regions) -> Codes:
+        """The code of each region: int32 (n_regions,)."""
+        return self._codes[regions.classes]
+
+    def of_values(self, label_map: LabelMap) -> Codes:
+        """The code of each mask value: int32 (256,) or (65536,)."""
+        size = len(label_map.lookup)
+        known = self._tables.get(size)
+        if known is None or known[0] is not label_map.lookup:
+            known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
+        return known[1]
+
+    def place(self, annotation: ImageAnnotation) -> str:
+        """What faults call the file of ``annotation``."""
+        return annotation.file or self.file
+
+    def value_faults(self, annotation: ImageAnnotation) -> list[Fault]:
+        """The faults of the mask values that are no class of the evaluation; none for regions."""
+        content = annotation.content
+        if not isinstance(content, LabelMap):
+            return []
+        unknown = self.of_values(content) == len(self.target) + 2
+        lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
+        judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
+        return value_faults(judged, ontology=self.source, file=self.file)
+
+    def name_faults(
+        self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
+    ) -> list[Fault]:
+        """One fault for every region whose class is none of the evaluation's; none for mask values.
+
+        Parameters
+        ----------
+        annotation : ImageAnnotation
+        counted : bool (regions,) or None
+            The regions that count; None is all of them.
+        """
+        regions = annotation.content
+        if not isinstance(regions, Regions):
+            return []
+        unknown = self.of_regions(regions) == len(self.target) + 2
+        if counted is not None:
+            unknown &= counted
+        if not unknown.any():
+            return []
+        faults = []
+        suggest = cache(self.target.suggest)
+        for i in np.flatnonzero(unknown):
+            name = self.source.classes[int(regions.classes[i])].name
+            faults.append(
+                Fault(
+                    code="coco.unknown_class_name",
+                    file=self.place(annotation),
+                    image=annotation.key,
+                    annotation=regions.ids[i] if regions.ids else int(i),
+                    expected="a class of the ontology",
+                    got=f"{show(name)}{suggest(name)}",
+                )
+            )
+        return faults

@@ -1,0 +1,51 @@
+"""What a measure gives for one image, and what all measures say alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from segcore.annotation import ImageAnnotation
+from segcore.faults import Fault, Severity
+
+__all__ = ["Measured", "refused_count", "size_mismatch"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured(Generic[T]):
+    """What became of one image.
+
+    Attributes
+    ----------
+    tally : Tally or InstanceTally
+        Meaningless if any fault is an error.
+    faults : tuple of Fault
+        What only the pair could show.
+    rejected : tuple of int
+        How many annotations of gold and of delivery these faults refuse.
+    gold_crowd : int
+        Gold regions that were ignored because they are crowds.
+    """
+
+    tally: T
+    faults: tuple[Fault, ...] = ()
+    rejected: tuple[int, int] = (0, 0)
+    gold_crowd: int = 0
+
+
+def refused_count(faults: list[Fault]) -> int:
+    """How many annotations of one image they refuse; a label map is one."""
+    return len({fault.annotation for fault in faults if fault.severity is Severity.ERROR})
+
+
+def size_mismatch(gold: ImageAnnotation, delivery: ImageAnnotation, *, file: str) -> Fault:
+    """The fault of a pair whose images differ in size."""
+    return Fault(
+        code="delivery.size_mismatch",
+        file=file,
+        image=gold.key,
+        expected=f"{gold.width} x {gold.height}",
+        got=f"{delivery.width} x {delivery.height}",
+    )
