@@ -1,7 +1,7 @@
 # Needs python3 with its venv module, and make. Everything is installed into .venv, but for the
 # benchmarks (.venv-bench) and what the tests talk to: a Label Studio server (.venv-label-studio) and the
 # MongoDB of FiftyOne (.venv-mongod), whose program needs libcurl4.
-# Tests that look at a page drive the system's browser and are skipped without one: apt install chromium.
+# Tests that look at a page drive the system's browser and are skipped without one: apt install chromium libatomic1.
 
 PYTHON ?= python3
 VENV := .venv

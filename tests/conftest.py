@@ -75,7 +75,7 @@ def page() -> Iterator[Page]:
     """
     browsers = [path for path in map(shutil.which, BROWSERS) if path]
     if not browsers:
-        pytest.skip("missing: chromium (apt install chromium)")
+        pytest.skip("missing: chromium (apt install chromium libatomic1)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
