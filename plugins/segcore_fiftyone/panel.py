@@ -21,6 +21,7 @@ from segcore_fiftyone.figures import bars, bars_layout, heatmap, heatmap_layout,
 from segcore_fiftyone.injection import load_scores, pushed_keys, worst_view
 from segcore_fiftyone.operators import uri
 from segcore_fiftyone.options import Options
+from segcore_fiftyone.runs import newest_key
 from segcore_fiftyone.scores import ClassRow, Scores
 from segcore_fiftyone.slices import (
     MAX_SLICES,
@@ -224,7 +225,7 @@ class SegcorePanel(foo.Panel):  # type: ignore[misc]
 
     def _key(self, ctx: Context, keys: Sequence[str]) -> str:
         chosen = ctx.panel.state.key
-        return chosen if chosen in keys else keys[0]
+        return chosen if chosen in keys else newest_key(ctx.dataset, keys)
 
     def _scores(self, ctx: Context) -> Scores | None:
         keys = pushed_keys(ctx.dataset)

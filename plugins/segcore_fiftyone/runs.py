@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.errors import UsageError
@@ -12,7 +13,7 @@ from segcore_fiftyone.scores import Names, Scores
 if TYPE_CHECKING:
     import fiftyone as fo
 
-__all__ = ["METHOD", "document_of", "load_scores", "made_by", "pushed_keys"]
+__all__ = ["METHOD", "document_of", "load_scores", "made_by", "newest_key", "pushed_keys"]
 
 METHOD: Final = "segcore"
 """By which the runs of pushes are told from others."""
@@ -22,6 +23,12 @@ def pushed_keys(dataset: fo.Dataset) -> tuple[str, ...]:
     """The keys that scores were pushed under, sorted."""
     prefix = Names("x").run.removesuffix("x")
     return tuple(run.removeprefix(prefix) for run in dataset.list_runs(method=METHOD))
+
+
+def newest_key(dataset: fo.Dataset, keys: Sequence[str]) -> str:
+    """Of these keys, the one that was pushed under for the first time last."""
+    made = {key: dataset.get_run_info(Names(key).run).timestamp for key in keys}
+    return max(keys, key=lambda key: (made[key], key))
 
 
 def load_scores(dataset: fo.Dataset, key: str) -> Scores:
