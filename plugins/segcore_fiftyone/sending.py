@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from segcore.errors import UsageError
 from segcore.wording import printable
+from segcore_fiftyone import marks
 from segcore_fiftyone.injection import MAX_INDEXES, Action, Target, apply, plan, plan_removal
 from segcore_fiftyone.library import asking, open_collection
 from segcore_fiftyone.limits import Limits
@@ -19,10 +20,13 @@ from segcore_fiftyone.slugs import require_key
 from segcore_fiftyone.source import FiftyOneSource
 
 if TYPE_CHECKING:
+    import fiftyone as fo
+
     from segcore.evaluation import Evaluation
+    from segcore.instance_evaluation import InstanceEvaluation
     from segcore.sources import Source
 
-__all__ = ["DEFAULT_KEY", "Destination", "Sent", "remove", "send"]
+__all__ = ["DEFAULT_KEY", "Destination", "Sent", "remove", "send", "send_objects"]
 
 DEFAULT_KEY = "segcore"
 
@@ -109,11 +113,7 @@ def send(
 
     with asking():
         dataset = open_collection(destination.dataset)
-        if destination.key in dataset.list_evaluations():
-            raise UsageError(
-                f"dataset {printable(dataset.name)!r} has an evaluation called {destination.key!r}; "
-                "choose another key (--key), or delete it (--remove)"
-            )
+        _require_no_evaluation(dataset, destination.key)
         join = destination.join or _join(destination.dataset, (gold, delivery))
         places = Places.of(evaluation, sample_ids(dataset, key=join), image_of=delivery.image_of)
         scores = Scores.of(evaluation, places, key=destination.key, limits=limits, policy=policy)
@@ -127,6 +127,52 @@ def send(
         says=f"dataset {printable(destination.dataset)}: {fail}; {_writes(actions, dry_run=dry_run)}",
         notes=tuple(_notes(scores, places)),
     )
+
+
+def send_objects(
+    destination: Destination,
+    evaluation: InstanceEvaluation,
+    *,
+    gold: Source,
+    delivery: Source,
+    dry_run: bool = False,
+) -> Sent:
+    """Write on every label of gold and delivery what became of it, where it does not say so yet.
+
+    Parameters
+    ----------
+    destination : Destination
+    evaluation : InstanceEvaluation
+    gold, delivery : Source
+        What was evaluated; at least one is a field of the dataset.
+    dry_run : bool
+        Write nothing.
+
+    Raises
+    ------
+    ConnectionFailedError
+        The database cannot be reached.
+    InjectionError
+        A write failed.
+    SpecError
+        There is no such dataset.
+    UsageError
+        Neither side is a field of the dataset, or something of a name that is needed is there already.
+    """
+    from segcore.cli.output import progress
+
+    with asking():
+        dataset = open_collection(destination.dataset)
+        _require_no_evaluation(dataset, destination.key)
+        wanted = marks.marks_of(evaluation, dataset=dataset.name, gold=gold, delivery=delivery)
+        actions = marks.plan(dataset, destination.key, wanted)
+        if not dry_run:
+            with progress("writing") as report:
+                apply(actions, progress=report)
+    found = evaluation.overall.at50
+    counts = f"objects: {found.matched} matched, {found.missed} missed, {found.extra} extra"
+    place = f"dataset {printable(destination.dataset)}"
+    return Sent(actions=actions, says=f"{place}: {counts}; {_writes(actions, dry_run=dry_run)}")
 
 
 def remove(destination: Destination, *, dry_run: bool = False) -> Sent:
@@ -157,13 +203,21 @@ def remove(destination: Destination, *, dry_run: bool = False) -> Sent:
                 ),
             )
         else:
-            actions = plan_removal(dataset, key)
+            actions = (*marks.plan_removal(dataset, key), *plan_removal(dataset, key))
         if not dry_run:
             apply(actions)
     place = f"dataset {printable(destination.dataset)}"
     if not actions:
         return Sent(actions=(), says=f"{place}: nothing was pushed under the key {key!r}")
     return Sent(actions=actions, says=f"{place}: {_writes(actions, dry_run=dry_run)}")
+
+
+def _require_no_evaluation(dataset: fo.Dataset, key: str) -> None:
+    if key in dataset.list_evaluations():
+        raise UsageError(
+            f"dataset {printable(dataset.name)!r} has an evaluation called {key!r}; "
+            "choose another key (--key), or delete it (--remove)"
+        )
 
 
 def _join(dataset: str, sides: Sequence[Source]) -> str:

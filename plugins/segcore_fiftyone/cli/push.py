@@ -24,6 +24,13 @@ def push(
     ] = None,
     gold: Annotated[str | None, typer.Option(metavar="SPEC", help="The trusted side.")] = None,
     delivery: Annotated[str | None, typer.Option(metavar="SPEC", help="The side under test.")] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="TASK",
+            help="What is compared: pixels (semantic), or objects (instance), whose labels are marked.",
+        ),
+    ] = "semantic",
     ontology: Annotated[
         str | None, typer.Option(metavar="FILE", help="The classes, where the gold does not name them.")
     ] = None,
@@ -59,7 +66,8 @@ def push(
     """Show in FiftyOne how good each class is, and in which samples it is not.
 
     Every sample gets the IoU of each class, failing ones a tag; saved views hold the samples of a class,
-    worst first.  A second push changes nothing.
+    worst first.  With --task instance every label gets the IoU of its match and the tag matched, missed
+    or extra.  A second push changes nothing.
 
     Example: segcore push fiftyone --dataset streets --gold fiftyone:streets/ground_truth
     --delivery fiftyone:streets/predictions --below 0.6 --dry-run
@@ -70,6 +78,7 @@ def push(
 
     options = {"gold": gold, "delivery": delivery, "ontology": ontology, "policy": policy}
     _require(options, below=below, remove=remove)
+    _require_task(task, options | {"below": below, "join": join})
     judge = None if policy is None else Judging(policy, jobs=jobs)
     said = None if judge is None else judge.push_of(NAME, PolicyPush)
     destination = _destination(said, dataset, key=key, join=join)
@@ -78,8 +87,8 @@ def push(
     elif judge is not None:
         sent = send_judged(destination, judge.batch(), dry_run=dry_run)
     else:
-        sent = _by_limit(
-            destination, gold or "", delivery or "", ontology=ontology, below=below,
+        sent = _pushed(
+            task, destination, gold or "", delivery or "", ontology=ontology, below=below,
             jobs=jobs, dry_run=dry_run,
         )  # fmt: skip
     for note in sent.notes:
@@ -109,6 +118,18 @@ def _require(options: dict[str, str | None], *, below: float | None, remove: boo
         raise UsageError(f"--below is an IoU above 0 and up to 1, got {below}")
 
 
+def _require_task(task: str, options: dict[str, object]) -> None:
+    """Refuse options that only scores of pixels have."""
+    from segcore.errors import UsageError
+    from segcore.wording import show
+
+    if task not in ("semantic", "instance"):
+        raise UsageError(f"--task is semantic or instance, got {show(task)}")
+    given = [f"--{name}" for name in ("policy", "below", "join") if options[name] is not None]
+    if task == "instance" and given:
+        raise UsageError(f"--task instance marks labels and judges none: leave {', '.join(given)} out")
+
+
 def _destination(
     said: PolicyPush | None, dataset: str | None, *, key: str | None, join: str | None
 ) -> Destination:
@@ -129,7 +150,8 @@ def _destination(
     )
 
 
-def _by_limit(
+def _pushed(
+    task: str,
     destination: Destination,
     gold: str,
     delivery: str,
@@ -139,15 +161,22 @@ def _by_limit(
     jobs: int,
     dry_run: bool,
 ) -> Sent:
-    """Every class has the same limit, or none has one."""
+    """Evaluate and push; every class has the same limit, or none has one."""
     import segcore
     from segcore.cli.output import progress
     from segcore_fiftyone.limits import Limits
-    from segcore_fiftyone.sending import send
+    from segcore_fiftyone.sending import send, send_objects
 
     sides = segcore.open(gold), segcore.open(delivery)
     with progress("reading and counting") as report:
-        evaluation = segcore.evaluate(*sides, ontology=ontology, jobs=jobs, progress=report)
+        if task == "instance":
+            objects = segcore.evaluate(
+                *sides, task="instance", ontology=ontology, jobs=jobs, progress=report
+            )
+        else:
+            evaluation = segcore.evaluate(*sides, ontology=ontology, jobs=jobs, progress=report)
+    if task == "instance":
+        return send_objects(destination, objects, gold=sides[0], delivery=sides[1], dry_run=dry_run)
     limits = None if below is None else Limits.below(below, evaluation.ontology.names)
     return send(
         destination, evaluation, gold=sides[0], delivery=sides[1], limits=limits, dry_run=dry_run
