@@ -15,9 +15,8 @@ playwright = pytest.importorskip("playwright.sync_api", reason="missing: playwri
 SHOTS = os.environ.get("SEGCORE_SCREENSHOTS")
 """A folder to keep pictures of the pages in."""
 
-FORM_MS = 1500  # the server makes the form anew after each change
 CLICKS = 10
-SETTLE_MS = 3000  # the App tells the panel about the dataset it has loaded again
+SETTLE_MS = 3000
 
 POPUPS = "localStorage.setItem('fiftyone-enterprise-tooltip-seen', 'true')"
 
@@ -138,14 +137,14 @@ def worst_first(name):
     return sorted(held.items(), key=lambda item: item[1])
 
 
-def evaluate(dataset, *, gold="truth", delivery="guess"):
+def evaluate(dataset):
     from segcore_fiftyone.backend import SegcoreEvaluationConfig
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset.evaluate_segmentations(
-            delivery,
-            gt_field=gold,
+            "guess",
+            gt_field="truth",
             eval_key="eval",
             method=SegcoreEvaluationConfig,
             ignore=streets.VOID,
@@ -226,30 +225,3 @@ def test_the_stock_panel_shows_every_class_and_opens_twice(city, visit, page):
             row.get_by_text(f"{value:.3f}", exact=True).wait_for()
         keep(page, "stock")
         go_back(page)
-
-
-def test_scores_that_are_computed_from_the_panel_are_shown_at_once(city, visit, page):
-    dataset = city("streets-computed")
-    evaluate(dataset, gold="guess", delivery="truth")
-    visit(dataset, "segcore_panel")
-    before = bars(page)
-
-    page.get_by_role("button", name="Compute").click()
-    page.get_by_text("The trusted labels").wait_for()
-    for n, field in enumerate(("truth", "guess")):
-        page.get_by_role("combobox").nth(n).click()
-        page.get_by_role("option", name=field, exact=True).click()
-        page.wait_for_timeout(FORM_MS)
-    keep(page, "form")
-    page.get_by_role("textbox").nth(1).fill(str(streets.VOID))
-    page.wait_for_timeout(FORM_MS)
-    page.get_by_role("button", name="Execute").click()
-    page.get_by_role("button", name="Close").click()
-    page.get_by_role("combobox").get_by_text("segcore", exact=True).wait_for()
-    wanted = streets.iou(streets.counts())
-    assert before != wanted
-    page.wait_for_function(f"sky => ({DRAWN})('IoU').some(([_, x]) => x === sky)", arg=wanted["sky"])
-    keep(page, "computed")
-    page.wait_for_timeout(SETTLE_MS)
-
-    assert bars(page) == wanted
