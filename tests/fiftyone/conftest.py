@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import sys
 import warnings
@@ -77,3 +78,51 @@ def plugin(fo: Any) -> Path:
     from segcore_fiftyone.installing import install
 
     return install().path
+
+
+@pytest.fixture
+def run(fo, plugin):
+    """A function that runs an operator on a dataset and gives the result of the execution."""
+    from fiftyone.operators.executor import execute_or_delegate_operator
+
+    def execute(name, dataset, params=None, *, expect_error=False, **request):
+        uri = f"@segcore/segcore/{name}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of FiftyOne itself
+            result = asyncio.run(
+                execute_or_delegate_operator(
+                    uri,
+                    {
+                        "dataset_name": dataset.name,
+                        "operator_uri": uri,
+                        "params": params or {},
+                        **request,
+                    },
+                )
+            )
+        assert bool(result.error) == expect_error, result.error
+        dataset.reload()
+        return result
+
+    return execute
+
+
+@pytest.fixture
+def panel(run):
+    """A function that sends an event to the panel of a dataset; what the browser is told, by name."""
+
+    def event(dataset, method, *, state=None, view=None, **params):
+        result = run(
+            "segcore_panel",
+            dataset,
+            {"panel_id": "p", "panel_state": state or {}, "__method__": method, **params},
+            view=view and view._serialize(),
+        )
+        told = {}
+        for request in result.executor._requests:
+            told.setdefault(request.operator_uri.removeprefix("@voxel51/operators/"), []).append(
+                request.params
+            )
+        return told
+
+    return event

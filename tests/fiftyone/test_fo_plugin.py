@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from pathlib import PurePath
 
 import pytest
 import scenes
 import streets
+from asking import ious, traces
 from snapshots import snapshot
 
 from segcore_fiftyone.injection import load_scores
@@ -21,63 +21,9 @@ def city(fo, dataset, tmp_path, plugin):
     return made
 
 
-@pytest.fixture
-def run(fo, plugin):
-    """A function that runs an operator on a dataset and gives the result of the execution."""
-    from fiftyone.operators.executor import execute_or_delegate_operator
-
-    def execute(name, dataset, params=None, *, expect_error=False, **request):
-        uri = f"@segcore/segcore/{name}"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of FiftyOne itself
-            result = asyncio.run(
-                execute_or_delegate_operator(
-                    uri,
-                    {
-                        "dataset_name": dataset.name,
-                        "operator_uri": uri,
-                        "params": params or {},
-                        **request,
-                    },
-                )
-            )
-        assert bool(result.error) == expect_error, result.error
-        dataset.reload()
-        return result
-
-    return execute
-
-
-@pytest.fixture
-def panel(run):
-    """A function that sends an event to the panel of a dataset; what the browser is told, by name."""
-
-    def event(dataset, method, *, state=None, view=None, **params):
-        result = run(
-            "segcore_panel",
-            dataset,
-            {"panel_id": "p", "panel_state": state or {}, "__method__": method, **params},
-            view=view and view._serialize(),
-        )
-        told = {}
-        for request in result.executor._requests:
-            told.setdefault(request.operator_uri.removeprefix("@voxel51/operators/"), []).append(
-                request.params
-            )
-        return told
-
-    return event
-
-
 def computed(run, dataset, **params):
     given = {"gold": "truth", "delivery": "guess", "key": "eval", "ignore": "255"}
     return run("compute_scores", dataset, given | params)
-
-
-def traces(told, figure="bars"):
-    """The traces of a figure the browser was last told, by name."""
-    (data,) = [params["data"][figure] for params in told["patch_panel_data"] if figure in params["data"]]
-    return {trace.get("name", trace["type"]): trace for trace in data}
 
 
 def shown(told, name):
@@ -95,10 +41,6 @@ def view_of(dataset, told):
 
 def numbers(view):
     return [int(PurePath(path).stem.removeprefix("street-")) for path in view.values("filepath")]
-
-
-def ious(trace):
-    return dict(zip(trace["y"], trace["x"], strict=True))
 
 
 # ---- operators
