@@ -196,6 +196,8 @@ class MeasuredBatch(ABC):
         Warnings only: an input with errors is never evaluated.
     conventions : mapping of str to str
         The rules behind the numbers, for the reader of a report.
+    task : str
+        By which it was measured.
     """
 
     ontology: Ontology
@@ -204,6 +206,7 @@ class MeasuredBatch(ABC):
     counts: Mapping[str, SideCounts]
     faults: tuple[Fault, ...]
     conventions: Mapping[str, str]
+    task: str
 
     @property
     @abstractmethod

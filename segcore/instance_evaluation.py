@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from segcore.average_precision import (
     average_precision,
     mean,
 )
+from segcore.conventions import instance_conventions
 from segcore.errors import UsageError
 from segcore.evaluation import MeasuredBatch
 from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching, match_objects
@@ -174,6 +175,15 @@ class InstanceEvaluation(MeasuredBatch):
     def has_scores(self) -> bool:
         """Whether AP is defined: every delivered object has a confidence, or a rule gives it one."""
         return self.score_rule is not None or not np.isnan(self.tallies.delivery.scores).any()
+
+    def ranked_by(self, rule: ScoreRule | None) -> InstanceEvaluation:
+        """The same objects, ranked by another rule; nothing is read or matched again."""
+        if rule is self.score_rule:
+            return self
+        scores = instance_conventions(self.ontology, rule)["scores"]
+        ranked = replace(self, score_rule=rule, conventions={**self.conventions, "scores": scores})
+        ranked.__dict__["matching"] = self.matching
+        return ranked
 
     @cached_property
     def matching(self) -> ObjectMatching:
