@@ -228,7 +228,7 @@ class SizedGate(_FloorGate):
     )
     sizes: Sizes | None = Field(
         default=None,
-        description="Floors by size band, each judged by itself: class-f1[car]@small.",
+        description="Floors by size band, each judged by itself: class-f1@small[car].",
     )
 
 

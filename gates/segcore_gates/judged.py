@@ -68,7 +68,8 @@ class JudgedBatch:
         if not failing:
             return ()
         shown = ", ".join(failing[:_NAMES]) + (", ..." if len(failing) > _NAMES else "")
-        return (f"pixels are shown; {len(failing)} blocking gates are about objects: {shown}",)
+        gates = "1 gate blocks" if len(failing) == 1 else f"{len(failing)} gates block"
+        return (f"what is shown are pixels; {gates} for another reason: {shown}",)
 
 
 def image_limits(

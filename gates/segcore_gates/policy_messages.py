@@ -161,7 +161,7 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     if path == ("version",):
         return f"this version of segcore reads policies of version 1, {got}"
     if kind == "value_error":
-        return f"{context['error']}, {got}"
+        return f"{context['error']}" if isinstance(value, dict) else f"{context['error']}, {got}"
     if kind in {"literal_error", "enum"}:
         allowed = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""

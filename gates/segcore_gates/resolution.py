@@ -264,9 +264,9 @@ def _rule(
         support = support.model_copy(
             update={key: getattr(gate.support, key) for key in gate.support.model_fields_set}
         )
-    name = gate_id if class_name is None else f"{gate_id}[{class_name}]"
+    name = gate_id if size is None else f"{gate_id}@{size.value}"  # [class] last, as pytest has it
     return Rule(
-        id=name if size is None else f"{name}@{size.value}",
+        id=name if class_name is None else f"{name}[{class_name}]",
         gate=gate_id,
         metric=Metric(gate.metric),
         class_name=class_name,

@@ -97,7 +97,7 @@ class Rule:
     Attributes
     ----------
     id : str
-        ``class-iou[car]``, ``f1[car]@small``, ``mean-iou``, ``coverage``: stable, never holds a
+        ``class-iou[car]``, ``f1@small[car]``, ``mean-iou``, ``coverage``: stable, never holds a
         threshold.
     gate : str
         The key below ``gates`` in the policy, or ``coverage``.

@@ -203,9 +203,9 @@ def _what(record: Record) -> str:
 
 
 def _measure(record: Record) -> str:
-    """``F1 at IoU 0.5``."""
+    """``F1@0.5``."""
     iou = record.settings.get("iou")
-    return f"{title(record.metric)} at IoU {iou}" if iou else title(record.metric)
+    return f"{title(record.metric)}@{iou}" if iou else title(record.metric)
 
 
 def _unit(record: Record) -> str:

@@ -94,10 +94,10 @@ def test_a_size_band_passes_at_its_limit_and_fails_just_below_it(judge_objects, 
     at = judge_objects(GOLD, DELIVERY, sized(metric, size, limit))
     below = judge_objects(GOLD, DELIVERY, sized(metric, size, a_bit_more(limit)))
 
-    assert list(at) == list(below) == ["coverage", f"g[car]@{size}"]
-    assert seen(at[f"g[car]@{size}"]) == (Verdict.PASS, False)
-    assert (at[f"g[car]@{size}"].images, at[f"g[car]@{size}"].instances) == (4, 4)
-    assert seen(below[f"g[car]@{size}"]) == (Verdict.FAIL, True)
+    assert list(at) == list(below) == ["coverage", f"g@{size}[car]"]
+    assert seen(at[f"g@{size}[car]"]) == (Verdict.PASS, False)
+    assert (at[f"g@{size}[car]"].images, at[f"g@{size}[car]"].instances) == (4, 4)
+    assert seen(below[f"g@{size}[car]"]) == (Verdict.FAIL, True)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_size_band_has_a_support_of_its_own(judge_objects):
     records = judge_objects(GOLD, DELIVERY, gates)
 
     assert records["g[car]"].verdict is Verdict.PASS
-    assert records["g[car]@large"].reason == "4 gold instances < 5"
+    assert records["g@large[car]"].reason == "4 gold instances < 5"
 
 
 @pytest.mark.parametrize("metric", ASKED)
@@ -224,7 +224,7 @@ def test_what_only_the_delivery_has_fails_a_bound_on_gold_objects_too(judge_obje
 def test_a_band_neither_side_has_is_missing(judge_objects, metric):
     gold, delivery = [{"car": [BOXES["small"]]}], [{"car": [(*BOXES["small"], 90)]}]
 
-    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g[car]@large"]
+    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g@large[car]"]
 
     assert seen(record) == (Verdict.MISSING, True)
     assert record.reason == "neither gold nor delivery contains large car objects"
@@ -245,7 +245,7 @@ def test_a_band_only_the_delivery_has_counts_where_extra_objects_do(judge_object
     gold = [{"car": [BOXES["small"]]}]
     delivery = [{"car": [(*BOXES["small"], 90), (*BOXES["large"], 80)]}]
 
-    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g[car]@large"]
+    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g@large[car]"]
 
     assert record.verdict is expected
     assert record.value == (0.0 if expected is Verdict.FAIL else None)
@@ -256,7 +256,7 @@ def test_a_band_of_which_nothing_is_found_is_zero_and_fails(judge_objects, metri
     gold = [{"car": [BOXES["small"], BOXES["large"]]}]
     delivery = [{"car": [(*BOXES["small"], 90)]}]
 
-    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g[car]@large"]
+    record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g@large[car]"]
 
     assert (record.verdict, record.value) == (Verdict.FAIL, 0.0)
     assert (record.images, record.instances) == (1, 1)
@@ -429,7 +429,7 @@ def test_an_object_of_exactly_32_by_32_pixels_is_in_both_bands_as_coco_has_it(ju
 
     records = judge_objects(gold, gold, gates, defaults=", absent: warn")
 
-    assert [records[f"g[car]@{size}"].verdict for size in SIZES] == [
+    assert [records[f"g@{size}[car]"].verdict for size in SIZES] == [
         Verdict.PASS,
         Verdict.PASS,
         Verdict.MISSING,
@@ -446,8 +446,8 @@ def test_an_extra_object_belongs_to_the_band_of_its_own_area(judge_objects):
 
     records = judge_objects(gold, delivery, gates)
 
-    assert records["g[car]@small"].value == 0.5
-    assert records["g[car]@large"].value == 1.0
+    assert records["g@small[car]"].value == 0.5
+    assert records["g@large[car]"].value == 1.0
 
 
 CURVE = "g: {metric: good-object-share, curve: {100: 0.4, 1000: 0.9}, classes: [car], min: {default: 1}}"
@@ -571,7 +571,7 @@ def test_ids_do_not_change_with_thresholds(judge_objects):
     )
 
     assert list(low) == list(high)
-    assert [name for name in low if "car" in name] == ["g[car]", "g[car]@small"]
+    assert [name for name in low if "car" in name] == ["g[car]", "g@small[car]"]
 
 
 def test_the_order_of_images_and_objects_does_not_matter(judge_objects):

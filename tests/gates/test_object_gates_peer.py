@@ -58,9 +58,9 @@ def test_ap_and_ar_of_every_class_and_size_are_those_of_pycocotools(judge_object
     for k, name in enumerate(NAMES):
         for a, band in enumerate(BANDS):
             wanted = {
-                f"ap[{name}]{band}": precision[:, :, k, a],
-                f"ap75[{name}]{band}": precision[5, :, k, a],
-                f"ar[{name}]{band}": recall[:, k, a],
+                f"ap{band}[{name}]": precision[:, :, k, a],
+                f"ap75{band}[{name}]": precision[5, :, k, a],
+                f"ar{band}[{name}]": recall[:, k, a],
                 **({} if band else {f"ap50[{name}]": precision[0, :, k, a]}),
             }
             for record, values in wanted.items():
