@@ -30,8 +30,10 @@ __all__ = [
     "JUDGE",
     "SEVERITY",
     "BatchGate",
+    "CeilingGate",
     "ClassGate",
     "Confidence",
+    "FloorGate",
     "Gate",
     "Model",
     "Name",
@@ -92,6 +94,8 @@ Name = Annotated[Text, WithJsonSchema({"type": ["string", "number", "boolean"]})
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Confidence = Annotated[float, Field(strict=True, gt=0.5, lt=1)]
 PerClass = Annotated[dict[str, Share], Field(min_length=1)]
+Pixels = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+PerClassPx = Annotated[dict[str, Pixels], Field(min_length=1)]
 Overlap = Annotated[float, Field(strict=True, gt=0, le=1)]
 Overlaps = Annotated[
     str,
@@ -178,7 +182,9 @@ class ClassGate(_Gate):
     )
 
 
-class _FloorGate(ClassGate):
+class FloorGate(ClassGate):
+    """A metric of which more is better, a share."""
+
     min: PerClass = Field(
         description="The floor of each class, a share; default covers the classes that are not named."
     )
@@ -191,7 +197,22 @@ class _FloorGate(ClassGate):
     )
 
 
-class ClassIouGate(_FloorGate):
+class CeilingGate(ClassGate):
+    """A metric of which less is better, in pixels."""
+
+    max: PerClassPx = Field(
+        description="The ceiling of each class in pixels; default covers the classes that are not named."
+    )
+    warn_above: PerClassPx | None = Field(
+        default=None,
+        description=(
+            "A soft limit of each class, not above its ceiling. A default above the ceiling of a class "
+            "is off for that class."
+        ),
+    )
+
+
+class ClassIouGate(FloorGate):
     """IoU, class by class."""
 
     metric: Literal["iou"] = Field(description="Pooled intersection over union of each class.")
@@ -216,7 +237,7 @@ class Sizes(Model):
         return {size: limits for size, limits in found.items() if limits is not None}
 
 
-class SizedGate(_FloorGate):
+class SizedGate(FloorGate):
     """A metric of objects that may be judged by size band too, or only by it."""
 
     min: PerClass | None = Field(  # type: ignore[assignment]  # may be left out beside `sizes`
@@ -264,7 +285,7 @@ class MatchedIouGate(_MatchedGate):
     metric: Literal["matched-iou"] = Field(description="Mean IoU of the matched objects.")
 
 
-class GoodObjectShareGate(_FloorGate):
+class GoodObjectShareGate(FloorGate):
     """Share of the gold objects that are drawn well enough for their size, class by class."""
 
     metric: Literal["good-object-share"] = Field(

@@ -27,7 +27,7 @@ _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     Defaults: frozenset({"seed"}),
     **dict.fromkeys(GATE_MODELS.values(), frozenset({"below_iou", "dilation", "max"})),
 }
-_LIMITS: Final = frozenset({"max", "min", "warn_above", "warn_below"})
+_IN_PX: Final = frozenset({"max", "warn_above"})
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -81,7 +81,9 @@ def _shown(document: YamlDocument, path: _Path) -> str:
 def _is_share(path: _Path) -> bool:
     if path[0] == "gates" and len(path) > 2:
         inside = {"curve", "sizes"}  # of which the keys below are shares
-        return path[2] in {"confidence", "iou", *_LIMITS} or (path[2] in inside and len(path) > 3)
+        return path[2] in {"confidence", "iou", "min", "warn_below"} or (
+            path[2] in inside and len(path) > 3
+        )
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
 
@@ -145,7 +147,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         if 10 <= value <= 100:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
-    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] in _LIMITS:
+    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] != "iou":
         return "mean-iou has one limit, not one for each class: write a number"
     return f"expected {wanted}, got {_shown(document, path)}"
 
@@ -166,8 +168,12 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         allowed = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
         return f"expected {' or '.join(allowed)}, {got}{hint}"
-    if kind == "dict_type" and _is_share(path):
-        written = document.text(path) if isinstance(value, (int, float)) else "0.85"
+    in_px = path[0] == "gates" and len(path) > 2 and path[2] in _IN_PX
+    if in_px and len(path) > 3:
+        return f"expected a number of pixels, 0 or more, {got}"
+    if kind == "dict_type" and (in_px or _is_share(path)):
+        example = "5" if in_px else "0.85"
+        written = document.text(path) if isinstance(value, (int, float)) else example
         return (
             f"limits are given by class: write {path[-1]}: {{default: {printable(written, limit=40)}}}"
         )

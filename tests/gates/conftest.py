@@ -122,8 +122,10 @@ OBJECT_SIDE = 300
 
 
 def objects(images: Sequence[Mapping[str, Sequence[Box]]], *, crowds: Sequence[Box] = ()) -> str:
-    """A COCO document of boxes on 300 x 300 images, scores in hundredths; crowds are cars of the first."""
-    rows = [(k, n, box, 0) for k, one in enumerate(images, 1) for n, boxes in one.items() for box in boxes]
+    """A COCO document of boxes on 300 x 300 images; crowds are cars of the first."""
+    rows = [
+        (k, n, box, 0) for k, one in enumerate(images, 1) for n, boxes in one.items() for box in boxes
+    ]
     rows += [(1, "car", box, 1) for box in crowds]
     annotations = []
     for image_id, name, (x, y, w, h, *score), crowd in rows:

@@ -332,9 +332,7 @@ def unscored(images):
 
 
 @pytest.mark.parametrize("metric", ["ap", "ar"])
-def test_a_delivery_without_scores_has_no_ap_and_the_reason_names_the_right_gates(
-    judge_objects, metric
-):
+def test_a_delivery_without_scores_has_no_ap_and_the_reason_names_the_right_gates(judge_objects, metric):
     record = judge_objects(GOLD, unscored(DELIVERY), gate(metric, 0.1))["g[car]"]
 
     assert seen(record) == (Verdict.ERROR, True)
@@ -477,9 +475,9 @@ def test_the_curve_asks_for_an_iou_by_the_area_of_the_gold_object(
 ):
     (w, h) = gold
 
-    record = judge_objects(
-        [{"car": [(0, 0, w, h)]}], [{"car": [(0, 0, delivered_width, h)]}], CURVE
-    )["g[car]"]
+    record = judge_objects([{"car": [(0, 0, w, h)]}], [{"car": [(0, 0, delivered_width, h)]}], CURVE)[
+        "g[car]"
+    ]
 
     assert record.value == (1.0 if good else 0.0)
 

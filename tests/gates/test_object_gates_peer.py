@@ -21,7 +21,7 @@ BANDS = ("", "@small", "@medium", "@large")
 
 
 def scene(seed):
-    """Twelve images of boxes that the delivery has shifted, lost, doubled and renamed; no score twice."""
+    """Twelve images of boxes the delivery has shifted, lost, doubled and renamed; no score twice."""
     rng = np.random.default_rng(seed)
     scores = iter(rng.permutation(10_000).tolist())
     gold, delivery = [], []

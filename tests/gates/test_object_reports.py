@@ -38,7 +38,8 @@ DELIVERY = [
     {"car": [(0, 0, 10, 10), (200, 200, 10, 10)], "person": [(0, 100, 20, 20)]},
 ]
 GATES = """\
-found: {metric: f1, iou: 0.5, classes: [car, person], min: {default: 0.9}, sizes: {small: {default: 0.8}}}
+found:
+    {metric: f1, iou: 0.5, classes: [car, person], min: {default: 0.9}, sizes: {small: {default: 0.8}}}
 class-iou: {metric: iou, classes: [car], min: {default: 0.5}}
 outlines: {metric: matched-iou, iou: 0.75, classes: [car], min: {default: 0.9}}
 ranked: {metric: ap, iou: "0.5:0.95", classes: [car], min: {default: 0.5}, scores: equal}"""

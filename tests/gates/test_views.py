@@ -77,7 +77,10 @@ def test_a_rule_refuses_an_evaluation_of_another_view(tmp_path, write_objects):
     from segcore_gates.verdict import judge_all, verdict
 
     boxes = [{"car": [(0, 0, 10, 10, 50)]}]
-    gates = 'f: {metric: f1, iou: 0.5, min: {default: 0.5}, classes: [car]}\np: {metric: iou, min: {default: 1}}'
+    gates = (
+        "f: {metric: f1, iou: 0.5, min: {default: 0.5}, classes: [car]}\n"
+        "p: {metric: iou, min: {default: 1}}"
+    )
     policy = load_policy(write_objects(tmp_path, boxes, boxes, gates), environ={})
     sides = str(policy.gold), str(policy.delivery)
     coverage, objects, pixels, *_ = policy.rules
