@@ -272,3 +272,19 @@ def test_the_summary_of_a_policy_about_pixels_has_no_conventions(batch, write_ob
 
 def test_two_runs_differ_in_the_run_block_only(batch):
     assert report_of(batch) == report_of(batch)
+
+
+def test_the_gate_on_objects_that_a_starter_policy_has_as_a_comment_is_one(tmp_path):
+    import re
+
+    from segcore_gates.policy_file import load_policy
+    from segcore_gates.starter import policy_text
+
+    text = policy_text(gold="coco:g.json", delivery="coco:d.json", ontology="o.yaml", example="car")
+    uncommented = re.sub(r"^  # (found|  \w)", r"  \1", text, flags=re.M)
+    (tmp_path / "o.yaml").write_text("classes: [{id: 1, name: car}]\n")
+    (tmp_path / "batch.gate.yaml").write_text(uncommented)
+
+    loaded = load_policy(tmp_path / "batch.gate.yaml", environ={})
+
+    assert [rule.id for rule in loaded.rules] == ["coverage", "class-iou[car]", "found[car]"]

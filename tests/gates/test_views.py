@@ -88,7 +88,7 @@ def test_a_rule_refuses_an_evaluation_of_another_view(tmp_path, write_objects):
 
     with pytest.raises(UsageError, match=r"f\[car\] needs the instance evaluation .* semantic one"):
         verdict(objects, segcore.evaluate(*sides))
-    with pytest.raises(UsageError, match="needs the instance evaluation .* instance, scores area one"):
+    with pytest.raises(UsageError, match=r"needs the instance evaluation .* instance, scores area one"):
         verdict(objects, instance)
     with pytest.raises(UsageError, match="needs the semantic evaluation"):
         judge_all([pixels], instance)
