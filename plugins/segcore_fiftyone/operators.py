@@ -39,7 +39,7 @@ def uri(name: str) -> str:
     return f"@segcore/segcore/{name}"
 
 
-class _Operator(foo.Operator):  # type: ignore[misc]
+class _Operator(foo.Operator):
     """A form, and what is done with what was filled in."""
 
     name: str
