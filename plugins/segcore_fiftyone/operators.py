@@ -6,6 +6,7 @@ writes are those of ``segcore push fiftyone``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -39,7 +40,7 @@ def uri(name: str) -> str:
     return f"@segcore/segcore/{name}"
 
 
-class _Operator(foo.Operator):
+class _Operator(foo.Operator, ABC):
     """A form, and what is done with what was filled in."""
 
     name: str
@@ -98,13 +99,13 @@ class _Operator(foo.Operator):
             shown.list("rules", types.Object(), label="Rules", view=table)
         return types.Property(shown, view=types.View(label=self.label.capitalize()))
 
+    @abstractmethod
     def ask(self, ctx: Context, form: Any) -> None:
         """Add what is asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def do(self, ctx: Context) -> Result:
         """Do it, and say what was done."""
-        raise NotImplementedError
 
 
 class ComputeScores(_Operator):
