@@ -40,8 +40,9 @@ from segcore.ontology_file import named_ontology
 from segcore.wording import show
 from segcore_fiftyone.injection import apply, load_scores, plan, plan_removal
 from segcore_fiftyone.limits import Limits
+from segcore_fiftyone.names import Names
 from segcore_fiftyone.samples import Places
-from segcore_fiftyone.scores import Names, Scores
+from segcore_fiftyone.scores import Scores
 from segcore_fiftyone.source import FiftyOneSource
 from segcore_fiftyone.targets import MaskTargets
 

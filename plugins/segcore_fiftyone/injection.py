@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from segcore.errors import UsageError
 from segcore.wording import escaped, printable
 from segcore_fiftyone.actions import Action, InjectionError, Made, Target, apply
+from segcore_fiftyone.names import Names
 from segcore_fiftyone.runs import METHOD, document_of, load_scores, made_by, pushed_keys
-from segcore_fiftyone.scores import ClassRow, Names, Scores
+from segcore_fiftyone.scores import ClassRow, Scores
 from segcore_fiftyone.writing import create_indexes, delete_fields, write_values
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from segcore.errors import UsageError
 from segcore.wording import printable
 from segcore_fiftyone.actions import Made
-from segcore_fiftyone.scores import Names, Scores
+from segcore_fiftyone.names import Names
+from segcore_fiftyone.scores import Scores
 
 if TYPE_CHECKING:
     import fiftyone as fo
