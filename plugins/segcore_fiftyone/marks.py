@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from segcore.errors import UsageError
 from segcore.wording import printable
-from segcore_fiftyone.actions import Action, Target
+from segcore_fiftyone.actions import Action, Target, counted
 from segcore_fiftyone.library import Samples
 from segcore_fiftyone.names import OUTCOMES, Names
 from segcore_fiftyone.rows import LIST_FIELDS
@@ -211,8 +211,7 @@ class _Field:
                     change.stale.append(label["_id"])
         if not count:
             return []
-        labels_ = f"{count} {'label' if count == 1 else 'labels'}"
-        says = f"write {self._names.iou!r} and a tag of {labels_} in {self.name!r}"
+        says = f"write {self._names.iou!r} and a tag of {counted(count, 'label')} in {self.name!r}"
         write = partial(
             change_labels,
             self._dataset,
