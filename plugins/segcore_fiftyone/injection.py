@@ -25,7 +25,15 @@ from segcore.wording import escaped, printable
 from segcore_fiftyone.actions import Action, InjectionError, Made, Target, apply, counted
 from segcore_fiftyone.names import Names
 from segcore_fiftyone.removal import delete_fields, delete_views, drop_indexes, plan_removal
-from segcore_fiftyone.runs import METHOD, document_of, load_scores, made_by, pushed_keys
+from segcore_fiftyone.runs import (
+    METHOD,
+    add_run,
+    document_of,
+    load_scores,
+    made_by,
+    note,
+    pushed_keys,
+)
 from segcore_fiftyone.scores import ClassRow, Scores
 from segcore_fiftyone.writing import create_indexes, write_values
 
@@ -113,7 +121,7 @@ class _Plan:
     def actions(self) -> tuple[Action, ...]:
         between = self._made | self._wanted
         return (
-            *(self._register(between) if self._is_new else self._list(self._made, between)),
+            *([self._new_run(between)] if self._is_new else self._list(self._made, between)),
             *self._fields(),
             *self._values(),
             *self._tags(),
@@ -160,23 +168,14 @@ class _Plan:
 
     # ---- the run
 
-    def _register(self, made: Made) -> list[Action]:
-        config = self._dataset.init_run(method=METHOD, key=self._names.key, made=made.to_json())
-        run = self._names.run
-        write = partial(self._dataset.register_run, run, config)
-        return [Action(target=Target.RUN, says=f"add the run {run!r}", write=write)]
+    def _new_run(self, made: Made) -> Action:
+        names = self._names
+        return add_run(self._dataset, names.run, method=METHOD, key=names.key, made=made.to_json())
 
     def _list(self, before: Made, after: Made) -> list[Action]:
         if before == after:
             return []
-        dataset, run = self._dataset, self._names.run
-
-        def write() -> None:
-            config = dataset.get_run_info(run).config
-            config.made = after.to_json()
-            dataset.update_run_config(run, config)
-
-        return [Action(target=Target.RUN, says=f"list in the run {run!r} what is made", write=write)]
+        return [note(self._dataset, self._names.run, "made", after.to_json(), what="made")]
 
     def _document(self) -> list[Action]:
         dataset, run = self._dataset, self._names.run

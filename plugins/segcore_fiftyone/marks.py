@@ -23,6 +23,7 @@ from segcore_fiftyone.actions import Action, Target, counted
 from segcore_fiftyone.library import Samples
 from segcore_fiftyone.names import OUTCOMES, Names
 from segcore_fiftyone.rows import LIST_FIELDS
+from segcore_fiftyone.runs import add_run, delete_run, note, noted
 from segcore_fiftyone.source import FiftyOneSource
 from segcore_fiftyone.writing import Changes, change_labels, untag_labels
 
@@ -124,9 +125,8 @@ def plan(dataset: fo.Dataset, key: str, wanted: Mapping[str, Marks]) -> tuple[Ac
             field.require_free()
     actions: list[Action] = []
     if own is None:
-        config = dataset.init_run(method=METHOD, key=key, fields=list(between))
-        write = partial(dataset.register_run, names.marks_run, config)
-        actions.append(Action(target=Target.RUN, says=f"add the run {names.marks_run!r}", write=write))
+        run = names.marks_run
+        actions.append(add_run(dataset, run, method=METHOD, key=key, fields=list(between)))
     else:
         actions += _list(dataset, names, own, between)
     for field in fields:
@@ -151,8 +151,7 @@ def plan_removal(dataset: fo.Dataset, key: str) -> tuple[Action, ...]:
     if fields is None:
         return ()
     actions = [action for name in fields for action in _unmark(dataset, name, names)]
-    write = partial(dataset.delete_run, names.marks_run)
-    return (*actions, Action(target=Target.RUN, says=f"delete the run {names.marks_run!r}", write=write))
+    return (*actions, delete_run(dataset, names.marks_run))
 
 
 class _Field:
@@ -267,13 +266,8 @@ def _unmark(dataset: fo.Dataset, name: str, names: Names) -> list[Action]:
 
 def _fields_of(dataset: fo.Dataset, names: Names) -> tuple[str, ...] | None:
     """The label fields an earlier push marked; None where there was none."""
-    if names.marks_run not in dataset.list_runs():
-        return None
-    config = dataset.get_run_info(names.marks_run).config
-    fields = getattr(config, "fields", None)
-    if config.method != METHOD or not isinstance(fields, list):
-        raise UsageError(f"the run {names.marks_run!r} was not made by segcore; choose another key")
-    return tuple(fields)
+    fields = noted(dataset, names.marks_run, "fields", list, method=METHOD)
+    return None if fields is None else tuple(fields)
 
 
 def _list(
@@ -281,11 +275,4 @@ def _list(
 ) -> list[Action]:
     if before == after:
         return []
-
-    def write() -> None:
-        config = dataset.get_run_info(names.marks_run).config
-        config.fields = list(after)
-        dataset.update_run_config(names.marks_run, config)
-
-    says = f"list in the run {names.marks_run!r} what is marked"
-    return [Action(target=Target.RUN, says=says, write=write)]
+    return [note(dataset, names.marks_run, "fields", list(after), what="marked")]

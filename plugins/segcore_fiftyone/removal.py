@@ -10,7 +10,7 @@ from segcore.wording import printable
 from segcore_fiftyone import writing
 from segcore_fiftyone.actions import Action, Target, counted
 from segcore_fiftyone.names import Names
-from segcore_fiftyone.runs import made_by
+from segcore_fiftyone.runs import delete_run, made_by
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -35,11 +35,7 @@ def plan_removal(dataset: fo.Dataset, key: str) -> tuple[Action, ...]:
         *delete_views(dataset, made.views),
         *untag(dataset, made.tags),
         *delete_fields(dataset, made.fields),
-        Action(
-            target=Target.RUN,
-            says=f"delete the run {names.run!r}",
-            write=partial(dataset.delete_run, names.run),
-        ),
+        delete_run(dataset, names.run),
     )
 
 
