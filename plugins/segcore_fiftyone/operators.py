@@ -17,6 +17,7 @@ from fiftyone.operators import types
 import segcore
 from segcore.errors import MissingExtraError, UsageError
 from segcore.ontology_file import named_ontology
+from segcore.sources import Source
 from segcore.wording import escaped
 from segcore_fiftyone.forms import (
     Context,
@@ -158,17 +159,7 @@ class ComputeScores(_Operator):
         if ignore and ontology is not None:
             ontology = replace(ontology, ignore=ignore)
         evaluation = segcore.evaluate(gold, delivery, ontology=ontology, progress=_reporter(ctx))
-        return _sent(
-            send(
-                Destination(dataset=ctx.dataset.name, key=key_of(params)),
-                evaluation,
-                gold=gold,
-                delivery=delivery,
-                limits=limits_of(params, evaluation),
-            ),
-            key=key_of(params),
-            mean_iou=evaluation.mean_iou,
-        )
+        return _pushed(ctx, evaluation, gold=gold, delivery=delivery)
 
 
 class InjectScores(_Operator):
@@ -200,19 +191,8 @@ class InjectScores(_Operator):
         evaluation = segcore.evaluate(
             gold, delivery, ontology=text_of(params, "ontology"), progress=_reporter(ctx)
         )
-        return _sent(
-            send(
-                Destination(
-                    dataset=ctx.dataset.name, key=key_of(params), join=text_of(params, "join")
-                ),
-                evaluation,
-                gold=gold,
-                delivery=delivery,
-                limits=limits_of(params, evaluation),
-            ),
-            key=key_of(params),
-            mean_iou=evaluation.mean_iou,
-        )  # fmt: skip
+        join = text_of(params, "join")
+        return _pushed(ctx, evaluation, gold=gold, delivery=delivery, join=join)
 
 
 class RunPolicy(_Operator):
@@ -319,6 +299,26 @@ def _reporter(ctx: Context) -> Callable[[int, int], None]:
             ctx.set_progress(progress=percent / 100, label=f"{done} of {total} images")
 
     return report
+
+
+def _pushed(
+    ctx: Context,
+    evaluation: segcore.Evaluation,
+    *,
+    gold: Source,
+    delivery: Source,
+    join: str | None = None,
+) -> Result:
+    """Write the scores to the dataset of the App under the key that was filled in."""
+    destination = Destination(dataset=ctx.dataset.name, key=key_of(ctx.params), join=join)
+    sent = send(
+        destination,
+        evaluation,
+        gold=gold,
+        delivery=delivery,
+        limits=limits_of(ctx.params, evaluation),
+    )
+    return _sent(sent, key=destination.key, mean_iou=evaluation.mean_iou)
 
 
 def _sent(
