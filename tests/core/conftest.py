@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import fsspec
+
     from segcore.sources.coco import CocoSource
 
 # The helpers of this folder are plain modules; their assertions explain themselves as those of a test.
 sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("coco_files", "mask_files", "pixel_references", "png_writer")
+pytest.register_assert_rewrite(
+    "coco_files", "mask_batches", "mask_files", "pixel_references", "png_writer"
+)
 
 
 @pytest.fixture
@@ -60,3 +64,14 @@ def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     for missing in DECODERS[: DECODERS.index(request.param)]:
         monkeypatch.setitem(sys.modules, missing, None)
     return str(request.param)
+
+
+@pytest.fixture
+def memory() -> Iterator[fsspec.AbstractFileSystem]:
+    """A file system in memory, emptied after the test."""
+    import fsspec
+
+    fs = fsspec.filesystem("memory")
+    yield fs
+    for path in fs.ls("/", detail=False):
+        fs.rm(path, recursive=True)

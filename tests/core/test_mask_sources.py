@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -221,14 +220,6 @@ def test_a_source_opens_itself_again_in_a_worker_and_stays_small(tmp_path: Path)
     assert len(sent) < 4000
     assert again.keys() == found.keys()
     assert class_indices(again.read(key)).tolist() == [[1]]
-
-
-@pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    fs = fsspec.filesystem("memory")
-    yield fs
-    if fs.exists("/segcore-masks"):
-        fs.rm("/segcore-masks", recursive=True)
 
 
 def test_a_remote_folder_is_read_through_fsspec(
