@@ -1,4 +1,4 @@
-"""Exports of one-pixel boxes, and what is read from an export."""
+"""Regions and tasks as Label Studio exports them, and what is read from an export."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ def box(x, label="car", *, width=4, height=2, **more):
         "original_height": height,
         "value": {**value, "rectanglelabels": [label]},
         **more,
+    }
+
+
+def left(percent):
+    """The left part of an image of 4 x 2 pixels, for the tags of the server of ours."""
+    value = {"x": 0, "y": 0, "width": percent, "height": 100, "rotation": 0, "rectanglelabels": ["car"]}
+    return {
+        "id": "r1",
+        "type": "rectanglelabels",
+        "from_name": "tag",
+        "to_name": "image",
+        "original_width": 4,
+        "original_height": 2,
+        "value": value,
     }
 
 

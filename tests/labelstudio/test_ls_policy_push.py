@@ -10,6 +10,7 @@ import sys
 
 import fake_server
 import pytest
+from exports import left
 
 from segcore.errors import UsageError
 from segcore_gates.errors import PushOptionsError
@@ -38,19 +39,6 @@ def server():
         row["annotations"].append(gold | {"result": [left(50)]})
     yield fake
     fake.close()
-
-
-def left(percent):
-    value = {"x": 0, "y": 0, "width": percent, "height": 100, "rotation": 0, "rectanglelabels": ["car"]}
-    return {
-        "id": "r1",
-        "type": "rectanglelabels",
-        "from_name": "tag",
-        "to_name": "image",
-        "original_width": 4,
-        "original_height": 2,
-        "value": value,
-    }
 
 
 @pytest.fixture
