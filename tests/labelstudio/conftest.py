@@ -78,6 +78,25 @@ def serve():
 
 
 @pytest.fixture
+def connect():
+    """A function from a server to a connection that waits without waiting; ``waits`` says how long."""
+    from segcore_labelstudio.connection import Connection
+
+    opened = []
+
+    def to(server, *, key=fake_server.KEY, **options):
+        waits: list[float] = []
+        connection = Connection(server.url, key, sleep=waits.append, **options)
+        connection.waits = waits
+        opened.append(connection)
+        return connection
+
+    yield to
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
 def pull_from(tmp_path):
     """A function that pulls from a server into a folder, 50 tasks per request, 100 per page."""
     import pulls
@@ -86,7 +105,7 @@ def pull_from(tmp_path):
     from segcore_labelstudio.pull import pull
 
     def run(server, folder="pulled", *, selection=pulls.WHOLE, **options):
-        with Connection(server.url, pulls.KEY, sleep=lambda _: None) as connection:
+        with Connection(server.url, fake_server.KEY, sleep=lambda _: None) as connection:
             return pull(
                 connection,
                 selection,

@@ -8,7 +8,6 @@ from pathlib import Path
 from segcore_labelstudio.listing import Selection
 from segcore_labelstudio.survey import LISTED_TASKS
 
-KEY = "canary0123456789canary0123456789canary01"
 WHOLE = Selection(project=7)
 
 

@@ -11,14 +11,13 @@ import tempfile
 import fake_server
 import pytest
 from exports import left
+from fake_server import KEY
 
 import segcore
 from segcore.errors import ConnectionFailedError, SpecError
 from segcore.sources.spec import Spec
 from segcore_labelstudio.export import open_source as open_export
 from segcore_labelstudio.live import open_source
-
-KEY = "canary0123456789canary0123456789canary01"
 
 
 @pytest.fixture

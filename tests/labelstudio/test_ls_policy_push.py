@@ -51,7 +51,7 @@ def gate(tmp_path, server):
         environment = {
             **os.environ,
             "LABEL_STUDIO_URL": server.url,
-            "LABEL_STUDIO_API_KEY": "canary0123456789canary0123456789canary01",
+            "LABEL_STUDIO_API_KEY": fake_server.KEY,
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
         }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import fake_server
 import pytest
-from pulls import KEY, WHOLE, contents, ids_in
+from fake_server import KEY
+from pulls import WHOLE, contents, ids_in
 
 from segcore.errors import SpecError
 from segcore_labelstudio.connection import Connection

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pulls import KEY, MANY, WHOLE, contents, ids_in, listed_tasks
+from fake_server import KEY
+from pulls import MANY, WHOLE, contents, ids_in, listed_tasks
 
 from segcore.errors import ConnectionFailedError, RefusedFileError
 from segcore_labelstudio.listing import LAST_CHANGES, Selection

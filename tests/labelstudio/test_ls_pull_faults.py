@@ -6,7 +6,8 @@ import traceback
 
 import fake_server
 import pytest
-from pulls import KEY, contents, ids_in
+from fake_server import KEY
+from pulls import contents, ids_in
 
 from segcore.errors import ConnectionFailedError, RefusedFileError
 from segcore_labelstudio import transport
