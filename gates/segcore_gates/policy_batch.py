@@ -38,6 +38,7 @@ class PolicyBatch:
         self._evaluations = evaluations
         self._keep_sources = keep_sources
         self._counted = fewest(map(view_of, policy.rules))
+        self._seen: dict[View | None, MeasuredBatch] = {}
         self._digests: tuple[str, ...] | None = None
 
     def view(self, rule: Rule) -> View:
@@ -55,8 +56,14 @@ class PolicyBatch:
         InvalidInputError
             An input was refused.
         """
-        view = self.view(rule)
-        policy, wanted = self._policy, view_of(rule)
+        wanted = view_of(rule)
+        if wanted not in self._seen:
+            found = self._count(self._counted[wanted])
+            self._seen[wanted] = found if wanted is None else wanted.of(found)
+        return self._seen[wanted]
+
+    def _count(self, view: View) -> MeasuredBatch:
+        policy = self._policy
         later = [
             other
             for other in dict.fromkeys(self._counted.values())
@@ -72,7 +79,7 @@ class PolicyBatch:
         if not (self._keep_sources or later):
             self._evaluations.drop_sources(policy.gold, policy.delivery, ontology=policy.ontology)
         self._require_same_inputs(found)
-        return found if wanted is None else wanted.of(found)
+        return found
 
     def pixels(self) -> tuple[Evaluation, Source, Source]:
         """The semantic evaluation with the gold and the delivery it was made of.

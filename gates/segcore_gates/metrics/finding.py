@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from segcore.evaluation import MeasuredBatch
 from segcore_gates.records import Confusion, WorstImage
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segcore_gates.statistics import Sample
     from segcore_gates.views import View
 
-__all__ = ["Finding", "How", "exact", "largest", "lowest", "named", "plural"]
+__all__ = ["Finding", "How", "class_index", "exact", "largest", "lowest", "plural"]
 
 _DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
@@ -103,17 +103,17 @@ def exact(value: Fraction | float) -> Fraction:
     return value if isinstance(value, Fraction) else Fraction(f"{value:.{_DECIMALS}f}")
 
 
-def named(rule: Rule, evaluation: MeasuredBatch) -> Any:
-    """The scores of the rule's class.
+def class_index(rule: Rule, evaluation: MeasuredBatch) -> int:
+    """The place of the rule's class in the ontology of the evaluation.
 
     Raises
     ------
     KeyError
         The evaluation has no class of that name.
     """
-    for scores in evaluation.classes:
-        if scores.name == rule.class_name:
-            return scores
+    for index, name in enumerate(evaluation.ontology.names):
+        if name == rule.class_name:
+            return index
     raise KeyError(f"{rule.id}: the evaluation has no class {rule.class_name!r}")
 
 

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, named, plural
+from segcore_gates.metrics.finding import Finding, How, class_index, plural
 from segcore_gates.metrics.object_counts import Asked, ClassObjects, objects_of
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
@@ -57,7 +57,7 @@ __all__ = [
 def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
     """The objects of the rule's class, as it asks for them."""
     asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0])
-    return objects_of(evaluation, named(rule, evaluation).index, asked, size=rule.size)
+    return objects_of(evaluation, class_index(rule, evaluation), asked, size=rule.size)
 
 
 def what(rule: Rule) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, largest, lowest, named, plural
+from segcore_gates.metrics.finding import Finding, How, class_index, largest, lowest, plural
 from segcore_gates.records import OTHER, Confusion, WorstImage
 from segcore_gates.statistics import Sample
 from segcore_gates.views import SEMANTIC
@@ -29,7 +29,7 @@ def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
     has it: 0.  An image without it on either side does not count; one that was not delivered counts with
     all its gold pixels missed.
     """
-    scores = named(rule, evaluation)
+    scores = evaluation.classes[class_index(rule, evaluation)]
     images, instances = scores.support_images, scores.support_instances
     if not scores.union:
         absent = f"neither gold nor delivery contains {scores.name}"
@@ -57,7 +57,7 @@ def _mean_iou(rule: Rule, evaluation: Evaluation) -> Finding:  # noqa: ARG001 - 
 
 
 def _sample(rule: Rule, evaluation: Evaluation) -> Sample:
-    counts = evaluation.image_counts(named(rule, evaluation).index)
+    counts = evaluation.image_counts(class_index(rule, evaluation))
     return Sample(counts.intersection, counts.union)
 
 

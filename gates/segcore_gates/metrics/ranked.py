@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from segcore.average_precision import BANDS, IOU_THRESHOLDS, mean
-from segcore_gates.metrics.finding import Finding, How, named
+from segcore_gates.metrics.finding import Finding, How, class_index
 from segcore_gates.metrics.objects import counted, f1_parts, one_sided
 from segcore_gates.views import View
 
@@ -31,7 +31,7 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
         if known is not None:
             return known
         band = list(BANDS).index("all" if rule.size is None else rule.size.value)
-        values = getattr(evaluation.average_precision, curve)[band, named(rule, evaluation).index]
+        values = getattr(evaluation.average_precision, curve)[band, class_index(rule, evaluation)]
         return Finding(
             value=mean(values[[IOU_THRESHOLDS.index(iou) for iou in rule.ious]].tolist()) or Fraction(0),
             images=objects.support_images,
