@@ -71,7 +71,7 @@ def surface_conventions() -> dict[str, str]:
     """How surfaces are compared."""
     return {
         "assd": "mean distance of all surface pixels of both sides in an image; mean over the images",
-        "boundary_f1": "harmonic mean of the shares of both surfaces within the tolerance, pooled over images",
+        "boundary_f1": "harmonic mean of precision and recall within the tolerance, pooled over images",
         "hd95": "the larger of both 95th percentiles (interpolated) in an image; mean over the images",
         "nsd": "surface pixels within the tolerance of the other side's surface, pooled over images",
         "one_sided": "where only one side has a class, HD95 and ASSD are the diagonal of the image",

@@ -136,11 +136,12 @@ class SemanticMeasure:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
         left = self._codes(gold, self.gold)
         if delivery is None:
-            right = np.full_like(left, k)
+            right = left.copy()
+            right.fill(k)
         else:
             right = self._codes(delivery, self.delivery)
             if isinstance(gold.content, LabelMap) is not isinstance(delivery.content, LabelMap):
-                right = np.ascontiguousarray(right.T)
+                right = right.T.copy()
         np.copyto(right, k + 1, where=left == k + 1)
         return left, right
 
@@ -159,7 +160,7 @@ class SemanticMeasure:
         runs = self._paint(annotation, classes, [])
         lengths = np.diff(runs.starts, append=np.int32(runs.pixels))
         codes: Values = runs.codes.astype(np.uint8) if small else runs.codes.astype(np.uint16)
-        return np.repeat(codes, lengths).reshape(annotation.width, annotation.height)
+        return codes.repeat(lengths).reshape(annotation.width, annotation.height)
 
     def _joint(
         self,
