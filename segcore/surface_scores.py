@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from segcore.ontology import Ontology
 from segcore.surface_tally import Histograms, ImageSurfaces, SurfaceTable
 
 __all__ = ["SurfaceScores", "Tolerance", "assd", "hd95", "mean_of", "surface_scores"]
+
+_MAX_SQUARED: Final = 1 << 60
+"""More than any image has."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,8 +61,11 @@ class Tolerance:
     @property
     def squared_px(self) -> int:
         """The largest squared distance, in pixels, that is within."""
-        spacing = 1 if self.spacing_mm is None else Fraction(str(self.spacing_mm))
-        return math.floor((Fraction(str(self.distance)) / spacing) ** 2)
+        spacing = 1.0 if self.spacing_mm is None else self.spacing_mm
+        exact = (Fraction(str(self.distance)) / Fraction(str(spacing))) ** 2
+        squared = min(math.floor(exact), _MAX_SQUARED)
+        # A root that was rounded down, as that of 13, is within itself.
+        return squared + (math.sqrt(squared + 1) * spacing <= self.distance)
 
     def __str__(self) -> str:
         return f"{self.distance:g} {'px' if self.spacing_mm is None else 'mm'}"

@@ -147,6 +147,26 @@ def judged(gold: str, delivery: str, **options: Any) -> Faults:
         return error.faults
 
 
+def wide_band(folder: Path) -> Faults:
+    (folder / "d").mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(folder / "d" / "a.png")
+    gold, delivery = f"png:{folder}/d", f"png:{folder / 'd'}/"
+    faults = segcore.evaluate(gold, delivery, ontology=CLASSES, dilation="1px").faults
+    return tuple(fault for fault in faults if fault.code != "delivery.same_as_gold")
+
+
+def crowded(folder: Path) -> Faults:
+    """A checkerboard with more pixels than the limit, and one with as many classes as it has lines."""
+    values = (np.indices((2900, 2900), np.uint8).sum(0) % 2).astype(np.uint8)
+    for side in "dg":
+        (folder / side).mkdir()
+        Image.fromarray(values).save(folder / side / "a.png")
+        values[0, 0] = 255
+    with pytest.raises(InvalidInputError) as refused:
+        segcore.evaluate(f"png:{folder}/g", f"png:{folder}/d", ontology=CLASSES, surfaces=True)
+    return tuple(fault for fault in refused.value.faults if "g" not in Path(fault.file).parts[-2:-1])
+
+
 def overlapping(folder: Path) -> Faults:
     content = dataset()
     content["categories"].append({"id": 4, "name": "dog"})
@@ -307,6 +327,8 @@ CASES: Final[dict[str, Case]] = {
         "categories", to=[{"id": i, "name": f"c{i}"} for i in range(4097)]
     )),
     "limits.bytes": Case("d.json", DOCUMENT, document(b'{"a": [' + b"[]," * 46_000_000 + b"0]}")),
+    "limits.surface": Case("d/a.png", IMAGE, crowded),
+    "boundary.wide_band": Case("d", DOCUMENT, wide_band),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
 
