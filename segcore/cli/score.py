@@ -79,11 +79,14 @@ def score(
     from segcore.cli.output import STDOUT, csv_text, json_text, progress, require_destination, write
     from segcore.cli.score_report import csv_rows, document, report_text
     from segcore.errors import InvalidInputError, UsageError
+    from segcore.surface_scores import Tolerance
 
     if json == csv == STDOUT:
         raise UsageError("--json and --csv cannot both be written to standard output")
     require_destination(json)
     require_destination(csv)
+    if tolerance is not None:
+        Tolerance(distance=tolerance)  # refused before the work is done
     try:
         with progress("reading and counting") as report:
             evaluation = segcore.evaluate(
