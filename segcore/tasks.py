@@ -149,19 +149,19 @@ class _Semantic(Task[SemanticTally, SemanticTable]):
 
 
 def _wide_band(table: SemanticTable, compared: Comparison) -> list[Fault]:
-    """A warning where more than half of the gold pixels that belong to a class are boundary."""
+    """A warning where more than 3/4 of the gold pixels that belong to a class are boundary."""
     dilation = compared.options.dilation
     if table.boundary is None or dilation is None:
         return []
     band, pixels = (int(t.gold_pixels.sum(dtype=np.int64)) for t in (table.boundary, table.pixels))
-    if 2 * band <= pixels:
+    if 4 * band <= 3 * pixels:
         return []
     narrower = "" if dilation.narrower is None else f"; try {dilation.narrower}"
     return [
         Fault(
             code="boundary.wide_band",
             file=compared.gold.file,
-            expected=f"at most half of the pixels in the band{narrower}",
+            expected=f"at most 3/4 of the pixels in the band{narrower}",
             got=f"{100 * band / pixels:.1f} % of {pixels} px at {dilation}",
         )
     ]

@@ -242,16 +242,16 @@ def test_a_share_of_the_diagonal_suits_each_image():
 
 
 def test_a_band_that_holds_most_of_the_gold_is_a_warning_with_the_share_and_a_narrower_one():
-    half = np.full((40, 40), 1, np.uint8)
+    square = np.full((40, 40), 1, np.uint8)
 
-    wide = segcore.evaluate(Drawn({"a": half}), Drawn({"a": half}, name="other:"), dilation="6px")
-    fine = segcore.evaluate(Drawn({"a": half}), Drawn({"a": half}, name="other:"), dilation="5px")
+    wide = segcore.evaluate(Drawn({"a": square}), Drawn({"a": square}, name="other:"), dilation="11px")
+    fine = segcore.evaluate(Drawn({"a": square}), Drawn({"a": square}, name="other:"), dilation="10px")
 
-    # 40 x 40 - 28 x 28 is 51 %, 40 x 40 - 30 x 30 is 43.75 %.
+    # 40 x 40 - 18 x 18 is 79.75 %, 40 x 40 - 20 x 20 is 75 %.
     (fault,) = [f for f in wide.faults if f.code == "boundary.wide_band"]
     assert (fault.severity.value, fault.file) == ("warning", "drawn:")
     assert (fault.expected, fault.got) == (
-        "at most half of the pixels in the band; try 1px", "51.0 % of 1600 px at 6px",
+        "at most 3/4 of the pixels in the band; try 2px", "79.8 % of 1600 px at 11px",
     )  # fmt: skip
     assert not [f for f in fine.faults if f.code == "boundary.wide_band"]
 
@@ -259,7 +259,7 @@ def test_a_band_that_holds_most_of_the_gold_is_a_warning_with_the_share_and_a_na
 def test_where_no_narrower_band_is_left_the_warning_names_none():
     found = segcore.evaluate(drawn(a="cc cc"), drawn(a="cs cc"), dilation="1px")
 
-    assert [f.expected for f in found.faults] == ["at most half of the pixels in the band"]
+    assert [f.expected for f in found.faults] == ["at most 3/4 of the pixels in the band"]
     assert Dilation(share=0.02).narrower == Dilation(share=0.005)
     assert Dilation(px=4).narrower == Dilation(px=1)
     assert Dilation(px=3).narrower is None
