@@ -327,7 +327,7 @@ CASES: Final[dict[str, Case]] = {
         (np.indices((2900, 2900), np.uint16).sum(0) % 2).astype(np.uint8), surfaces=True
     )),
     "boundary.wide_band": Case("d", DOCUMENT, outlined(
-        np.zeros((4, 4), np.uint8), dilation="1px"
+        np.zeros((3, 3), np.uint8), dilation="1px"
     )),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
