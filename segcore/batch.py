@@ -11,6 +11,7 @@ from segcore import sources
 from segcore.average_precision import ScoreRule
 from segcore.conventions import source_conventions
 from segcore.counting import Job, Plan, count
+from segcore.dilation import Dilation
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import Evaluation, InputInfo, MeasuredBatch, SideCounts
 from segcore.faults import Fault, FaultLog
@@ -61,6 +62,8 @@ class _Options(TypedDict, total=False):
     crowd: Crowd | str | None
     scores: ScoreRule | str | None
     keep_cells: bool
+    dilation: Dilation | float | str | None
+    surfaces: bool
     progress: Progress | None
 
 
@@ -100,6 +103,8 @@ def evaluate(
     crowd: Crowd | str | None = None,
     scores: ScoreRule | str | None = None,
     keep_cells: bool = False,
+    dilation: Dilation | float | str | None = None,
+    surfaces: bool = False,
     progress: Progress | None = None,
 ) -> MeasuredBatch:
     """Measure a delivery against gold.
@@ -127,6 +132,11 @@ def evaluate(
     keep_cells : bool
         In semantic view, keep the confusion of each image as well (``Evaluation.tallies.cells``),
         not only of all.
+    dilation : Dilation, float, str or None
+        In semantic view, count Boundary IoU in a band of this width: a share of the diagonal
+        (``0.02``) or pixels (``"5px"``).
+    surfaces : bool
+        In semantic view, count how far the outlines lie apart: for NSD, boundary F1, HD95, ASSD.
     progress : callable or None
         Called with images done and images in all; before that, where an input is brought from a
         server, with the tasks brought and the tasks in all.
@@ -152,6 +162,8 @@ def evaluate(
         overlap=overlap,
         scores=None if scores is None else _choice(ScoreRule, scores, "scores"),
         keep_cells=keep_cells,
+        dilation=None if dilation is None else Dilation.parse(dilation),
+        surfaces=surfaces,
     )
     chosen = task_named(task, options)
     if jobs < 1:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from segcore.average_precision import ScoreRule
+from segcore.dilation import Dilation
 from segcore.evaluation import OTHER
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.side import Side
 
-__all__ = ["instance_conventions", "semantic_conventions", "source_conventions"]
+__all__ = [
+    "boundary_conventions",
+    "instance_conventions",
+    "semantic_conventions",
+    "source_conventions",
+    "surface_conventions",
+]
 
 
 def source_conventions(sides: tuple[Side, Side]) -> dict[str, str]:
@@ -45,6 +54,36 @@ def semantic_conventions(ontology: Ontology) -> dict[str, str]:
         "polygons": "rasterised by the COCO rule (pycocotools)",
         "unlabeled": f"pixels nobody claims count as {OTHER}, on either side",
     }
+
+
+def boundary_conventions(dilation: Dilation) -> dict[str, str]:
+    """How Boundary IoU is counted."""
+    width = f"{dilation.px} px" if dilation.share is None else f"{dilation.share} of the diagonal"
+    return {
+        "boundary": f"the pixels of a mask within {width} of one outside it, or of the outside of the "
+        "image; square neighbourhoods, as boundary-iou-api has it",
+        "boundary_iou": "pooled over images: sum of intersections over sum of unions of the bands",
+        **_VOID,
+    }
+
+
+def surface_conventions() -> dict[str, str]:
+    """How surfaces are compared."""
+    return {
+        "assd": "mean distance of all surface pixels of both sides in an image; mean over the images",
+        "boundary_f1": "harmonic mean of precision and recall within the tolerance, pooled over images",
+        "hd95": "the larger of both 95th percentiles (interpolated) in an image; mean over the images",
+        "nsd": "surface pixels within the tolerance of the other side's surface, pooled over images",
+        "one_sided": "where only one side has a class, HD95 and ASSD are the diagonal of the image",
+        "surface": "pixels of a mask with one of four neighbours outside it, or outside the image",
+        **_VOID,
+    }
+
+
+_VOID: Final = {
+    "void_outline": "what the gold ignores is outside every mask of both sides: a class that meets it "
+    "ends there"
+}
 
 
 def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str, str]:

@@ -137,8 +137,13 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "limits.annotations": (_E, "there are more annotations than the limit"),
     "limits.entries": (_E, "the input has more entries than the limit"),
     "limits.bytes": (_E, "the file is larger than the limit"),
+    "limits.surface": (_E, "the outlines of an image have more pixels than the limit"),
     # semantic view
     "semantic.overlap": (_E, "regions of different classes overlap and the overlap rule is `error`"),
+    "boundary.wide_band": (
+        _W,
+        "most gold pixels count as boundary, so Boundary IoU says little that IoU does not",
+    ),
     # policies
     "policy.syntax": (_E, "the file is not valid YAML"),
     "policy.unknown_key": (_E, "a key is not part of the format"),

@@ -24,6 +24,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_RING_POINTS",
     "MAX_RING_STEPS",
+    "MAX_SURFACE_PIXELS",
     "MAX_YAML_BYTES",
 ]
 
@@ -77,3 +78,6 @@ MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""
+
+MAX_SURFACE_PIXELS: Final = 1 << 23
+"""Surface pixels of all classes of one image and side: what measuring their distances costs."""

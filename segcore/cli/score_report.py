@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 from segcore.cli.output import share, table_text
 from segcore.evaluation import ClassScores, Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation, InstanceScores
+from segcore.surface_scores import mean_of
 from segcore.wording import escaped
 
-__all__ = ["csv_rows", "report_text"]
+__all__ = ["csv_rows", "document", "report_text"]
 
 MAX_NAMES: Final = 5
 """Image keys named in one line of the summary."""
@@ -44,33 +45,80 @@ _INSTANCE: Final = {
 }
 
 
-def csv_rows(evaluation: MeasuredBatch) -> tuple[list[str], list[list[Any]]]:
+def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
+    """What is written as JSON; the tolerance is that of the surfaces, where they were counted."""
+    if isinstance(evaluation, Evaluation):
+        return evaluation.to_json(tolerance_px=tolerance_px)
+    return evaluation.to_json()
+
+
+def csv_rows(
+    evaluation: MeasuredBatch, *, tolerance_px: float | None = None
+) -> tuple[list[str], list[list[Any]]]:
     """Headings and a row a class, in ontology order."""
     columns = _LAYOUTS[type(evaluation)].columns
     read = attrgetter(*columns.values())
-    return list(columns), [list(read(scores)) for scores in evaluation.classes]
+    outlines = _outlines(evaluation, tolerance_px)
+    rows = [
+        [*read(scores), *(values[i] for values in outlines.values())]
+        for i, scores in enumerate(evaluation.classes)
+    ]
+    return [*columns, *outlines], rows
 
 
-def report_text(evaluation: MeasuredBatch) -> str:
+def report_text(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> str:
     """The table, worst class first, and below it the sums and the conventions.
 
     Classes that cannot be scored come last.
     """
-    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation)
+    outlines = _outlines(evaluation, tolerance_px)
+    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation, outlines)
+    if "nsd" in outlines:
+        summary.append(f"NSD and boundary F1 at a tolerance of {tolerance_px:g} px")
     notes = ["", *summary, *_notes(evaluation)]
     return table_text(headings, rows, notes=[escaped(note) for note in notes])
+
+
+_Outlines = Mapping[str, Sequence[float | None]]
+
+_OUTLINES: Final = {
+    "boundary_iou": "boundary IoU",
+    "nsd": "NSD",
+    "boundary_f1": "boundary F1",
+    "hd95": "HD95 px",
+    "assd": "ASSD px",
+}
+
+
+def _outlines(evaluation: MeasuredBatch, tolerance_px: float | None) -> _Outlines:
+    """What was asked for of the outlines: a value for every class, in ontology order."""
+    if not isinstance(evaluation, Evaluation):
+        return {}
+    found: dict[str, list[float | None]] = {}
+    if evaluation.boundary is not None:
+        found["boundary_iou"] = [scores.boundary_iou for scores in evaluation.classes]
+    if evaluation.surfaces is not None:
+        surfaces = evaluation.surface_scores(tolerance=tolerance_px)
+        for name in ("nsd", "boundary_f1", "hd95", "assd"):
+            found[name] = [getattr(scores, name) for scores in surfaces]
+    return found
 
 
 _Parts = tuple[Sequence[str], Sequence[Sequence[str]], list[str]]
 
 
-def _semantic(evaluation: Evaluation) -> _Parts:
+def _semantic(evaluation: Evaluation, outlines: _Outlines) -> _Parts:
     def worst_first(c: ClassScores) -> tuple[bool, float]:
         return c.iou is None, c.iou or 0.0
 
     ranked = sorted(evaluation.classes, key=worst_first)
     rows = [
-        (c.name, share(c.iou), share(c.dice), share(c.precision), share(c.recall), str(c.support_images))
+        (
+            c.name,
+            *map(share, (c.iou, c.dice, c.precision, c.recall)),
+            *(_shown(name, values[c.index]) for name, values in outlines.items()),
+            str(c.support_images),
+        )
         for c in ranked
     ]
     scored = sum(c.iou is not None for c in ranked)
@@ -79,10 +127,20 @@ def _semantic(evaluation: Evaluation) -> _Parts:
         f"pixel accuracy {share(evaluation.pixel_accuracy)}, "
         f"frequency-weighted IoU {share(evaluation.frequency_weighted_iou)}"
     )
-    return ("class", "IoU", "Dice", "precision", "recall", "gold images"), rows, [summary]
+    means = [f"{_OUTLINES[name]} {_shown(name, mean_of(values))}" for name, values in outlines.items()]
+    notes = [summary, f"mean {', '.join(means)}"] if means else [summary]
+    added = [_OUTLINES[name] for name in outlines]
+    return ("class", "IoU", "Dice", "precision", "recall", *added, "gold images"), rows, notes
 
 
-def _instance(evaluation: InstanceEvaluation) -> _Parts:
+def _shown(name: str, value: float | None) -> str:
+    """A share, or a distance with two digits."""
+    if name not in {"hd95", "assd"}:
+        return share(value)
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _instance(evaluation: InstanceEvaluation, outlines: _Outlines) -> _Parts:  # noqa: ARG001
     def worst_first(c: InstanceScores) -> tuple[bool, float, bool, float]:
         f1 = c.at50.f1
         return f1 is None, f1 or 0.0, c.coco.ap is None, c.coco.ap or 0.0
@@ -141,7 +199,7 @@ class _Layout(NamedTuple):
     """
 
     columns: Mapping[str, str]
-    parts: Callable[[Any], _Parts]
+    parts: Callable[[Any, _Outlines], _Parts]
 
 
 _LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.bands import band, surface
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
@@ -25,22 +26,26 @@ from segcore.kernels.decoded_counts import (
     DecodedCounts,
 )
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.nearest import NOWHERE, CodedPixels, squared_distances
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
 __all__ = [
     "BAD_CHAR",
     "MAX_NUMBER_CHARS",
     "NEGATIVE_RUN",
+    "NOWHERE",
     "OK",
     "RUN_TOO_LARGE",
     "SUM_MISMATCH",
     "TRUNCATED",
     "Choice",
+    "CodedPixels",
     "DecodedCounts",
     "LabelRuns",
     "Overlaps",
     "RegionRuns",
     "active",
+    "band",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -52,6 +57,8 @@ __all__ = [
     "paint",
     "prepare",
     "runs_from_counts",
+    "squared_distances",
+    "surface",
     "use",
 ]
 

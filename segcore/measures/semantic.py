@@ -21,6 +21,7 @@ from segcore import kernels
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.faults import Fault
 from segcore.kernels import LabelRuns
+from segcore.kernels.arrays import Values
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
 from segcore.ontology import Crowd, Overlap
@@ -117,6 +118,49 @@ class SemanticMeasure:
             for annotation, classes in pairs
         )
         return left, right
+
+    def code_maps(
+        self, gold: ImageAnnotation, delivery: ImageAnnotation | None
+    ) -> tuple[Values, Values]:
+        """The codes of gold and delivery, of one size; ignored by the gold is ignored on both sides.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        tuple of uint8 or uint16 arrays
+            (H, W), or both (W, H).  An image that was not delivered holds "other".
+        """
+        k = self.num_classes
+        if delivery is not None:
+            gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        left = self._codes(gold, self.gold)
+        if delivery is None:
+            right = left.copy()
+            right.fill(k)
+        else:
+            right = self._codes(delivery, self.delivery)
+            if isinstance(gold.content, LabelMap) is not isinstance(delivery.content, LabelMap):
+                right = right.T.copy()
+        np.copyto(right, k + 1, where=left == k + 1)
+        return left, right
+
+    def _codes(self, annotation: ImageAnnotation, classes: ClassMap) -> Values:
+        """(H, W) of a label map, (W, H) of regions."""
+        small = self.num_classes + 2 <= np.iinfo(np.uint8).max
+        content = annotation.content
+        if isinstance(content, LabelMap):
+            table = classes.of_values(content)
+            if small and content.values.dtype == np.uint8:
+                # Four times as fast as NumPy's indexing.
+                mapped = bytearray(content.values).translate(table.astype(np.uint8).tobytes())
+                return np.frombuffer(mapped, np.uint8).reshape(content.values.shape)
+            narrow: Values = table.astype(np.uint8) if small else table.astype(np.uint16)
+            return narrow[content.values]
+        runs = self._paint(annotation, classes, [])
+        lengths = np.diff(runs.starts, append=np.int32(runs.pixels))
+        codes: Values = runs.codes.astype(np.uint8) if small else runs.codes.astype(np.uint16)
+        return codes.repeat(lengths).reshape(annotation.width, annotation.height)
 
     def _joint(
         self,

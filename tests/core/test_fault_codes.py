@@ -147,6 +147,22 @@ def judged(gold: str, delivery: str, **options: Any) -> Faults:
         return error.faults
 
 
+def outlined(values: np.ndarray, **options: Any) -> Callable[[Path], Faults]:
+    """The faults of a mask that is evaluated, but for one pixel, against itself."""
+
+    def faults(folder: Path) -> Faults:
+        (folder / "g").mkdir()
+        (folder / "d").mkdir()
+        Image.fromarray(values).save(folder / "d" / "a.png")
+        other = values.copy()
+        other[0, 0] = 255
+        Image.fromarray(other).save(folder / "g" / "a.png")
+        found = judged(f"png:{folder}/d", f"png:{folder}/g", ontology=CLASSES, **options)
+        return tuple(fault for fault in found if fault.file != str(folder / "g" / "a.png"))
+
+    return faults
+
+
 def overlapping(folder: Path) -> Faults:
     content = dataset()
     content["categories"].append({"id": 4, "name": "dog"})
@@ -307,6 +323,12 @@ CASES: Final[dict[str, Case]] = {
         "categories", to=[{"id": i, "name": f"c{i}"} for i in range(4097)]
     )),
     "limits.bytes": Case("d.json", DOCUMENT, document(b'{"a": [' + b"[]," * 46_000_000 + b"0]}")),
+    "limits.surface": Case("d/a.png", IMAGE, outlined(
+        (np.indices((2900, 2900), np.uint16).sum(0) % 2).astype(np.uint8), surfaces=True
+    )),
+    "boundary.wide_band": Case("d", DOCUMENT, outlined(
+        np.zeros((3, 3), np.uint8), dilation="1px"
+    )),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
 
