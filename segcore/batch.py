@@ -11,6 +11,7 @@ from segcore import sources
 from segcore.average_precision import ScoreRule
 from segcore.conventions import source_conventions
 from segcore.counting import Job, Plan, count
+from segcore.dilation import Dilation
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import Evaluation, InputInfo, MeasuredBatch, SideCounts
 from segcore.faults import Fault, FaultLog
@@ -61,6 +62,7 @@ class _Options(TypedDict, total=False):
     crowd: Crowd | str | None
     scores: ScoreRule | str | None
     keep_cells: bool
+    dilation: Dilation | float | str | None
     progress: Progress | None
 
 
@@ -100,6 +102,7 @@ def evaluate(
     crowd: Crowd | str | None = None,
     scores: ScoreRule | str | None = None,
     keep_cells: bool = False,
+    dilation: Dilation | float | str | None = None,
     progress: Progress | None = None,
 ) -> MeasuredBatch:
     """Measure a delivery against gold.
@@ -127,6 +130,8 @@ def evaluate(
     keep_cells : bool
         In semantic view, keep the confusion of each image as well (``Evaluation.tallies.cells``),
         not only of all.
+    dilation : Dilation, float, str or None
+        Measure boundaries of this width as well: a share of the diagonal such as 0.02, or ``5px``.
     progress : callable or None
         Called with images done and images in all; before that, where an input is brought from a
         server, with the tasks brought and the tasks in all.
@@ -152,6 +157,7 @@ def evaluate(
         overlap=overlap,
         scores=None if scores is None else _choice(ScoreRule, scores, "scores"),
         keep_cells=keep_cells,
+        dilation=None if dilation is None else Dilation.parse(dilation),
     )
     chosen = task_named(task, options)
     if jobs < 1:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from segcore.average_precision import ScoreRule
 from segcore.conventions import instance_conventions, semantic_conventions
 from segcore.counting import Plan
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.evaluation import Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation
@@ -37,11 +38,14 @@ class TaskOptions:
         As the caller gave it; the rule that holds is the ontology's.
     scores : ScoreRule or None
     keep_cells : bool
+    dilation : Dilation or None
+        How wide boundaries are; None leaves them out.
     """
 
     overlap: Overlap | str | None = None
     scores: ScoreRule | None = None
     keep_cells: bool = False
+    dilation: Dilation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,20 +119,32 @@ class _Semantic(Task[Tally, TallyTable]):
 
 class _Instance(Task[InstancePair, InstanceTable]):
     name = "instance"
-    takes = frozenset({"scores"})
+    takes = frozenset({"scores", "dilation"})
 
     def plan(self, compared: Comparison) -> Plan[InstancePair, InstanceTable]:
+        dilation = compared.options.dilation
         measure = InstanceMeasure(
-            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+            gold=compared.gold,
+            delivery=compared.delivery,
+            crowd=compared.ontology.crowd,
+            dilation=dilation,
         )
-        return Plan(measure=measure, tabulate=tabulated, join=InstanceTable.joined)
+        tabulate = partial(tabulated, dilation=dilation)
+        return Plan(measure=measure, tabulate=tabulate, join=InstanceTable.joined)
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
-        return instance_conventions(compared.ontology, compared.options.scores)
+        options = compared.options
+        return instance_conventions(compared.ontology, options.scores, options.dilation)
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> InstanceEvaluation:
-        rule = compared.options.scores
-        return InstanceEvaluation(tallies=table, score_rule=rule, ontology=compared.ontology, **batch)
+        options = compared.options
+        return InstanceEvaluation(
+            tallies=table,
+            score_rule=options.scores,
+            dilation=options.dilation,
+            ontology=compared.ontology,
+            **batch,
+        )
 
 
 TASKS: Mapping[str, Task[Any, Any]] = {task.name: task for task in (_Semantic(), _Instance())}

@@ -45,6 +45,13 @@ def score(
             help="What ranks objects for AP where the delivery has no scores: equal or area.",
         ),
     ] = None,
+    boundary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTH",
+            help="Measure boundaries of this width, too: 0.02 of the diagonal, or 5px.",
+        ),
+    ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write everything as JSON; - is standard output.")
     ] = None,
@@ -80,6 +87,7 @@ def score(
                 overlap=overlap,
                 crowd=crowd,
                 scores=scores,
+                dilation=boundary,
                 progress=report,
             )
     except InvalidInputError as error:
