@@ -23,6 +23,7 @@ PARTS = {
     "g": "starting",
     "h": "datasets",
     "i": "instances",
+    "k": "object_boundaries",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",
