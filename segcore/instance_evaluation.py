@@ -221,9 +221,16 @@ class InstanceEvaluation(MeasuredBatch):
         return match_objects(self.tallies)
 
     @cached_property
-    def boundary_matching(self) -> ObjectMatching | None:
-        """The same by the smaller of IoU and boundary IoU; None where boundaries were not asked for."""
-        return None if self.dilation is None else match_objects(self.tallies, boundary=True)
+    def boundary_matching(self) -> ObjectMatching:
+        """The same by the smaller of IoU and boundary IoU.
+
+        Raises
+        ------
+        UsageError
+            Boundaries were not asked for.
+        """
+        self._require_boundaries()
+        return match_objects(self.tallies, boundary=True)
 
     @cached_property
     def average_precision(self) -> AveragePrecision:
@@ -234,21 +241,36 @@ class InstanceEvaluation(MeasuredBatch):
         UsageError
             The delivery has no scores and no rule stands for them.
         """
+        return self._average_precision(boundary=False)
+
+    @cached_property
+    def boundary_average_precision(self) -> AveragePrecision:
+        """The same by the smaller of IoU and boundary IoU, which is boundary AP.
+
+        Raises
+        ------
+        UsageError
+            As above, or boundaries were not asked for.
+        """
+        self._require_boundaries()
+        return self._average_precision(boundary=True)
+
+    def _require_boundaries(self) -> None:
+        if self.dilation is None:
+            raise UsageError(
+                "boundaries were not measured: give their width, such as dilation=0.02 (of the diagonal) "
+                "or dilation='5px'"
+            )
+
+    def _average_precision(self, *, boundary: bool) -> AveragePrecision:
         if not self.has_scores:
             raise UsageError(
                 "AP ranks delivered objects by their scores, and this delivery has objects without one: "
                 "a list in which all are equally sure has no order. Gate people's work on F1 at a fixed "
                 "IoU (f1) or on panoptic quality (pq), or state a rule: scores='equal' or scores='area'"
             )
-        return average_precision(self.tallies, num_classes=len(self.ontology), rule=self.score_rule)
-
-    @cached_property
-    def boundary_average_precision(self) -> AveragePrecision | None:
-        """The same by the smaller of IoU and boundary IoU; None where boundaries were not asked for."""
-        if self.dilation is None or not self.has_scores:
-            return None
         return average_precision(
-            self.tallies, num_classes=len(self.ontology), rule=self.score_rule, boundary=True
+            self.tallies, num_classes=len(self.ontology), rule=self.score_rule, boundary=boundary
         )
 
     @cached_property
@@ -300,16 +322,18 @@ class InstanceEvaluation(MeasuredBatch):
         return CocoScores.of(self.average_precision, classes) if self.has_scores else CocoScores()
 
     def _boundary_coco(self, classes: slice) -> CocoScores:
-        found = self.boundary_average_precision
-        return CocoScores() if found is None else CocoScores.of(found, classes)
+        if not self.has_scores:
+            return CocoScores()
+        return CocoScores.of(self.boundary_average_precision, classes)
 
     def _boundaries(
         self, order: npt.NDArray[np.intp], bounds: npt.NDArray[np.intp]
     ) -> Sequence[BoundaryScores | None]:
         """Of every class; ``order`` puts the matched objects by class, which begin at ``bounds``."""
-        k, matching = len(self.ontology), self.boundary_matching
-        if matching is None:
+        k = len(self.ontology)
+        if self.dilation is None:
             return [None] * k
+        matching = self.boundary_matching
         found = self.matching.at(MATCH_IOU)
         iou = self.tallies.boundary_iou(found.gold, found.delivery)[order]
         at50, at75 = matching.counts(k), matching.counts(k, STRICT_IOU)

@@ -70,7 +70,8 @@ def _inner(starts, ends, lo, hi, height, width_px):
     columns = np.int64(ends[hi - 1] - 1) // height - np.int64(starts[lo]) // height + 1
     if columns <= 2 * width_px:
         return none, none
-    own_starts, own_ends = _shortened(starts, ends, lo, hi, height, width_px)
+    size = hi - lo + columns
+    own_starts, own_ends = _shortened(starts, ends, lo, hi, height, width_px, size)
     window = 1
     while window <= 2 * width_px and own_starts.size:
         further = min(window, 2 * width_px + 1 - window)
@@ -80,22 +81,27 @@ def _inner(starts, ends, lo, hi, height, width_px):
 
 
 @jit
-def _shortened(starts, ends, lo, hi, height, width_px):
-    """The runs, cut where a column ends, without ``width_px`` at either end."""
-    size = np.int64(0)
-    for i in range(lo, hi):
-        size += (np.int64(ends[i]) - 1) // height - np.int64(starts[i]) // height + 1
+def _shortened(starts, ends, lo, hi, height, width_px, size):
+    """The runs, cut where a column ends, without ``width_px`` at either end; at most ``size``."""
     own_starts, own_ends = np.empty(size, np.int64), np.empty(size, np.int64)
-    n = 0
+    n, bottom = 0, np.int64(0)
     for i in range(lo, hi):
-        start = np.int64(starts[i])
-        while start < ends[i]:
-            end = min(np.int64(ends[i]), (start // height + 1) * height)
+        start, last = np.int64(starts[i]), np.int64(ends[i])
+        # Runs increase, so that a step to their column is shorter than a division.
+        if start - bottom >= height:
+            bottom = (start // height + 1) * height
+        elif start >= bottom:
+            bottom += height
+        while True:
+            end = min(last, bottom)
             if end - start > 2 * width_px:
                 own_starts[n] = start + width_px
                 own_ends[n] = end - width_px
                 n += 1
+            if end == last:
+                break
             start = end
+            bottom += height
     return own_starts[:n], own_ends[:n]
 
 
