@@ -57,7 +57,7 @@ def whole_images(gold: Path, results: Path, *, load_first: bool) -> Way:
 
     def band(mask: np.ndarray) -> np.ndarray:
         height, width = mask.shape
-        steps = max(1, int(round(DILATION.share * np.sqrt(height**2 + width**2))))
+        steps = max(1, round(DILATION.share * np.sqrt(height**2 + width**2)))
         padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=steps)
         return mask - inner[1:-1, 1:-1]

@@ -258,8 +258,8 @@ class InstanceEvaluation(MeasuredBatch):
     def _require_boundaries(self) -> None:
         if self.dilation is None:
             raise UsageError(
-                "boundaries were not measured: give their width, such as dilation=0.02 (of the diagonal) "
-                "or dilation='5px'"
+                "boundaries were not measured: give their width, such as dilation=0.02 (of the "
+                "diagonal) or dilation='5px'"
             )
 
     def _average_precision(self, *, boundary: bool) -> AveragePrecision:

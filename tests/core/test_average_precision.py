@@ -255,9 +255,7 @@ def test_no_number_depends_on_the_order_of_anything_or_on_ids(tmp_path, batch, r
     options = {"scores": rule, "dilation": width}
     before = told(evaluated(*save(tmp_path, gold, delivery), **options))
 
-    after = told(
-        evaluated(*save(tmp_path, renumbered(gold, rng), renumbered(delivery, rng)), **options)
-    )
+    after = told(evaluated(*save(tmp_path, renumbered(gold, rng), renumbered(delivery, rng)), **options))
 
     assert after == before
 
