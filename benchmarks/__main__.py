@@ -24,6 +24,7 @@ PARTS = {
     "h": "datasets",
     "i": "instances",
     "k": "boundary",
+    "l": "object_boundaries",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",

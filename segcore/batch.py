@@ -133,8 +133,8 @@ def evaluate(
         In semantic view, keep the confusion of each image as well (``Evaluation.tallies.cells``),
         not only of all.
     dilation : Dilation, float, str or None
-        In semantic view, count Boundary IoU in a band of this width: a share of the diagonal
-        (``0.02``) or pixels (``"5px"``).
+        Count boundaries of this width as well: a share of the diagonal (``0.02``) or pixels (``"5px"``).
+        In semantic view for Boundary IoU, in instance view for boundary AP.
     surfaces : bool
         In semantic view, count how far the outlines lie apart: for NSD, boundary F1, HD95, ASSD.
     progress : callable or None

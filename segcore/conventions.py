@@ -86,7 +86,9 @@ _VOID: Final = {
 }
 
 
-def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str, str]:
+def instance_conventions(
+    ontology: Ontology, rule: ScoreRule | None, dilation: Dilation | None = None
+) -> dict[str, str]:
     """How objects are matched and counted."""
     crowd = {
         Crowd.IGNORE: "gold crowds are neither found nor missed; what lies in one is not extra",
@@ -97,7 +99,15 @@ def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str
         ScoreRule.EQUAL: "AP takes all delivered objects for equally sure, whatever their scores",
         ScoreRule.AREA: "AP takes the larger delivered object for surer, whatever the scores",
     }
+    boundary = {}
+    if dilation is not None:
+        reach = f"{dilation} of the diagonal" if dilation.px is None else f"{dilation.px} px"
+        boundary["boundary"] = (
+            f"pixels of a mask within {reach} of one outside it or outside the image; boundary AP goes "
+            "by the smaller of IoU and boundary IoU, in crowds by IoU"
+        )
     return {
+        **boundary,
         "ap": "COCO: IoU .50:.05:.95, 101 recalls, 100 objects an image and class, mean of the classes "
         "gold has",
         "crowd": crowd[ontology.crowd],

@@ -74,7 +74,8 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
     -------
     dict of list
         ``image``, ``kind``, ``gold_class``, ``gold_id``, ``gold_px``, ``delivery_class``,
-        ``delivery_id``, ``delivery_px``, ``iou``; None for a side without an object.
+        ``delivery_id``, ``delivery_px``, ``iou``; None for a side without an object.  And
+        ``boundary_iou``, where the table holds boundaries.
 
     Notes
     -----
@@ -116,5 +117,14 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
         columns[f"{side}_class"] = [None if i < 0 else names[classes[i]] for i in rows]
         columns[f"{side}_id"] = [None if i < 0 else held.ids[i] for i in rows]
         columns[f"{side}_px"] = [None if i < 0 else areas[i] for i in rows]
-    columns["iou"] = [None if np.isnan(value) else value for value in iou[order].tolist()]
+    columns["iou"] = _known(iou[order])
+    if table.boundaries is not None:
+        both = (gold >= 0) & (delivery >= 0)
+        boundary_iou = np.full(len(kinds), np.nan)
+        boundary_iou[both] = table.boundary_iou(gold[both], delivery[both])
+        columns["boundary_iou"] = _known(boundary_iou[order])
     return columns
+
+
+def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]

@@ -9,6 +9,8 @@ from typing import Final
 
 __all__ = [
     "MAX_ANNOTATIONS",
+    "MAX_BOUNDARY_RUNS",
+    "MAX_BOUNDARY_STEPS",
     "MAX_CLASSES",
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
@@ -60,6 +62,13 @@ MAX_NAME_LENGTH: Final = 1024
 
 MAX_OBJECT_PAIRS: Final = 1 << 22
 """Pairs of gold and delivered objects of one image that may overlap: what comparing them costs."""
+
+MAX_BOUNDARY_RUNS: Final = 1 << 23
+"""Runs of the boundaries of all objects of one side of an image: a few bytes of a file may hold an
+object whose boundary has runs in every column."""
+
+MAX_BOUNDARY_STEPS: Final = 1 << 30
+"""Runs of boundaries compared in one image."""
 
 MAX_RING_POINTS: Final = 100_000
 """Vertices of one polygon ring."""

@@ -48,6 +48,7 @@ class TaskOptions:
     scores : ScoreRule or None
     keep_cells : bool
     dilation : Dilation or None
+        How wide boundaries are; None leaves them out.
     surfaces : bool
     """
 
@@ -169,20 +170,32 @@ def _wide_band(table: SemanticTable, compared: Comparison) -> list[Fault]:
 
 class _Instance(Task[InstancePair, InstanceTable]):
     name = "instance"
-    takes = frozenset({"scores"})
+    takes = frozenset({"scores", "dilation"})
 
     def plan(self, compared: Comparison) -> Plan[InstancePair, InstanceTable]:
+        dilation = compared.options.dilation
         measure = InstanceMeasure(
-            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+            gold=compared.gold,
+            delivery=compared.delivery,
+            crowd=compared.ontology.crowd,
+            dilation=dilation,
         )
-        return Plan(measure=measure, tabulate=tabulated, join=InstanceTable.joined)
+        tabulate = partial(tabulated, dilation=dilation)
+        return Plan(measure=measure, tabulate=tabulate, join=InstanceTable.joined)
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
-        return instance_conventions(compared.ontology, compared.options.scores)
+        options = compared.options
+        return instance_conventions(compared.ontology, options.scores, options.dilation)
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> InstanceEvaluation:
-        rule = compared.options.scores
-        return InstanceEvaluation(tallies=table, score_rule=rule, ontology=compared.ontology, **batch)
+        options = compared.options
+        return InstanceEvaluation(
+            tallies=table,
+            score_rule=options.scores,
+            dilation=options.dilation,
+            ontology=compared.ontology,
+            **batch,
+        )
 
 
 TASKS: Mapping[str, Task[Any, Any]] = {task.name: task for task in (_Semantic(), _Instance())}

@@ -49,7 +49,7 @@ def score(
         str | None,
         typer.Option(
             metavar="WIDTH",
-            help="Add boundary IoU in a band of this width: a share of the diagonal (0.02) or 5px.",
+            help="Add boundaries of this width: a share of the diagonal (0.02) or 5px.",
         ),
     ] = None,
     tolerance: Annotated[

@@ -44,6 +44,14 @@ _INSTANCE: Final = {
     "support_instances": "support_instances",
 }
 
+_INSTANCE_BOUNDARY: Final = {
+    **{f"boundary_{name}": f"boundary.coco.{name}" for name in _COCO},
+    "f1_at_boundary_iou_50": "boundary.at50.f1",
+    "f1_at_boundary_iou_75": "boundary.at75.f1",
+    "mean_boundary_iou": "boundary.mean_iou",
+}
+"""What is added where boundaries were asked for."""
+
 
 def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
     """What is written as JSON; the tolerance is that of the surfaces, where they were counted."""
@@ -56,7 +64,7 @@ def csv_rows(
     evaluation: MeasuredBatch, *, tolerance_px: float | None = None
 ) -> tuple[list[str], list[list[Any]]]:
     """Headings and a row a class, in ontology order."""
-    columns = _LAYOUTS[type(evaluation)].columns
+    columns = _LAYOUTS[type(evaluation)].columns(evaluation)
     read = attrgetter(*columns.values())
     outlines = _outlines(evaluation, tolerance_px)
     rows = [
@@ -140,7 +148,11 @@ def _shown(name: str, value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _instance(evaluation: InstanceEvaluation, outlines: _Outlines) -> _Parts:  # noqa: ARG001
+def _instance_columns(evaluation: InstanceEvaluation) -> Mapping[str, str]:
+    return _INSTANCE if evaluation.dilation is None else _INSTANCE | _INSTANCE_BOUNDARY
+
+
+def _instance(evaluation: InstanceEvaluation) -> _Parts:
     def worst_first(c: InstanceScores) -> tuple[bool, float, bool, float]:
         f1 = c.at50.f1
         return f1 is None, f1 or 0.0, c.coco.ap is None, c.coco.ap or 0.0
@@ -149,6 +161,7 @@ def _instance(evaluation: InstanceEvaluation, outlines: _Outlines) -> _Parts:  #
         (
             c.name,
             *map(share, (c.coco.ap, c.coco.ap50, c.coco.ap75, c.at50.f1, c.at75.f1)),
+            *([] if c.boundary is None else map(share, (c.boundary.coco.ap, c.boundary.mean_iou))),
             *map(str, (c.at50.missed, c.at50.extra, c.support_instances)),
         )
         for c in sorted(evaluation.classes, key=worst_first)
@@ -167,7 +180,18 @@ def _instance(evaluation: InstanceEvaluation, outlines: _Outlines) -> _Parts:  #
         f"objects: {total.at50.matched} matched, {total.at50.missed} missed, {total.at50.extra} extra, "
         f"{total.merged} merged, {total.split} split",
     ]
-    headings = ("class", "AP", "AP50", "AP75", "F1@.5", "F1@.75", "missed", "extra", "gold objects")
+    bands = total.boundary
+    if bands is not None:
+        summary.append(
+            f"boundary AP {share(bands.coco.ap)}, F1 by the smaller of IoU and boundary IoU "
+            f"{share(bands.at50.f1)} at .5, {share(bands.at75.f1)} at .75, mean boundary IoU of matched "
+            f"objects {share(bands.mean_iou)}"
+        )
+    headings = (
+        *("class", "AP", "AP50", "AP75", "F1@.5", "F1@.75"),
+        *(() if bands is None else ("boundary AP", "boundary IoU")),
+        *("missed", "extra", "gold objects"),
+    )
     return headings, rows, summary
 
 
@@ -198,11 +222,11 @@ class _Layout(NamedTuple):
     ``columns`` are those of the CSV file, and the attributes they come from.
     """
 
-    columns: Mapping[str, str]
+    columns: Callable[[Any], Mapping[str, str]]
     parts: Callable[[Any, _Outlines], _Parts]
 
 
 _LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
-    Evaluation: _Layout(_SEMANTIC, _semantic),
-    InstanceEvaluation: _Layout(_INSTANCE, _instance),
+    Evaluation: _Layout(lambda _: _SEMANTIC, _semantic),
+    InstanceEvaluation: _Layout(_instance_columns, lambda evaluation, _: _instance(evaluation)),
 }

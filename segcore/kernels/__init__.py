@@ -46,6 +46,7 @@ __all__ = [
     "RegionRuns",
     "active",
     "band",
+    "boundary_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -57,6 +58,7 @@ __all__ = [
     "paint",
     "prepare",
     "runs_from_counts",
+    "shared_px",
     "squared_distances",
     "surface",
     "use",
@@ -263,9 +265,61 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
     """
     for regions in (gold, delivery):
         _check_region_runs(regions, heights.size)
-    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
-        raise ValueError("expected int64 heights of 1 or more")
+    _check_lengths(heights, "heights")
     return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+
+
+def boundary_runs(regions: RegionRuns, *, heights: Counts, widths_px: Counts) -> RegionRuns:
+    """The band along the outline of every region.
+
+    Parameters
+    ----------
+    regions : RegionRuns
+    heights : int64 (n_images,)
+        Length of a column.
+    widths_px : int64 (n_images,)
+        How wide the band is, 1 or more.
+
+    Returns
+    -------
+    RegionRuns
+        Of each region the pixels that are no further than the width, in rows and in columns alike,
+        from a pixel outside the region or outside the image.
+
+    Notes
+    -----
+    The mask without its erosion by a square, with nothing beyond the image: ``mask_to_boundary`` of
+    Cheng et al., "Boundary IoU", CVPR 2021.
+    """
+    if not heights.shape == widths_px.shape:
+        raise ValueError(f"{heights.size} heights, {widths_px.size} widths of the band")
+    _check_region_runs(regions, heights.size)
+    _check_lengths(heights, "heights")
+    _check_lengths(widths_px, "widths")
+    return active().boundary_runs(regions, heights=heights, widths_px=widths_px)  # type: ignore[no-any-return]
+
+
+def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
+    """Count the pixels that region ``i[n]`` of ``a`` shares with region ``j[n]`` of ``b``.
+
+    Parameters
+    ----------
+    a, b : RegionRuns
+        Over the same positions.
+    i, j : int64 (n,)
+        Pairs of regions.
+
+    Returns
+    -------
+    int64 (n,)
+    """
+    for regions, chosen in ((a, i), (b, j)):
+        _check_region_runs(regions, regions.images.size - 1)
+        if chosen.dtype != np.int64 or chosen.shape != i.shape:
+            raise ValueError("expected int64 pairs of one length")
+        if chosen.size and not 0 <= int(chosen.min()) <= int(chosen.max()) < regions.offsets.size - 1:
+            raise ValueError(f"expected pairs of the {regions.offsets.size - 1} regions there are")
+    return active().shared_px(a, i, b, j)  # type: ignore[no-any-return]
 
 
 def match_by_score(
@@ -336,6 +390,11 @@ def _check_region_runs(regions: RegionRuns, images: int) -> None:
     apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
     if not apart.all():
         raise ValueError("expected the runs of each region to increase")
+
+
+def _check_lengths(lengths: Counts, what: str) -> None:
+    if lengths.dtype != np.int64 or (lengths.size and int(lengths.min()) < 1):
+        raise ValueError(f"expected int64 {what} of 1 or more")
 
 
 def _check_values(values: Values, codes: Codes, size: int | None) -> None:

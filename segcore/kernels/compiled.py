@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.compiled_boundaries import boundary_runs
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
-from segcore.kernels.compiled_instances import match_by_score, overlaps
+from segcore.kernels.compiled_instances import match_by_score, overlaps, shared_px
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
+    "boundary_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -31,6 +33,7 @@ __all__ = [
     "overlaps",
     "paint",
     "runs_from_counts",
+    "shared_px",
 ]
 
 

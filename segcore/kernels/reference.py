@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.reference_boundaries import boundary_runs
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
-from segcore.kernels.reference_instances import match_by_score, overlaps
+from segcore.kernels.reference_instances import match_by_score, overlaps, shared_px
 
 __all__ = [
+    "boundary_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -23,6 +25,7 @@ __all__ = [
     "overlaps",
     "paint",
     "runs_from_counts",
+    "shared_px",
 ]
 
 Bools = npt.NDArray[np.bool_]

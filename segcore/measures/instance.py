@@ -14,12 +14,18 @@ import numpy.typing as npt
 
 from segcore import kernels, limits
 from segcore.annotation import ImageAnnotation, LabelMap, Regions, segment_sums
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
-from segcore.instance_tally import InstanceTable, Objects
+from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.object_limits import (
+    band_runs_above_limit,
+    band_steps_above_limit,
+    pairs_above_limit,
+)
 from segcore.ontology import Crowd
 
 __all__ = ["Coded", "InstanceMeasure", "InstancePair", "tabulated"]
@@ -43,6 +49,11 @@ class Coded:
     codes: npt.NDArray[np.int32]
     crowd: npt.NDArray[np.bool_]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image, at least 1."""
+        return max(1, self.regions.height), max(1, self.regions.width)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InstancePair:
@@ -50,6 +61,16 @@ class InstancePair:
 
     gold: Coded | None
     delivery: Coded | None
+
+
+def _refused(annotation: ImageAnnotation, fault: Fault, *, is_gold: bool) -> Measured[InstancePair]:
+    """Nothing of the image is counted, and the side at fault has lost what was read of it."""
+    lost = annotation.read - annotation.rejected
+    return Measured(
+        tally=InstancePair(gold=None, delivery=None),
+        faults=(fault,),
+        rejected=(lost, 0) if is_gold else (0, lost),
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,11 +84,14 @@ class InstanceMeasure:
     crowd
         Whether crowd regions of the gold are groups, by COCO's rule, or objects like any other.
         In a delivery they are objects.
+    dilation : Dilation or None
+        How wide the boundaries are that are compared as well.
     """
 
     gold: ClassMap
     delivery: ClassMap
     crowd: Crowd
+    dilation: Dilation | None = None
 
     def __call__(
         self, gold: ImageAnnotation, delivery: ImageAnnotation | None
@@ -92,22 +116,24 @@ class InstanceMeasure:
             others = self._regions(delivery, self.delivery)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
-                refused = 0, delivery.read - delivery.rejected
-                return Measured(
-                    tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
-                )
-            if pairs := _pairs_above_limit(own, others):
-                fault = Fault(
-                    code="limits.annotations",
-                    file=self.delivery.place(delivery),
-                    image=gold.key,
-                    expected=f"at most {limits.MAX_OBJECT_PAIRS} pairs of objects that may overlap",
-                    got=f"{len(own)} gold and {len(others)} delivered objects, {pairs} pairs",
-                )
-                refused = 0, delivery.read - delivery.rejected
-                return Measured(
-                    tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
-                )
+                return _refused(delivery, fault, is_gold=False)
+            if pairs := pairs_above_limit(own, others):
+                objects = f"{len(own)} gold and {len(others)} delivered objects, {pairs} pairs"
+                most = f"{limits.MAX_OBJECT_PAIRS} pairs of objects that may overlap"
+                fault = self._limit_fault(delivery, self.delivery, most, objects)
+                return _refused(delivery, fault, is_gold=False)
+        if self.dilation is not None:
+            width_px = self.dilation.of(height=gold.height, width=gold.width)
+            most = f"{limits.MAX_BOUNDARY_RUNS} runs along the boundaries of all objects"
+            if runs := band_runs_above_limit(own, width_px):
+                return _refused(gold, self._limit_fault(gold, self.gold, most, str(runs)), is_gold=True)
+            if delivery is not None and others is not None:
+                runs = band_runs_above_limit(others, width_px)
+                if not runs and (runs := band_steps_above_limit(own, others, width_px)):
+                    most = f"{limits.MAX_BOUNDARY_STEPS} runs along boundaries to compare"
+                if runs:
+                    fault = self._limit_fault(delivery, self.delivery, most, str(runs))
+                    return _refused(delivery, fault, is_gold=False)
         ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
         faults = self.gold.name_faults(gold, counted=~ignored)
         found: list[Fault] = []
@@ -133,6 +159,15 @@ class InstanceMeasure:
             )
         return annotation.content
 
+    def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
+        return Fault(
+            code="limits.annotations",
+            file=side.place(annotation),
+            image=annotation.key,
+            expected=f"at most {most}",
+            got=got,
+        )
+
     def _score_faults(self, annotation: ImageAnnotation, regions: Regions) -> list[Fault]:
         if regions.scores is None:
             return []
@@ -149,41 +184,39 @@ class InstanceMeasure:
         ]
 
 
-def _pairs_above_limit(gold: Regions, delivery: Regions) -> int:
-    """How many pairs may overlap, where that is too many to compare; else 0.
-
-    Those whose columns overlap, and a small share of all: to rule a pair out takes time, too.
-    """
-    every = len(gold) * len(delivery)
-    if every <= limits.MAX_OBJECT_PAIRS:
-        return 0
-    spans = []
-    for regions in (gold, delivery):
-        full = np.flatnonzero(np.diff(regions.offsets))
-        first, last = regions.offsets[full], regions.offsets[full + 1] - 1
-        spans.append((regions.starts[first], np.sort(regions.ends[last])))
-    (starts, ends), (other_starts, other_ends) = spans
-    begun = np.searchsorted(np.sort(other_starts), ends).sum()
-    over = np.searchsorted(other_ends, starts, side="right").sum()
-    pairs = max(int(begun - over), every >> 8)
-    return pairs if pairs > limits.MAX_OBJECT_PAIRS else 0
-
-
-def tabulated(pairs: Iterable[tuple[str, InstancePair]]) -> InstanceTable:
+def tabulated(
+    pairs: Iterable[tuple[str, InstancePair]], *, dilation: Dilation | None = None
+) -> InstanceTable:
     """Count what the objects of images share; all images at once, given in any order.
 
     Parameters
     ----------
     pairs : iterable of (str, InstancePair)
         Image keys and their regions.
+    dilation : Dilation or None
+        How wide boundaries are; None counts none.
     """
     rows = sorted(pairs, key=lambda row: row[0])
     gold = _Side.of([pair.gold for _, pair in rows])
     delivery = _Side.of([pair.delivery for _, pair in rows])
-    heights = [1 if pair.gold is None else max(1, pair.gold.regions.height) for _, pair in rows]
-    found = kernels.overlaps(gold.runs, delivery.runs, heights=np.array(heights, np.int64))
+    sizes = [(1, 1) if pair.gold is None else pair.gold.size for _, pair in rows]
+    heights = np.array([height for height, _ in sizes], np.int64)
+    found = kernels.overlaps(gold.runs, delivery.runs, heights=heights)
     left, right = gold.place[found.gold], delivery.place[found.delivery]
     by = np.lexsort((right, left))
+    boundaries = None
+    if dilation is not None:
+        widths = [dilation.of(height=height, width=width) for height, width in sizes]
+        widths_px = np.array(widths, np.int64)
+        own, others = (
+            kernels.boundary_runs(side.runs, heights=heights, widths_px=widths_px)
+            for side in (gold, delivery)
+        )
+        boundaries = Boundaries(
+            gold_px=gold.placed(segment_sums(own.ends - own.starts, own.offsets)),
+            delivery_px=delivery.placed(segment_sums(others.ends - others.starts, others.offsets)),
+            shared_px=kernels.shared_px(own, found.gold, others, found.delivery)[by],
+        )
     left, right = left[by], right[by]
     image = np.searchsorted(gold.runs.images, left, side="right") - 1
     return InstanceTable(
@@ -196,6 +229,7 @@ def tabulated(pairs: Iterable[tuple[str, InstancePair]]) -> InstanceTable:
         gold_offsets=gold.runs.images,
         delivery_offsets=delivery.runs.images,
         overlap_offsets=np.searchsorted(image, np.arange(len(rows) + 1)),
+        boundaries=boundaries,
     )
 
 
@@ -243,6 +277,12 @@ class _Side:
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
         return cls(runs=runs, objects=unordered.take(order), place=place)
+
+    def placed(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Values of the regions as values of the objects."""
+        moved = np.empty_like(values)
+        moved[self.place] = values
+        return moved
 
 
 _NO_RUNS = np.empty(0, np.int32)

@@ -75,3 +75,15 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
     yield fs
     for path in fs.ls("/", detail=False):
         fs.rm(path, recursive=True)
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def either_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Once with each kind of kernels."""
+    from segcore import kernels
+
+    if request.param == "numba":
+        pytest.importorskip("numba", reason="missing: numba")
+    kernels.use(request.param)
+    yield
+    kernels.use("auto")
