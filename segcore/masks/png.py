@@ -122,7 +122,8 @@ def decode_binary(png: Png) -> npt.NDArray[np.bool_]:
     """
     if png.color_type not in (ColorType.GRAY, ColorType.PALETTE):
         raise RefusedMaskError("mask.unexpected_mode", "gray or palette indices", png.kind)
-    return _decode(png).reshape(png.height, png.width) != 0
+    drawn: npt.NDArray[np.bool_] = _decode(png).reshape(png.height, png.width) != 0
+    return drawn
 
 
 # ---- pixels
