@@ -70,6 +70,16 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "results.missing_score": (_E, "a detection has no score"),
     "results.bad_score": (_E, "a score is not a finite number"),
     "results.inconsistent": (_E, "the detections do not fit the gold they are read with"),
+    # LabelMe files
+    "labelme.bad_structure": (_E, "the file is not a LabelMe annotation"),
+    "labelme.missing_field": (_E, "a required field is missing"),
+    "labelme.bad_type": (_E, "a field has the wrong type"),
+    "labelme.unsupported_shape": (_E, "the shape is of no type LabelMe draws"),
+    "labelme.point_count": (_E, "the shape has not as many points as its type needs"),
+    "labelme.no_area": (_E, "a line or a point has no area"),
+    "labelme.mask_size": (_E, "the PNG of a mask is not as large as its box"),
+    "labelme.image_name": (_W, "imagePath names another image than the file, whose name is the key"),
+    "labelme.bad_flags": (_W, "a flag of the image is neither true nor false"),
     # mask images
     "mask.not_png": (_E, "the file is not a PNG image"),
     "mask.truncated": (_E, "the PNG ends early"),

@@ -27,9 +27,10 @@ from segcore.limits import (
     MAX_PIXELS,
 )
 from segcore.masks.batch import MaskProblem
-from segcore.masks.ellipses import Ellipse, quarter_turns
+from segcore.masks.ellipses import Ellipse, turn
+from segcore.masks.rows import runs_of_rows
 from segcore.wording import printable, show
-from segcore_labelstudio.brush import DrawnMask, decode_brush, runs_of_rows
+from segcore_labelstudio.brush import DrawnMask, decode_brush
 
 __all__ = ["DrawingWork", "draw"]
 
@@ -215,7 +216,7 @@ def _vector(value: _Value, width: int, height: int, _: int, work: DrawingWork) -
 def _rectangle(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     x, y = _px(_number(value, "x"), width), _px(_number(value, "y"), height)
     w, h = _px(_extent(value, "width"), width), _px(_extent(value, "height"), height)
-    cos, sin = quarter_turns(_rotation(value))
+    cos, sin = _turn(value)
     # Clockwise on a screen, whose y points down; about the corner that is top left before the turn.
     right, down = (w * cos, w * sin), (-h * sin, h * cos)
     corners = [(x, y), (x + right[0], y + right[1])]
@@ -251,9 +252,12 @@ def _without_ring(problem: MaskProblem) -> MaskProblem:
 def _ellipse(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     x, y = _px(_number(value, "x"), width), _px(_number(value, "y"), height)
     rx, ry = _px(_extent(value, "radiusX"), width), _px(_extent(value, "radiusY"), height)
-    ellipse = Ellipse(x=x, y=y, rx=rx, ry=ry, degrees=_rotation(value))
-    mask, warnings = ellipse.draw(height=height, width=width, count=work.add_steps)
-    return DrawnMask(mask=mask, soft_px=0, warnings=warnings)
+    cos, sin = _turn(value)
+    work.add_steps(0)
+    ellipse = Ellipse(x=x, y=y, rx=rx, ry=ry, cos=cos, sin=sin)
+    mask = ellipse.fill(height=height, width=width)
+    work.add_steps(ellipse.columns(width))
+    return DrawnMask(mask=mask, soft_px=0, warnings=ellipse.warnings(height=height, width=width))
 
 
 _SHAPES: Final[dict[str, Callable[[_Value, int, int, int, DrawingWork], DrawnMask]]] = {
@@ -291,9 +295,11 @@ def _extent(value: _Value, name: str) -> int | float:
     return number
 
 
-def _rotation(value: _Value) -> int | float:
-    """In degrees, 0 where none is given."""
-    return _number(value, "rotation") if "rotation" in value else 0.0
+def _turn(value: _Value) -> tuple[float, float]:
+    """Cosine and sine of the rotation, exact for quarter turns."""
+    if "rotation" not in value:
+        return 1.0, 0.0
+    return turn(_number(value, "rotation"))
 
 
 def _px(percent: int | float, size: int) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from segcore.errors import RefusedMaskError
 from segcore.limits import MAX_IMAGE_STEPS
 from segcore.masks.batch import MaskBatch, MaskProblem
 from segcore.masks.crops import Crop, decode_crops
-from segcore.masks.ellipses import Ellipse, quarter_turns
+from segcore.masks.ellipses import Ellipse, turn
 from segcore.masks.polygons import rasterize_polygons
 from segcore.sources.cvat_labels import INTEGER
 from segcore.strict_xml import XmlElement
@@ -109,7 +109,7 @@ def _polygon(attributes: _Attributes, item: int, found: _Found) -> None:
 def _box(attributes: _Attributes, item: int, found: _Found) -> None:
     left, top, right, bottom = (_number(attributes, name) for name in ("xtl", "ytl", "xbr", "ybr"))
     x, y = (left + right) / 2, (top + bottom) / 2
-    cos, sin = quarter_turns(_number(attributes, "rotation", default=0.0))
+    cos, sin = turn(_number(attributes, "rotation", default=0.0))
     ring: list[float] = []
     for corner in ((left, top), (right, top), (right, bottom), (left, bottom)):
         dx, dy = corner[0] - x, corner[1] - y
@@ -119,8 +119,8 @@ def _box(attributes: _Attributes, item: int, found: _Found) -> None:
 
 def _ellipse(attributes: _Attributes, item: int, found: _Found) -> None:
     x, y, rx, ry = (_number(attributes, name) for name in ("cx", "cy", "rx", "ry"))
-    degrees = _number(attributes, "rotation", default=0.0)
-    found.ellipses[item] = Ellipse(x=x, y=y, rx=rx, ry=ry, degrees=degrees)
+    cos, sin = turn(_number(attributes, "rotation", default=0.0))
+    found.ellipses[item] = Ellipse(x=x, y=y, rx=rx, ry=ry, cos=cos, sin=sin)
 
 
 def _mask(attributes: _Attributes, item: int, found: _Found) -> None:
@@ -182,31 +182,25 @@ def _float(text: str) -> float:
 # ---- ellipses
 
 
-@dataclass(slots=True)
-class _Work:
-    columns: int = 0
-
-    def count(self, columns: int) -> None:
-        self.columns += columns
-        if self.columns > MAX_IMAGE_STEPS:
-            expected = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
-            raise RefusedMaskError("poly.too_many_points", expected, f"{self.columns}")
-
-
 def _draw_ellipses(ellipses: Sequence[Ellipse], *, height: int, width: int) -> MaskBatch:
-    work = _Work()
+    columns = 0
     starts: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
     ends, sizes = list(starts), [0]
     problems: list[MaskProblem] = []
     refused = np.zeros(len(ellipses), np.bool_)
     for item, ellipse in enumerate(ellipses):
         try:
-            mask, warnings = ellipse.draw(height=height, width=width, count=work.count)
+            if columns > MAX_IMAGE_STEPS:
+                expected = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
+                raise RefusedMaskError("poly.too_many_points", expected, f"{columns}")
+            mask = ellipse.fill(height=height, width=width)
+            columns += ellipse.columns(width)
         except RefusedMaskError as e:
             problems.append(MaskProblem(item=item, code=e.code, expected=e.expected, got=e.got))
             refused[item] = True
             sizes.append(0)
             continue
+        warnings = ellipse.warnings(height=height, width=width)
         problems += [replace(warning, item=item) for warning in warnings]
         starts.append(mask.starts)
         ends.append(mask.ends)
@@ -217,5 +211,5 @@ def _draw_ellipses(ellipses: Sequence[Ellipse], *, height: int, width: int) -> M
         offsets=np.cumsum(np.array(sizes, np.int64)),
         refused=refused,
         problems=tuple(problems),
-        steps=float(work.columns),
+        steps=float(columns),
     )

@@ -8,14 +8,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from segcore.annotation import ImageAnnotation, LabelMap
-from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
+from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
-from segcore.files import Entry, composed, list_files, read_bytes
+from segcore.files import Entry, composed, list_files
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
+from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
 from segcore.sources.spec import Spec
-from segcore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,32 +102,22 @@ class MaskFolder(Source):
         self._required_ontology()
         entry = self._listing().get(key)
         if entry is None:  # a worker lists the folder again
-            self.faults.add(self._unreadable(self.spec.location, key, "no such file any more"))
+            self.faults.add(gone(self.spec.location, key=key))
             return None
         file = entry.location
-        try:
-            data = read_bytes(file, limit=MAX_MASK_BYTES)
-            content = self._decode(data)
-        except RefusedFileError as error:
-            self.faults.add(error.to_fault(image=key))
+        data = read_entry(entry, key=key, limit=MAX_MASK_BYTES, faults=self.faults)
+        if data is None:
             return None
+        try:
+            content = self._decode(data)
         except RefusedMaskError as error:
             self.faults.extend(error.to_faults(file=file, image=key))
-            return None
-        except SpecError as error:
-            # It was there when the folder was listed: gone since then, or not for us to read.
-            got = printable(str(error).replace(file, "this file"))
-            self.faults.add(self._unreadable(file, key, got))
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
         return ImageAnnotation(
             key=key, height=height, width=width, content=content, digest=digest, file=file
         )
-
-    def _unreadable(self, file: str, key: str, got: str) -> Fault:
-        expected = "a readable file"
-        return Fault(code="path.not_regular", file=file, image=key, expected=expected, got=got)
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology
@@ -157,34 +147,9 @@ class MaskFolder(Source):
             key = self._key(entry.path.rpartition("/")[2])
             if key is not None:
                 found.setdefault(composed(key), []).append(entry)
-        unique: dict[str, Entry] = {}
-        for key in sorted(found):
-            first, *others = found[key]
-            if key and not others:
-                unique[key] = first
-                continue
-            self._unplaced += len(found[key])
-            if not key:
-                expected, got = f"a name in front of {self.suffix}", printable(repr(self.suffix))
-                faults += [
-                    Fault(code="path.unsafe", file=e.location, expected=expected, got=got)
-                    for e in found[key]
-                ]
-                continue
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            paths = [entry.path for entry in found[key]]
-            twins = len(set(map(composed, paths))) < len(paths)
-            # Twins look the same: their letters are written out.
-            also = printable(ascii(paths[1]) if twins else paths[1])
-            faults.append(
-                Fault(
-                    code="delivery.duplicate_image" if twins else "delivery.ambiguous_image",
-                    file=first.location,
-                    image=key,
-                    expected="one file an image",
-                    got=f"also {also}{more}",
-                )
-            )
+        unique, refused = one_file_a_key(found, suffix=self.suffix)
+        faults += refused
+        self._unplaced += sum(map(len, found.values())) - len(unique)
         return unique
 
     def __getstate__(self) -> dict[str, object]:
