@@ -133,7 +133,7 @@ class InstanceMeasure:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
                 "tell objects apart; the instance task needs regions (coco:, label-studio:, "
-                "fiftyone:), or measure it with task semantic"
+                "fiftyone:, voc:DIR?view=object), or measure it with task semantic"
             )
         regions = annotation.content
         if (regions.classes < 0).any():

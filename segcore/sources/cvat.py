@@ -107,6 +107,11 @@ class CvatSource(Source):
         """How many shapes with an area the document holds for this image, sound or not."""
         return len(self._opened().images[key].shapes)
 
+    def image_size(self, key: str) -> tuple[int, int]:
+        """Height and width as the document states them."""
+        image = self._opened().images[key]
+        return image.height, image.width
+
     def digest(self) -> str:
         """SHA-256 (hex) of the file; of nothing where it could not be read."""
         self._opened()

@@ -36,10 +36,13 @@ class MaskFolder(Source):
         What the user named; its option ``ontology`` is the file of the classes.
     suffix : str
         How the names of the masks end; all other files are left alone.
+    folder : str or None
+        Where the masks are; None is the location of the spec.
     """
 
-    def __init__(self, spec: Spec, *, suffix: str) -> None:
+    def __init__(self, spec: Spec, *, suffix: str, folder: str | None = None) -> None:
         self.spec = spec
+        self.folder = spec.location if folder is None else folder
         self.name = str(spec)
         self.suffix = suffix
         self.when_empty = f"no file named *{suffix}"
@@ -102,7 +105,7 @@ class MaskFolder(Source):
         self._required_ontology()
         entry = self._listing().get(key)
         if entry is None:  # a worker lists the folder again
-            self.faults.add(gone(self.spec.location, key=key))
+            self.faults.add(gone(self.folder, key=key))
             return None
         file = entry.location
         data = read_entry(entry, key=key, limit=MAX_MASK_BYTES, faults=self.faults)
@@ -134,11 +137,14 @@ class MaskFolder(Source):
 
     def _listing(self) -> dict[str, Entry]:
         if self._files is None:
-            entries, faults = list_files(self.spec.location, suffix=self.suffix)
+            entries, faults = self._list()
             self._unplaced = sum(fault.file.lower().endswith(self.suffix.lower()) for fault in faults)
             self._files = self._by_key(entries, faults)
             self.faults.extend(faults)
         return self._files
+
+    def _list(self) -> tuple[list[Entry], list[Fault]]:
+        return list_files(self.folder, suffix=self.suffix)
 
     def _by_key(self, entries: list[Entry], faults: list[Fault]) -> dict[str, Entry]:
         """Entries by image key, sorted; adds a fault for every key that several files share."""
