@@ -142,6 +142,14 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "voc.object_classes": (_E, "the pixels of one object have several classes"),
     "voc.background_object": (_E, "an object lies where the class mask has background"),
     "voc.no_object": (_E, "pixels of a class belong to no object"),
+    # what Datumaro imports
+    "datumaro.refused": (_E, "Datumaro cannot read the data set"),
+    "datumaro.crashed": (_E, "Datumaro ended without an answer"),
+    "datumaro.item": (_E, "Datumaro cannot read an item, or an annotation of it"),
+    "datumaro.warning": (_W, "Datumaro warns, and may have left something out"),
+    "datumaro.unlisted": (_W, "image files lie beside those of the data set and belong to no item"),
+    "datumaro.no_size": (_E, "the size of the image is not known"),
+    "datumaro.label": (_E, "an annotation has no label, or a label no usable name"),
     # deliveries
     "delivery.missing_image": (_W, "a gold image was not delivered and counts as wrong"),
     "delivery.extra_image": (_W, "a delivered image is not in the gold and is not scored"),

@@ -18,6 +18,7 @@ __all__ = [
     "MAX_IMAGE_BITMASK_PIXELS",
     "MAX_IMAGE_RUNS",
     "MAX_IMAGE_STEPS",
+    "MAX_IMPORT_MEMORY",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
     "MAX_OBJECT_PAIRS",
@@ -74,6 +75,9 @@ MAX_IMAGE_RUNS: Final = 16_000_000
 
 MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
 """Pixels of all bitmask files of one image: an empty one is a thousandth of that in its file."""
+
+MAX_IMPORT_MEMORY: Final = 8 << 30
+"""Bytes of memory that Datumaro may take to import a data set."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.annotation import RunMask
 from segcore.errors import RefusedMaskError
-from segcore.limits import MAX_RING_STEPS
-from segcore.masks.batch import MaskProblem
+from segcore.limits import MAX_IMAGE_STEPS, MAX_RING_STEPS
+from segcore.masks.batch import MaskBatch, MaskProblem
 
-__all__ = ["Ellipse", "turn"]
+__all__ = ["Ellipse", "draw_ellipses", "turn"]
 
 _FRAME_FACTOR: Final = 4
 """An ellipse beyond this many frame sizes is a mistake, as it is for the coordinates of polygons."""
@@ -134,3 +136,37 @@ class Ellipse:
         """How far it reaches over the border."""
         left, right, top, bottom = self._box()
         return max(-left, right - width, -top, bottom - height)
+
+
+def draw_ellipses(ellipses: Sequence[Ellipse], *, height: int, width: int) -> MaskBatch:
+    """The masks of the ellipses of one image; their columns count as steps."""
+    columns = 0
+    starts: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
+    ends, sizes = list(starts), [0]
+    problems: list[MaskProblem] = []
+    refused = np.zeros(len(ellipses), np.bool_)
+    for item, ellipse in enumerate(ellipses):
+        try:
+            if columns > MAX_IMAGE_STEPS:
+                expected = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
+                raise RefusedMaskError("poly.too_many_points", expected, f"{columns}")
+            mask = ellipse.fill(height=height, width=width)
+            columns += ellipse.columns(width)
+        except RefusedMaskError as e:
+            problems.append(MaskProblem(item=item, code=e.code, expected=e.expected, got=e.got))
+            refused[item] = True
+            sizes.append(0)
+            continue
+        warnings = ellipse.warnings(height=height, width=width)
+        problems += [replace(warning, item=item) for warning in warnings]
+        starts.append(mask.starts)
+        ends.append(mask.ends)
+        sizes.append(len(mask.starts))
+    return MaskBatch(
+        starts=np.concatenate(starts),
+        ends=np.concatenate(ends),
+        offsets=np.cumsum(np.array(sizes, np.int64)),
+        refused=refused,
+        problems=tuple(problems),
+        steps=float(columns),
+    )

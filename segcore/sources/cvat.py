@@ -20,7 +20,7 @@ from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
 from segcore.limits import MAX_DOCUMENT_BYTES
-from segcore.masks.batch import MaskBatch, union_of_runs
+from segcore.masks.batch import MaskBatch
 from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
 from segcore.sources.base import Source
@@ -225,9 +225,5 @@ def _merged(
         if owner == len(first):
             first.append(shape)
         owners.append(owner)
-    run_owner = np.repeat(np.array(owners, np.int64), np.diff(masks.offsets))
-    starts, ends, offsets = union_of_runs(
-        masks.starts, masks.ends, run_owner, owners=len(first), pixels=pixels
-    )
-    refused = np.zeros(len(first), np.bool_)
-    return first, MaskBatch(starts=starts, ends=ends, offsets=offsets, refused=refused)
+    together = masks.united(np.array(owners, np.int64), owners=len(first), pixels=pixels)
+    return first, together

@@ -12,14 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from segcore.errors import RefusedMaskError
-from segcore.limits import MAX_IMAGE_STEPS
 from segcore.masks.batch import MaskBatch, MaskProblem
 from segcore.masks.crops import Crop, decode_crops
-from segcore.masks.ellipses import Ellipse, turn
+from segcore.masks.ellipses import Ellipse, draw_ellipses, turn
 from segcore.masks.polygons import rasterize_polygons
 from segcore.sources.cvat_labels import INTEGER
 from segcore.strict_xml import XmlElement
@@ -59,7 +55,7 @@ def draw_shapes(elements: Sequence[XmlElement], *, height: int, width: int) -> M
     parts: list[tuple[Sequence[int], MaskBatch]] = []
     steps = 0.0
     if found.ellipses:
-        drawn = _draw_ellipses(list(found.ellipses.values()), height=height, width=width)
+        drawn = draw_ellipses(list(found.ellipses.values()), height=height, width=width)
         steps = drawn.steps
         parts.append((list(found.ellipses), drawn))
     if found.rings:
@@ -177,39 +173,3 @@ def _float(text: str) -> float:
     if math.isfinite(number) and text.strip(_NUMERALS):
         raise ValueError
     return number
-
-
-# ---- ellipses
-
-
-def _draw_ellipses(ellipses: Sequence[Ellipse], *, height: int, width: int) -> MaskBatch:
-    columns = 0
-    starts: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
-    ends, sizes = list(starts), [0]
-    problems: list[MaskProblem] = []
-    refused = np.zeros(len(ellipses), np.bool_)
-    for item, ellipse in enumerate(ellipses):
-        try:
-            if columns > MAX_IMAGE_STEPS:
-                expected = f"boundaries of at most {MAX_IMAGE_STEPS} px an image"
-                raise RefusedMaskError("poly.too_many_points", expected, f"{columns}")
-            mask = ellipse.fill(height=height, width=width)
-            columns += ellipse.columns(width)
-        except RefusedMaskError as e:
-            problems.append(MaskProblem(item=item, code=e.code, expected=e.expected, got=e.got))
-            refused[item] = True
-            sizes.append(0)
-            continue
-        warnings = ellipse.warnings(height=height, width=width)
-        problems += [replace(warning, item=item) for warning in warnings]
-        starts.append(mask.starts)
-        ends.append(mask.ends)
-        sizes.append(len(mask.starts))
-    return MaskBatch(
-        starts=np.concatenate(starts),
-        ends=np.concatenate(ends),
-        offsets=np.cumsum(np.array(sizes, np.int64)),
-        refused=refused,
-        problems=tuple(problems),
-        steps=float(columns),
-    )
