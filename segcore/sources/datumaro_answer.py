@@ -124,11 +124,11 @@ class _Reader:
                 items.append(value)
             elif kind == "problem":
                 key = _key(value[0])
-                self._fault("datumaro.item", "", printable(value[1], limit=300), image=key)
+                self._fault("datumaro.item", "", printable(value[1], limit=160), image=key)
             elif kind == "log":
-                self._fault("datumaro.warning", "", printable(value, limit=300))
+                self._fault("datumaro.warning", "", printable(value, limit=160))
             elif kind == "refused":
-                self._fault("datumaro.refused", "", printable(value, limit=300))
+                self._fault("datumaro.refused", "", printable(value, limit=160))
             ended = ended or kind in ("end", "refused")
         if not ended:
             self._fault("datumaro.crashed", "a whole answer", f"one that ends after {len(items)} items")
@@ -263,7 +263,7 @@ class _Reader:
                 got = f"{show(name)}{hint}"
                 self._fault("coco.unknown_class_name", expected, got, image=key, annotation=own_id)
             elif "refused" in entry:
-                got = printable(entry["refused"], limit=300)
+                got = printable(entry["refused"], limit=160)
                 self._fault("datumaro.item", "a mask", got, image=key, annotation=own_id)
                 index = -1
             shapes.append(DatumaroShape(entry=entry, id=own_id, class_index=index, group=entry["group"]))

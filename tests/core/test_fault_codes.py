@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import format_faults
 import numpy as np
 import pytest
 from PIL import Image
@@ -309,6 +310,7 @@ CASES: Final[dict[str, Case]] = {
     "limits.bytes": Case("d.json", DOCUMENT, document(b'{"a": [' + b"[]," * 46_000_000 + b"0]}")),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
+CASES |= {code: Case(*case) for code, case in format_faults.CASES.items()}
 
 ALONGSIDE: Final[dict[str, set[str]]] = {
     "mask.id_scheme": {"mask.unknown_value"},
