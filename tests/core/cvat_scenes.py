@@ -33,10 +33,11 @@ def image(*shapes: str, name: str = "a.jpg", size: tuple[int, int] = (20, 10), e
     return "\n".join([head, *shapes, "</image>"])
 
 
-def document(*images: str, labels: Iterable[str] = LABELS, meta: str = "", root: str = "") -> str:
+def document(*images: str, labels: Iterable[str] = LABELS, meta: str = "") -> str:
     """A task: line 1 holds everything before the first image, which begins in line 2."""
     named = "".join(f"<label><name>{name}</name></label>" for name in labels)
-    head = f"<annotations{root}><version>1.1</version><meta><task><labels>{named}</labels>{meta}</task></meta>"
+    task = f"<task><labels>{named}</labels>{meta}</task>"
+    head = f"<annotations><version>1.1</version><meta>{task}</meta>"
     return "\n".join([head, *images, "</annotations>\n"])
 
 
