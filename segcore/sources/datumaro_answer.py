@@ -123,8 +123,7 @@ class _Reader:
             elif kind == "item":
                 items.append(value)
             elif kind == "problem":
-                key = _key(value[0])
-                self._fault("datumaro.item", "", printable(value[1], limit=160), image=key)
+                self._fault("datumaro.item", "", printable(value, limit=160))
             elif kind == "log":
                 self._fault("datumaro.warning", "", printable(value, limit=160))
             elif kind == "refused":

@@ -22,6 +22,7 @@ sys.path[:] = [path for path in sys.path if path != _HERE]
 import json  # noqa: E402
 import logging  # noqa: E402
 import math  # noqa: E402
+import numbers  # noqa: E402
 from typing import Any, TextIO  # noqa: E402
 
 __all__ = ["main"]
@@ -115,7 +116,7 @@ def _import(datumaro: Any, path: str, format_: str, answer: _Answer) -> None:
         """Go on after a broken item, and name it."""
 
         def _handle_item_error(self, error: Exception) -> None:
-            answer.write("problem", [_id_of(error), _causes(error)])
+            answer.write("problem", f"{_id_of(error)}: {_causes(error)}")
 
         _handle_annotation_error = _handle_item_error
 
@@ -153,7 +154,7 @@ def _annotation(annotation: Any) -> dict[str, Any]:
         "label": None if annotation.label is None else int(annotation.label),
         "z_order": _integer(annotation.z_order),
         "crowd": bool(attributes.get("is_crowd", False)),
-        "score": score if isinstance(score, (int, float)) and math.isfinite(score) else None,
+        "score": float(score) if _is_number(score) else None,
     }
     try:
         found |= _shape(annotation, kind)
@@ -182,23 +183,28 @@ def _shape(annotation: Any, kind: str) -> dict[str, Any]:
     return {"rle": {"size": [int(side) for side in rle["size"]], "counts": counts}}
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _integer(value: Any) -> int:
     return int(value) if value is not None else 0
 
 
 def _id_of(error: Exception) -> str:
+    """Which item, as the plugin names it: some give the id of an annotation."""
     item = getattr(error, "item_id", None)
-    return str(item[0]) if isinstance(item, (list, tuple)) and item else str(item)
+    return f"item {item[0]}" if isinstance(item, (list, tuple)) and item else f"item {item}"
 
 
 def _causes(error: BaseException) -> str:
-    """An exception and what caused it, from the outside in."""
+    """An exception and what caused it, the cause first: the rest only says that the import failed."""
     parts: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(parts) < 5:
         parts.append(f"{type(seen).__name__}: {seen}"[:_MAX_TEXT])
         seen = seen.__cause__
-    return "; ".join(parts)[:_MAX_TEXT]
+    return "; ".join(reversed(parts))[:_MAX_TEXT]
 
 
 if __name__ == "__main__":

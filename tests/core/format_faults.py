@@ -119,8 +119,8 @@ CASES: Final[dict[str, FormatCase]] = {
     )),
     "datumaro.refused": ("dataset", DOCUMENT, datumaro({"refused": "DatasetImportError: no"})),
     "datumaro.crashed": ("dataset", DOCUMENT, datumaro(LABELS, SQUARE)),
-    "datumaro.item": ("dataset", ("b", None, None), datumaro(
-        LABELS, SQUARE, {"problem": ["x/b", "ItemImportError: no"]}, END
+    "datumaro.item": ("dataset", DOCUMENT, datumaro(
+        LABELS, SQUARE, {"problem": "item b: ItemImportError: no"}, END
     )),
     "datumaro.warning": ("dataset", DOCUMENT, datumaro(LABELS, SQUARE, {"log": "skipped"}, END)),
     "datumaro.unlisted": ("dataset", DOCUMENT, datumaro(
