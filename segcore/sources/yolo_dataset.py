@@ -1,4 +1,4 @@
-"""What a YOLO data set says about itself, in ``data.yaml`` or ``classes.txt``: class names and splits."""
+"""What a YOLO data set says about itself, in ``data.yaml`` or ``classes.txt``: names and splits."""
 
 from __future__ import annotations
 
