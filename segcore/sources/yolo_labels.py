@@ -147,7 +147,7 @@ def _numbers(words: list[bytes]) -> list[float] | None:
         values = list(map(float, words))
     except ValueError:
         return None
-    return None if any(b"_" in word for word in words) else values  # Python reads 1_0 as 10
+    return None if b"_" in b"".join(words) else values  # Python reads 1_0 as 10
 
 
 def _text(word: bytes) -> str:
