@@ -80,6 +80,15 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "labelme.mask_size": (_E, "the PNG of a mask is not as large as its box"),
     "labelme.image_name": (_W, "imagePath names another image than the file, whose name is the key"),
     "labelme.bad_flags": (_W, "a flag of the image is neither true nor false"),
+    # YOLO labels
+    "yolo.no_names": (_E, "no file says what the class numbers mean"),
+    "yolo.bad_names": (_E, "the class names cannot be used"),
+    "yolo.bad_class": (_E, "a line does not begin with a class number"),
+    "yolo.unknown_class": (_E, "the class number has no name"),
+    "yolo.bad_number": (_E, "a line holds something that is no number"),
+    "yolo.box": (_E, "the line is a box, not a mask"),
+    "yolo.not_normalized": (_E, "a coordinate is not a share of the image's size"),
+    "yolo.no_size": (_E, "the size of the image is not known, and the labels are relative to it"),
     # mask images
     "mask.not_png": (_E, "the file is not a PNG image"),
     "mask.truncated": (_E, "the PNG ends early"),

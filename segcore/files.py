@@ -103,13 +103,15 @@ def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> b
     return data
 
 
-def open_file(location: str) -> BinaryIO:
-    """One regular file, which the user named, to be read block by block; it may be of any size.
+def open_file(location: str, *, follow_symlinks: bool = True) -> BinaryIO:
+    """One regular file, to be read block by block; it may be of any size.
 
     Parameters
     ----------
     location : str
         A local path, or a URL any fsspec file system understands.
+    follow_symlinks : bool
+        True for a document the user names; False for the files of a delivered folder.
 
     Returns
     -------
@@ -121,14 +123,15 @@ def open_file(location: str) -> BinaryIO:
     SpecError
         There is no such file, or it cannot be opened.
     RefusedFileError
-        It is not a regular file.
+        It is a link that is not followed, or not a regular file.
     """
     path = _local_path(location)
     if path is None:
         return _open_remote(location)
     try:
-        _require_regular(os.stat(path), location)  # noqa: PTH116  (the way read_bytes looks at it)
-        fd = os.open(path, _OPEN_FLAGS)
+        status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116  (as read_bytes does)
+        _require_regular(status, location)
+        fd = os.open(path, _OPEN_FLAGS | (0 if follow_symlinks else _NO_FOLLOW))
         try:
             _require_regular(os.fstat(fd), location)
         except RefusedFileError:

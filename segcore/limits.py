@@ -19,6 +19,7 @@ __all__ = [
     "MAX_IMAGE_RUNS",
     "MAX_IMAGE_STEPS",
     "MAX_IMPORT_MEMORY",
+    "MAX_LABEL_BYTES",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
     "MAX_OBJECT_PAIRS",
@@ -33,6 +34,9 @@ MAX_PIXELS: Final = 1 << 28
 
 MAX_MASK_BYTES: Final = 256 << 20
 """Bytes of one mask file."""
+
+MAX_LABEL_BYTES: Final = 64 << 20
+"""Bytes of one YOLO label file; reading takes about ten times as much memory."""
 
 MAX_DOCUMENT_BYTES: Final = 512 << 20
 """Bytes of one JSON document; reading takes about five times as much memory."""

@@ -132,8 +132,8 @@ class InstanceMeasure:
         if isinstance(annotation.content, LabelMap):
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
-                "tell objects apart; the instance task needs regions (coco:, label-studio:, "
-                "fiftyone:, voc:DIR?view=object), or measure it with task semantic"
+                "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
+                "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
             )
         regions = annotation.content
         if (regions.classes < 0).any():

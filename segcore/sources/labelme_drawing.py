@@ -89,8 +89,12 @@ class DrawnShapes:
         self._steps += batch.steps
         of_item = np.array(owners, np.int64)
         self._pieces.append((batch.starts, batch.ends, np.repeat(of_item, np.diff(batch.offsets))))
+        said: set[tuple[int, str]] = set()
         for problem in batch.problems:
-            # A shape has but one ring.
+            # A line strip has as many outlines as parts: what is wrong with it is said once.
+            if (about := (owners[problem.item], problem.code)) in said:
+                continue
+            said.add(about)
             got = problem.got.removeprefix("ring 0").removeprefix(": ")
             self._add_problem(owners[problem.item], problem.code, problem.expected, got)
 
@@ -112,6 +116,7 @@ class DrawnShapes:
         from segcore.masks.png import decode_binary
         from segcore.masks.png_chunks import parse_png
 
+        self._check_runs()
         left, top, right, bottom = self._box(shape)
         try:
             data = base64.b64decode((shape.mask or "").encode("ascii", "replace"), validate=True)
@@ -168,10 +173,13 @@ class DrawnShapes:
 
     def _add(self, owner: int, mask: RunMask) -> None:
         self._runs += len(mask.starts)
+        self._check_runs()
+        self._pieces.append((mask.starts, mask.ends, np.full(len(mask.starts), owner, np.int64)))
+
+    def _check_runs(self) -> None:
         if self._runs > MAX_IMAGE_RUNS:
             expected = f"at most {MAX_IMAGE_RUNS} runs of pixels in one image"
             raise RefusedMaskError("limits.entries", expected, f"{self._runs}")
-        self._pieces.append((mask.starts, mask.ends, np.full(len(mask.starts), owner, np.int64)))
 
     def _add_problem(self, item: int, code: str, expected: str, got: str) -> None:
         self.problems.append(MaskProblem(item=item, code=code, expected=expected, got=got))
