@@ -276,7 +276,7 @@ def test_a_link_to_a_label_file_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_loss_of_a_real_conversion_is_measured() -> None:
-    """Every object is found again; supervision drops points of the outlines, so none is quite the same."""
+    """Every object is found again; its outline has lost points, so it is not quite the same."""
     gold = f"coco:{DATA / 'coco_val2014_6' / 'instances.json'}"
     delivery = f"yolo:{DATA / 'coco_val2014_3_yolo'}"
 
