@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import LabelMap
-from segcore.errors import OntologyError, RefusedMaskError
+from segcore.errors import OntologyError
 from segcore.masks.colors import ColorTable, hex_color
 from segcore.masks.png import decode_colors
-from segcore.masks.values import BLEND_VALUES, looks_blended, summary
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Ontology
 
 __all__ = ["ClassColors"]
@@ -68,14 +67,5 @@ class ClassColors:
             Any code of :func:`segcore.masks.png.decode_colors`, ``mask.unknown_value`` or
             ``mask.suspect_blend``.
         """
-        pixels = decode_colors(data)
-        values, unknown = self._table.encode(pixels)
-        if unknown:
-            found = {hex_color(color): count for color, count in unknown.items()}
-            expected = f"one of the {len(self._table.codes)} colours of the ontology"
-            also: list[RefusedMaskError] = []
-            if len(unknown) >= BLEND_VALUES and looks_blended(pixels, self._table.is_unknown(pixels)):
-                got = f"{len(unknown)} colours between those of their neighbours"
-                also.append(RefusedMaskError("mask.suspect_blend", "colours of the ontology only", got))
-            raise RefusedMaskError("mask.unknown_value", expected, summary(found), also=also)
+        values = self._table.codes_of(decode_colors(data), whose="ontology")
         return LabelMap(values=values, lookup=self._lookups[8 * values.itemsize])

@@ -15,7 +15,7 @@ from segcore.faults import Fault
 from segcore.files import Entry, below, composed, list_files
 from segcore.limits import MAX_MASK_BYTES
 from segcore.masks.batch import union_of_runs
-from segcore.masks.colors import ColorTable, hex_color
+from segcore.masks.colors import ColorTable
 from segcore.masks.objects import NumberedRuns, numbered_runs
 from segcore.masks.png import decode_colors, decode_indices
 from segcore.masks.png_chunks import ColorType, parse_png
@@ -238,10 +238,5 @@ def _decode_numbers(data: bytes) -> _Numbers:
     """The object numbers of one object mask: the index, or the place of a colour in the VOC palette."""
     if parse_png(data).color_type not in (ColorType.RGB, ColorType.RGBA):
         return decode_indices(data)
-    numbers, unknown = ColorTable(codes=dict(zip(VOC_PALETTE, range(256), strict=True))).encode(
-        decode_colors(data)
-    )
-    if unknown:
-        found = summary({hex_color(color): count for color, count in unknown.items()})
-        raise RefusedMaskError("mask.unknown_value", "the 256 colours of the VOC palette", found)
-    return numbers
+    table = ColorTable(codes=dict(zip(VOC_PALETTE, range(256), strict=True)))
+    return table.codes_of(decode_colors(data), whose="VOC palette")
