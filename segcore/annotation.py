@@ -96,7 +96,7 @@ class Regions:
     offsets : int64 (n_regions + 1,)
         Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
     classes : int32 (n_regions,)
-        Class index in the source's ontology.
+        Class index in the source's ontology; UNLABELED or IGNORE for regions that are no object.
     crowd : bool (n_regions,)
         COCO's ``iscrowd``.
     scores : float64 (n_regions,) or None
@@ -124,6 +124,24 @@ class Regions:
     def areas_px(self) -> npt.NDArray[np.int64]:
         """Foreground pixels of every region: int64 (n_regions,)."""
         return segment_sums(self.ends - self.starts, self.offsets)
+
+    def take(self, items: npt.NDArray[np.int64]) -> Regions:
+        """The regions ``items``, in that order."""
+        lengths = np.diff(self.offsets)[items]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        runs = np.repeat(self.offsets[items] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        areas = self.stated_areas_px
+        return replace(
+            self,
+            starts=self.starts[runs],
+            ends=self.ends[runs],
+            offsets=offsets,
+            classes=self.classes[items],
+            crowd=self.crowd[items],
+            scores=None if self.scores is None else self.scores[items],
+            ids=tuple(self.ids[i] for i in items.tolist()) if self.ids else (),
+            stated_areas_px=None if areas is None else areas[items],
+        )
 
     def __getitem__(self, i: int) -> Region:
         lo, hi = int(self.offsets[i]), int(self.offsets[i + 1])

@@ -20,6 +20,8 @@ __all__ = [
     "MAX_IMAGE_BITMASK_PIXELS",
     "MAX_IMAGE_RUNS",
     "MAX_IMAGE_STEPS",
+    "MAX_IMPORT_MEMORY",
+    "MAX_LABEL_BYTES",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
     "MAX_OBJECT_PAIRS",
@@ -35,6 +37,9 @@ MAX_PIXELS: Final = 1 << 28
 
 MAX_MASK_BYTES: Final = 256 << 20
 """Bytes of one mask file."""
+
+MAX_LABEL_BYTES: Final = 64 << 20
+"""Bytes of one YOLO label file; reading takes about ten times as much memory."""
 
 MAX_DOCUMENT_BYTES: Final = 512 << 20
 """Bytes of one JSON document; reading takes about five times as much memory."""
@@ -84,6 +89,9 @@ MAX_IMAGE_RUNS: Final = 16_000_000
 
 MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
 """Pixels of all bitmask files of one image: an empty one is a thousandth of that in its file."""
+
+MAX_IMPORT_MEMORY: Final = 8 << 30
+"""Bytes of memory that Datumaro may take to import a data set."""
 
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""

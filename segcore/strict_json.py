@@ -75,7 +75,7 @@ def parse_json(data: bytes, *, file: str) -> object:
     if (memory := _memory(data)) > MAX_DOCUMENT_MEMORY:
         raise _too_large(f"about {memory >> 20} MB", file)
     try:
-        with _no_collection():
+        with no_collection():
             value: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except _RefusedError as e:
         line = _line_of_number(text) if e.code == "json.number" else None
@@ -96,7 +96,7 @@ def parse_json(data: bytes, *, file: str) -> object:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Pause the cyclic collector: a document has no cycles, and re-walking it costs a third."""
     paused = gc.isenabled()
     gc.disable()

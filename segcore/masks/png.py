@@ -34,7 +34,7 @@ from segcore.errors import RefusedMaskError
 from segcore.masks.png_chunks import ColorType, Png, parse_png
 from segcore.wording import printable
 
-__all__ = ["decode_alpha", "decode_colors", "decode_indices"]
+__all__ = ["decode_alpha", "decode_binary", "decode_colors", "decode_indices"]
 
 
 def decode_indices(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
@@ -107,6 +107,23 @@ def decode_alpha(png: Png) -> npt.NDArray[np.uint8]:
     if png.bit_depth != 8 or png.color_type is not ColorType.RGBA:
         raise RefusedMaskError("mask.unexpected_mode", "8-bit RGBA", png.kind)
     return np.ascontiguousarray(_decode(png)[..., 3], np.uint8)
+
+
+def decode_binary(png: Png) -> npt.NDArray[np.bool_]:
+    """The pixels of a checked image that are not 0, where any other value is foreground: bool (H, W).
+
+    Gray of any depth, or palette indices.
+
+    Raises
+    ------
+    RefusedMaskError
+        ``mask.unexpected_mode`` for colours and alpha, ``mask.truncated``, ``mask.corrupt`` or
+        ``limits.pixels``.
+    """
+    if png.color_type not in (ColorType.GRAY, ColorType.PALETTE):
+        raise RefusedMaskError("mask.unexpected_mode", "gray or palette indices", png.kind)
+    drawn: npt.NDArray[np.bool_] = _decode(png).reshape(png.height, png.width) != 0
+    return drawn
 
 
 # ---- pixels

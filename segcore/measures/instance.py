@@ -7,7 +7,7 @@ Nothing is matched here.  Which object matches which is a pure function of the t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -111,9 +111,10 @@ class InstanceMeasure:
         """
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
-        own, others = self._regions(gold, self.gold), None
+        gold, own = self._objects(gold, self.gold)
+        others = None
         if delivery is not None:
-            others = self._regions(delivery, self.delivery)
+            delivery, others = self._objects(delivery, self.delivery)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
                 return _refused(delivery, fault, is_gold=False)
@@ -150,14 +151,21 @@ class InstanceMeasure:
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
-    def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
+    def _objects(
+        self, annotation: ImageAnnotation, classes: ClassMap
+    ) -> tuple[ImageAnnotation, Regions]:
+        """The annotation without what is marked as ignored or as background, and its regions."""
         if isinstance(annotation.content, LabelMap):
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
-                "tell objects apart; the instance task needs regions (coco:, label-studio:, "
-                "fiftyone:), or measure it with task semantic"
+                "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
+                "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
             )
-        return annotation.content
+        regions = annotation.content
+        if (regions.classes < 0).any():
+            regions = regions.take(np.flatnonzero(regions.classes >= 0))
+            annotation = replace(annotation, content=regions)
+        return annotation, regions
 
     def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
         return Fault(

@@ -94,6 +94,11 @@ class CocoSource(Source):
         place = self._places[key]
         return int(index.offsets[place + 1] - index.offsets[place])
 
+    def image_size(self, key: str) -> tuple[int, int]:
+        """Height and width as the document states them."""
+        image = self._opened().images[self._places[key]]
+        return image.height, image.width
+
     @property
     def unplaced(self) -> int:
         """Annotations that name no image, an unknown one or a refused one."""

@@ -6,10 +6,12 @@ import json
 import os
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import format_faults
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,6 +30,9 @@ CLASSES: Final = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="
 ANNOTATION: Final[Place] = ("a", 7, 5)
 IMAGE: Final[Place] = ("a", None, None)
 DOCUMENT: Final[Place] = (None, None, None)
+SHAPE: Final[Place] = ("a", None, "shapes[0]")
+LINE: Final[Place] = ("a", None, "line 1")
+RING: Final = "0.1 0.2 0.4 0.2 0.4 0.8 0.1 0.8"
 
 
 class Case(NamedTuple):
@@ -184,6 +189,32 @@ def misnamed(folder: Path) -> Faults:
     return document(dataset(), f"?ontology={classes}")(folder)
 
 
+def folder(spec: str, files: dict[str, object], options: str = "") -> Callable[[Path], Faults]:
+    """The faults of a folder of text or JSON files."""
+
+    def faults(place: Path) -> Faults:
+        for name, content in files.items():
+            path = place / "d" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return segcore.check(f"{spec}:{place / 'd'}{options}").faults
+
+    return faults
+
+
+def labelme(shape: dict[str, object] | None = None, **changes: object) -> Callable[[Path], Faults]:
+    """The faults of a LabelMe file of one shape, a square of 6 x 6."""
+    square = {"label": "car", "points": [[2, 2], [8, 2], [8, 8], [2, 8]]} | (shape or {})
+    whole = {"shapes": [square], "imageHeight": 10, "imageWidth": 20} | changes
+    return folder("labelme", {"a.json": whole})
+
+
+def yolo(line: str, **files: str) -> Callable[[Path], Faults]:
+    """The faults of a YOLO label file of one line, in an image of 10 x 20."""
+    names = {"classes.txt": "car\n"} if not files else {k.replace("_", "."): v for k, v in files.items()}
+    return folder("yolo", {"a.txt": line, **names}, "?size=20x10")
+
+
 # ---- PNG files, chunk by chunk
 
 
@@ -274,6 +305,27 @@ CASES: Final[dict[str, Case]] = {
     "results.missing_score": Case("d.json", ("a", 7, 0), detections(score=...)),
     "results.bad_score": Case("d.json", ("a", 7, 0), detections(score=None)),
     "results.inconsistent": Case("d.json", (None, None, 0), detections(image_id=8)),
+    "labelme.bad_structure": Case("d/a.json", IMAGE, folder("labelme", {"a.json": []})),
+    "labelme.missing_field": Case("d/a.json", IMAGE, labelme(imageHeight=None)),
+    "labelme.bad_type": Case("d/a.json", SHAPE, labelme({"label": 5})),
+    "labelme.unsupported_shape": Case("d/a.json", SHAPE, labelme({"shape_type": "star"})),
+    "labelme.point_count": Case("d/a.json", SHAPE, labelme({"shape_type": "circle"})),
+    "labelme.no_area": Case("d/a.json", SHAPE, labelme({"shape_type": "linestrip"})),
+    "labelme.mask_size": Case("d/a.json", SHAPE, labelme(
+        {"shape_type": "mask", "points": [[2, 2], [4, 2]], "mask": b64encode(png([[0, 1]])).decode()}
+    )),
+    "labelme.image_name": Case("d/a.json", IMAGE, labelme(imagePath="b.jpg")),
+    "labelme.bad_flags": Case("d/a.json", IMAGE, labelme(flags={"blurry": "yes"})),
+    "yolo.no_names": Case("yolo:d?size=20x10", DOCUMENT, folder(
+        "yolo", {"a.txt": f"0 {RING}"}, "?size=20x10"
+    )),
+    "yolo.bad_names": Case("d/data.yaml", DOCUMENT, yolo(f"0 {RING}", data_yaml="names: [car, car]")),
+    "yolo.bad_class": Case("d/a.txt", LINE, yolo(f"-1 {RING}")),
+    "yolo.unknown_class": Case("d/a.txt", LINE, yolo(f"1 {RING}")),
+    "yolo.bad_number": Case("d/a.txt", LINE, yolo(f"0 {RING} 0,5")),
+    "yolo.box": Case("d/a.txt", LINE, yolo("0 0.5 0.5 0.2 0.2")),
+    "yolo.not_normalized": Case("d/a.txt", LINE, yolo("0 2 2 8 2 8 8 2 8")),
+    "yolo.no_size": Case("yolo:d", IMAGE, folder("yolo", {"a.txt": f"0 {RING}", "classes.txt": "car"})),
     "mask.not_png": Case("d/a.png", IMAGE, mask(b"\xff\xd8\xff\xe0 a JPEG image")),
     "mask.truncated": Case("d/a.png", IMAGE, mask(stored(header(2, 2), rows([0, 1])))),
     "mask.corrupt": Case("d/a.png", IMAGE, mask(png([[0, 1]]).replace(b"IDAT", b"IDAt"))),
@@ -331,6 +383,7 @@ CASES: Final[dict[str, Case]] = {
     )),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
+CASES |= {code: Case(*case) for code, case in format_faults.CASES.items()}
 
 ALONGSIDE: Final[dict[str, set[str]]] = {
     "mask.id_scheme": {"mask.unknown_value"},
@@ -355,7 +408,7 @@ def test_an_input_gets_its_code_and_its_place(code: str, tmp_path: Path) -> None
 
     assert {fault.code for fault in faults} == {code} | ALONGSIDE.get(code, set())
     found = next(fault for fault in faults if fault.code == code)
-    assert found.file.removeprefix("png:") == str(tmp_path / case.file)
+    assert found.file.replace(f"{tmp_path}/", "").removeprefix("png:") == case.file
     assert (found.image, found.image_id, found.annotation) == case.place
     assert found.severity in Severity
     assert len(found.expected) <= 160
