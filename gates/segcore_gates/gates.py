@@ -6,21 +6,25 @@ beside its limits, as fields of :class:`segcore_gates.rules.Rule`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from segcore_gates.gate_values import (
+    SWEEP,
+    BandWidth,
+    Confidence,
+    CurvePoints,
+    Name,
+    Overlap,
+    Overlaps,
+    PerClass,
+    PerClassPx,
+    Pixels,
+    Share,
+    kind,
+)
 from segcore_gates.rules import Judge, Level, Size, Thin
 
 __all__ = [
@@ -32,91 +36,19 @@ __all__ = [
     "BatchGate",
     "CeilingGate",
     "ClassGate",
-    "Confidence",
     "FloorGate",
     "Gate",
     "Model",
-    "Name",
-    "PerClass",
-    "Share",
+    "SizedGate",
+    "Sizes",
     "Support",
-    "Text",
-    "kind",
 ]
 
+BAND = "Width of the band inside outlines: a share of the diagonal such as 0.02, or pixels such as 5px."
 ABSENT = "What a gated class does that neither side contains: error or warn."
 CONFIDENCE = "One-sided confidence of the bound, between 0.5 and 1."
 JUDGE = "What is compared with min: the estimate, or the pessimistic end of its interval (bound)."
 SEVERITY = "error fails the batch, warn never does."
-
-_SWEEP: Final = "0.5:0.95"
-_SWEEPS: Final = re.compile(r"0?\.50?:0?\.95")
-
-
-def kind(value: object) -> str:
-    """The branch of a union by what was written, so that an error speaks of one branch only."""
-    if isinstance(value, (Mapping, BaseModel)):
-        return "<mapping>"
-    return "<list>" if isinstance(value, (list, tuple)) else "<text>"
-
-
-def _overlaps(value: object) -> object:
-    """One of COCO's ten overlaps, or all of them, in one way of writing it."""
-    text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    if _SWEEPS.fullmatch(text):
-        return _SWEEP
-    try:
-        found = round(20 * float(text))
-    except (ValueError, OverflowError):
-        found = 0
-    if 10 <= found <= 19 and float(text) == found / 20:
-        return f"{found / 20:g}"
-    raise ValueError('expected "0.5:0.95", or one overlap from "0.5" to "0.95" in steps of 0.05')
-
-
-def _points(curve: dict[str, float]) -> dict[str, float]:
-    areas = list(curve)
-    if any(not re.fullmatch("[1-9][0-9]{0,9}", area) for area in areas):
-        raise ValueError("a curve goes by areas in pixels, whole numbers such as 100 and 1000")
-    if sorted(areas, key=int) != areas:
-        raise ValueError("write the areas of a curve in rising order")
-    shares = list(curve.values())
-    if len(shares) < 2:
-        raise ValueError("a curve has two points or more; for one IoU for all sizes gate recall")
-    if sorted(shares) != shares:
-        raise ValueError("the IoU of a curve falls: larger objects are easier to draw, not harder")
-    return curve
-
-
-Text = Annotated[str, Field(strict=True, min_length=1)]
-Name = Annotated[Text, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-"""Read as it is written: a class may be called 123 or true."""
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Confidence = Annotated[float, Field(strict=True, gt=0.5, lt=1)]
-PerClass = Annotated[dict[str, Share], Field(min_length=1)]
-Pixels = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-PerClassPx = Annotated[dict[str, Pixels], Field(min_length=1)]
-Overlap = Annotated[float, Field(strict=True, gt=0, le=1)]
-Overlaps = Annotated[
-    str,
-    BeforeValidator(_overlaps),
-    WithJsonSchema(
-        {"enum": [_SWEEP, *(value for k in range(10, 20) for value in (f"{k / 20:g}", k / 20))]}
-    ),
-]
-"""As text, because 0.5:0.95 is no number; a single one may be written as a number."""
-CurvePoints = Annotated[
-    dict[str, Share],
-    AfterValidator(_points),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "minProperties": 2,
-            "patternProperties": {"^[1-9][0-9]{0,9}$": {"type": "number", "minimum": 0, "maximum": 1}},
-        }
-    ),
-]
 
 
 class Model(BaseModel):
@@ -224,6 +156,61 @@ class MeanIouGate(BatchGate):
     metric: Literal["mean-iou"] = Field(description="Mean of the class IoUs, over classes that occur.")
 
 
+class BoundaryIouGate(FloorGate):
+    """Boundary IoU, class by class."""
+
+    metric: Literal["boundary-iou"] = Field(
+        description="Pooled IoU of the bands inside the outlines of each class."
+    )
+    dilation: BandWidth = Field(description=BAND)
+
+    def settings(self) -> dict[str, Any]:
+        """The width of the band."""
+        return {"dilation": self.dilation}
+
+
+class _ToleranceGate(FloorGate):
+    tolerance_px: Pixels = Field(
+        description="How far apart in pixels outlines may lie and still agree, such as 2."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """The tolerance."""
+        return {"tolerance_px": self.tolerance_px}
+
+
+class NsdGate(_ToleranceGate):
+    """Normalised surface distance, class by class."""
+
+    metric: Literal["nsd"] = Field(
+        description="Share of the outline pixels of both sides within tolerance_px of the other outline."
+    )
+
+
+class BoundaryF1Gate(_ToleranceGate):
+    """Boundary F1, class by class."""
+
+    metric: Literal["boundary-f1"] = Field(
+        description="Harmonic mean of the shares of either outline within tolerance_px of the other."
+    )
+
+
+class Hd95Gate(CeilingGate):
+    """The 95 % Hausdorff distance, class by class."""
+
+    metric: Literal["hd95"] = Field(
+        description="95 % Hausdorff distance of the outlines in pixels, mean over images."
+    )
+
+
+class AssdGate(CeilingGate):
+    """The average symmetric surface distance, class by class."""
+
+    metric: Literal["assd"] = Field(
+        description="Average distance of the outlines in pixels, mean over images."
+    )
+
+
 class Sizes(Model):
     """Floors of objects of one size band of COCO."""
 
@@ -261,19 +248,30 @@ class _MatchedGate(SizedGate):
         return {"ious": (self.iou,)}
 
 
-class F1Gate(_MatchedGate):
+class _BandedGate(_MatchedGate):
+    dilation: BandWidth | None = Field(
+        default=None,
+        description=f"Found is then what reaches iou by IoU and by boundary IoU. {BAND}",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """The overlap, and the width of the band."""
+        return {**super().settings(), "dilation": self.dilation}
+
+
+class F1Gate(_BandedGate):
     """F1, class by class."""
 
     metric: Literal["f1"] = Field(description="2 x matched / (2 x matched + missed + extra) objects.")
 
 
-class PrecisionGate(_MatchedGate):
+class PrecisionGate(_BandedGate):
     """Precision, class by class."""
 
     metric: Literal["precision"] = Field(description="Matched of the delivered objects.")
 
 
-class RecallGate(_MatchedGate):
+class RecallGate(_BandedGate):
     """Recall, class by class."""
 
     metric: Literal["recall"] = Field(description="Matched of the gold objects.")
@@ -319,7 +317,7 @@ class _RankedGate(SizedGate):
         """The overlaps and what stands for scores."""
         from segcore.average_precision import IOU_THRESHOLDS, ScoreRule
 
-        one = () if self.iou == _SWEEP else (float(self.iou),)
+        one = () if self.iou == SWEEP else (float(self.iou),)
         return {
             "ious": one or IOU_THRESHOLDS,
             "scores": None if self.scores is None else ScoreRule(self.scores),
@@ -340,9 +338,27 @@ class ArGate(_RankedGate):
     )
 
 
+class BoundaryApGate(_RankedGate):
+    """Boundary AP, class by class."""
+
+    metric: Literal["boundary-ap"] = Field(
+        description="Average precision of each class by the smaller of IoU and boundary IoU."
+    )
+    dilation: BandWidth = Field(description=BAND)
+
+    def settings(self) -> dict[str, Any]:
+        """As for AP, and the width of the band."""
+        return {**super().settings(), "dilation": self.dilation}
+
+
 AnyGate = (
     ClassIouGate
     | MeanIouGate
+    | BoundaryIouGate
+    | NsdGate
+    | BoundaryF1Gate
+    | Hd95Gate
+    | AssdGate
     | F1Gate
     | PrecisionGate
     | RecallGate
@@ -350,6 +366,7 @@ AnyGate = (
     | GoodObjectShareGate
     | ApGate
     | ArGate
+    | BoundaryApGate
 )
 Gate = Annotated[AnyGate, Field(discriminator="metric")]
 

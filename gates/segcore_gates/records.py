@@ -18,6 +18,7 @@ __all__ = [
     "Record",
     "Verdict",
     "WorstImage",
+    "measured",
     "number",
     "outcome",
     "outcome_of_all",
@@ -183,6 +184,8 @@ class Record:
         What the metric was told beside its limits; see :attr:`segcore_gates.rules.Rule.settings`.
     value : float or None
         What was measured; None where it is undefined or was not evaluated.
+    unit : str
+        Of value and limit, and of the worst images: ``px``, or empty for shares.
     limit_kind, limit : LimitKind, float
         The number of the policy that decided: the floor (or ceiling), or the soft limit where that was
         crossed.
@@ -228,11 +231,13 @@ class Record:
     confusions: tuple[Confusion, ...] = ()
     worst: tuple[WorstImage, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the JSON report; ``settings`` only where the metric has some."""
+        """The record of the JSON report; ``settings`` and ``unit`` only where the metric has some."""
         interval = self.interval
         settings = {"settings": dict(self.settings)} if self.settings else {}
+        unit = {"unit": self.unit} if self.unit else {}
         return {
             "id": self.id,
             "gate": self.gate,
@@ -240,6 +245,7 @@ class Record:
             "class": self.class_name,
             "slice": None,
             **settings,
+            **unit,
             "value": self.value,
             "limit": {"kind": self.limit_kind.value, "applied": self.limit},
             "interval": interval
@@ -303,6 +309,7 @@ class Record:
             ),
             worst=tuple(WorstImage(**w) for w in data["worst"]),
             settings=data.get("settings", {}),
+            unit=data.get("unit", ""),
         )
 
 
@@ -326,9 +333,16 @@ def outcome(records: Sequence[Record], *, invalid: bool = False) -> Outcome:
     return Outcome.INSUFFICIENT if blocking or not records else Outcome.ACCEPT
 
 
-def number(threshold: float) -> str:
-    """``0.80`` for .8, ``0.975`` for .975: no digit less than the policy has."""
+def measured(value: float, unit: str = "") -> str:
+    """``0.8512`` for a share, ``12.35 px`` for what has a unit."""
+    return f"{value:.2f} {unit}" if unit else f"{value:.4f}"
+
+
+def number(threshold: float, unit: str = "") -> str:
+    """``0.80`` for .8, ``0.975`` for .975, ``3 px`` for 3.0: no digit less than the policy has."""
     text = str(threshold)
+    if unit:
+        return f"{text.removesuffix('.0')} {unit}"
     return f"{threshold:.2f}" if len(text.partition(".")[2]) < 2 and "e" not in text else text
 
 

@@ -19,7 +19,7 @@ from segcore_gates.records import Confusion, WorstImage
 
 if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
-    from segcore.instance_matching import Pairs
+    from segcore.instance_matching import ObjectMatching, Pairs
     from segcore_gates.rules import Curve, Size
 
 __all__ = ["Asked", "ClassObjects", "least_iou", "objects_of"]
@@ -34,9 +34,13 @@ _NEAR: Final = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """From when on an object counts as found: one IoU, or one by the area of the gold object."""
+    """From when on an object counts as found: one IoU, or one by the area of the gold object.
+
+    With ``boundary`` the smaller of IoU and boundary IoU has to reach it.
+    """
 
     iou: float = 0.0
+    boundary: bool = False
     curve: Curve = ()
 
 
@@ -135,7 +139,7 @@ def objects_of(
         extra=by_image(extra, table.delivery_images),
         iou_sums=iou_sums,
         ious=ious,
-        confusions=_confusions(evaluation, missed, extra),
+        confusions=_confusions(evaluation, _matching(evaluation, asked).confused, missed, extra),
         in_gold=in_gold,
         in_delivery=in_delivery,
     )
@@ -177,7 +181,8 @@ _KNOWN: WeakKeyDictionary[InstanceEvaluation, dict[Asked, _Found]] = WeakKeyDict
 def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
     known = _KNOWN.setdefault(evaluation, {})
     if asked not in known:
-        table, matching = evaluation.tallies, evaluation.matching
+        table = evaluation.tallies
+        matching = _matching(evaluation, asked)
         pairs = matching.pairs
         if asked.curve:
             pairs = pairs.where(_reach(evaluation, pairs, asked.curve))
@@ -196,6 +201,10 @@ def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
             delivery_by_class=_by_class(table.delivery.classes, k),
         )
     return known[asked]
+
+
+def _matching(evaluation: InstanceEvaluation, asked: Asked) -> ObjectMatching:
+    return evaluation.boundary_matching if asked.boundary else evaluation.matching
 
 
 def _by_class(classes: npt.NDArray[np.int32], k: int) -> tuple[Integers, Integers]:
@@ -218,10 +227,9 @@ def _reach(evaluation: InstanceEvaluation, pairs: Pairs, curve: Curve) -> Bools:
 
 
 def _confusions(
-    evaluation: InstanceEvaluation, missed: Integers, extra: Integers
+    evaluation: InstanceEvaluation, confused: Pairs, missed: Integers, extra: Integers
 ) -> tuple[Confusion, ...]:
-    table, confused = evaluation.tallies, evaluation.matching.confused
-    names = evaluation.ontology.names
+    table, names = evaluation.tallies, evaluation.ontology.names
     gold_classes = table.gold.classes[confused.gold]
     delivery_classes = table.delivery.classes[confused.delivery]
     went = delivery_classes[np.isin(confused.gold, missed)]

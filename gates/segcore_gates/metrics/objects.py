@@ -8,6 +8,8 @@ All count objects matched one to one (:mod:`segcore.instance_matching`).  What t
   for each of these metrics: it is not left to the precision of others.
 - An image without an object of the class on either side does not count; all objects of one that was not
   delivered are missed.
+- With ``dilation`` an object counts as found where the smaller of IoU and boundary IoU reaches the limit;
+  crowds go by their masks.
 - In a size band, F1 and precision are missing where neither side has such an object, the others where
   the gold has none: they say nothing of extra objects.
 
@@ -56,7 +58,8 @@ __all__ = [
 
 def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
     """The objects of the rule's class, as it asks for them."""
-    asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0])
+    boundary = rule.dilation is not None
+    asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0], boundary=boundary)
     return objects_of(evaluation, class_index(rule, evaluation), asked, size=rule.size)
 
 
@@ -137,7 +140,12 @@ def _ratio(
         return Sample(part[whole > 0], whole[whole > 0])
 
     find.__doc__ = about
-    return How(title=title, view=lambda _: View(task="instance"), find=find, sample=sample)
+    return How(
+        title=title,
+        view=lambda rule: View(task="instance", dilation=rule.dilation),
+        find=find,
+        sample=sample,
+    )
 
 
 F1 = _ratio(
