@@ -22,7 +22,7 @@ from segcore_gates.gates import (
 )
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
-__all__ = ["Coverage", "Defaults", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""

@@ -27,8 +27,7 @@ from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
-from segcore_gates.gates import Gate
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
 from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import check_class_names, resolve_rules
