@@ -156,8 +156,10 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     return active().dense_runs(values, codes)  # type: ignore[no-any-return]
 
 
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
-    """Decode COCO's compressed counts of all masks of one image, strictly.
+def decode_counts(
+    data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
+) -> DecodedCounts:
+    """Decode COCO's compressed counts of many masks, strictly.
 
     Parameters
     ----------
@@ -165,8 +167,8 @@ def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) 
         The counts of all masks, one after the other.
     offsets : int64 (r + 1,)
         Mask ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
-    pixels : int
-        Height x width of the image.
+    pixels : int or int64 (r,)
+        Height x width of the image, or of that of each mask.
 
     Returns
     -------
@@ -180,10 +182,11 @@ def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) 
     number two before.
     """
     _check_offsets(offsets, data.size)
+    _check_pixels(pixels, offsets)
     return active().decode_counts(data, offsets, pixels=pixels)  # type: ignore[no-any-return]
 
 
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
     """As :func:`decode_counts`, of uncompressed counts.
 
     Parameters
@@ -192,10 +195,11 @@ def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> Decoded
         Lengths of background and foreground in turn, of all masks.
     offsets : int64 (r + 1,)
         Mask ``i`` is ``counts[offsets[i]:offsets[i + 1]]``.
-    pixels : int
-        Height x width of the image.
+    pixels : int or int64 (r,)
+        Height x width of the image, or of that of each mask.
     """
     _check_offsets(offsets, counts.size)
+    _check_pixels(pixels, offsets)
     return active().runs_from_counts(counts, offsets, pixels=pixels)  # type: ignore[no-any-return]
 
 
@@ -364,6 +368,15 @@ def _check_offsets(offsets: Counts, size: int) -> None:
         raise ValueError(f"expected int64 offsets from 0 to {size}")
     if not (offsets[1:] >= offsets[:-1]).all():
         raise ValueError("expected offsets that never decrease")
+
+
+def _check_pixels(pixels: int | Counts, offsets: Counts) -> None:
+    if isinstance(pixels, np.ndarray) and (
+        pixels.dtype != np.int64 or pixels.shape != (offsets.size - 1,)
+    ):
+        raise ValueError(f"expected int64 pixels of {offsets.size - 1} masks")
+    if np.min(pixels, initial=0) < 0 or np.max(pixels, initial=0) > np.iinfo(np.int32).max:
+        raise ValueError("expected positions that 32 bits can hold")
 
 
 def _check_regions(starts: Positions, ends: Positions, offsets: Counts, pixels: int) -> None:
