@@ -227,7 +227,8 @@ class _Run:
         tables: list[_Table] = []
         done = 0
         for counted in count(job, units, jobs=self.jobs, backend=self.backend):
-            tables.append(counted.table)
+            if counted.table is not None:
+                tables.append(counted.table)
             while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
                 # Joined in twos as they grow: few objects stay, and each row is copied seldom.
                 tables[-2:] = [plan.join(tables[-2:])]
@@ -277,6 +278,7 @@ def check(
     keys, read, found = source.keys(), ReadCounts(), FaultLog()
     target = source.ontology if given is None else given
     classes = None if target is None else _class_map(source, target)
+    source.expect(keys)
     for done, key in enumerate(keys, start=1):
         annotation = source.read(key)
         read.add(source, key, annotation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from segcore import kernels
@@ -17,7 +17,12 @@ from segcore.sources import Source
 __all__ = ["Counted", "Job", "Plan", "count"]
 
 _CHUNK = 16
-"""Images a worker counts before it reports back."""
+"""Images that are counted, in a worker or here, before it is reported."""
+
+_HELD_IMAGES = 128
+_HELD_RUNS = 1 << 20
+"""Images, and runs of their masks, that make a table: fewer tables are joined sooner, but what
+their tallies hold stays in memory until then."""
 
 Tally = TypeVar("Tally")
 Table = TypeVar("Table", bound=Sized)
@@ -55,10 +60,22 @@ class Job(Generic[Tally, Table]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted(Generic[Table]):
-    """What one chunk of images gave; the faults are those of gold, of delivery and of the pair."""
+    """What one chunk of images gave.
+
+    Attributes
+    ----------
+    images : int
+    table : Table or None
+        None where the next one will hold these images as well.
+    read : ReadCounts
+        Of gold and of delivery.
+    faults : tuple of Fault
+        Of gold, of delivery and of the pair.
+    gold_crowd : int
+    """
 
     images: int
-    table: Table
+    table: Table | None
     read: tuple[ReadCounts, ReadCounts]
     faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
     gold_crowd: int
@@ -70,12 +87,29 @@ def count(
     """Count chunk by chunk; what comes out is in the order of the keys."""
     chunks = [units[i : i + _CHUNK] for i in range(0, len(units), _CHUNK)]
     if jobs == 1 and backend is None:
-        yield from (_count(job, chunk) for chunk in chunks)
+        yield from _count_here(job, units, chunks)
         return
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
     yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in chunks)
+
+
+def _count_here(
+    job: Job[Tally, Table], units: list[Unit], chunks: list[list[Unit]]
+) -> Iterator[Counted[Table]]:
+    """Several chunks make a table, as long as what their tallies hold is not much."""
+    _expect(job, units)
+    held: list[tuple[str, Tally]] = []
+    runs = 0
+    for number, chunk in enumerate(chunks, start=1):
+        counted, tallies, more = _read(job, chunk)
+        held += tallies
+        runs += more
+        if number == len(chunks) or len(held) >= _HELD_IMAGES or runs >= _HELD_RUNS:
+            counted = replace(counted, table=job.plan.tabulate(held))
+            held, runs = [], 0
+        yield counted
 
 
 _open_job: list[Job[Any, Any]] = []
@@ -85,16 +119,28 @@ _open_job: list[Job[Any, Any]] = []
 def _count_in_worker(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
     if not _open_job or _open_job[0].token != job.token:
         _open_job[:] = [job]
-    return _count(_open_job[0], chunk)
+    job = _open_job[0]
+    _expect(job, chunk)
+    counted, tallies, _ = _read(job, chunk)
+    return replace(counted, table=job.plan.tabulate(tallies))
 
 
-def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
+def _expect(job: Job[Tally, Table], units: list[Unit]) -> None:
+    """Tell the sources what they will be asked for."""
+    job.gold.expect([unit.image for unit in units])
+    job.delivery.expect([unit.key for unit in units if unit.delivered])
+
+
+def _read(
+    job: Job[Tally, Table], chunk: list[Unit]
+) -> tuple[Counted[Table], list[tuple[str, Tally]], int]:
+    """Measure a chunk: what it gave without a table, the tallies, and how many runs were read."""
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
     read = ReadCounts(), ReadCounts()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
-    gold_crowd = 0
+    gold_crowd = runs = 0
     for unit in chunk:
         gold = job.gold.read(unit.image)
         if unit.first:
@@ -107,6 +153,7 @@ def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
             continue
         if not tallies:
             _prepare(gold, delivery, images=job.images)
+        runs += _runs(gold) + (0 if delivery is None else _runs(delivery))
         measured = job.plan.measure(gold, delivery)
         pair_faults += measured.faults
         if unit.first:
@@ -115,18 +162,23 @@ def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
         read[1].rejected += measured.rejected[1]
         tallies.append((unit.key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
-    return Counted(
+    counted: Counted[Table] = Counted(
         images=len(chunk),
-        table=job.plan.tabulate(tallies),
+        table=None,
         read=read,
         faults=(new[0], new[1], tuple(pair_faults)),
         gold_crowd=gold_crowd,
     )
+    return counted, tallies, runs
+
+
+def _runs(annotation: ImageAnnotation) -> int:
+    return len(annotation.content.starts) if isinstance(annotation.content, Regions) else 0
 
 
 def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
     dense = any(isinstance(content, LabelMap) for content in sides)
-    runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
+    runs = _runs(gold) + (0 if delivery is None else _runs(delivery))
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)

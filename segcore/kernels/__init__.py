@@ -41,6 +41,8 @@ __all__ = [
     "Overlaps",
     "RegionRuns",
     "active",
+    "boxes",
+    "continued",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -259,10 +261,60 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
         Only the pairs that share a pixel.
     """
     for regions in (gold, delivery):
-        _check_region_runs(regions, heights.size)
-    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
-        raise ValueError("expected int64 heights of 1 or more")
+        _check_region_runs(regions, heights)
     return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+
+
+def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
+    """The box of every region.
+
+    Parameters
+    ----------
+    regions : RegionRuns
+    heights : int64 (n_images,)
+        Length of a column.
+
+    Returns
+    -------
+    int64 (r, 4)
+        First and last column, first and last row; of a region without a run a box that meets none:
+        the largest integer and -1 in turn.
+    """
+    _check_region_runs(regions, heights)
+    return active().boxes(regions, heights=heights)  # type: ignore[no-any-return]
+
+
+def continued(
+    starts: Positions, ends: Positions, offsets: Counts, chosen: Counts, shifts: Counts, *, at_most: int
+) -> Counts:
+    """How much of some regions is foreground some positions further on, too.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions, each region canonical.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+    chosen : int64 (m,)
+        The regions asked for.
+    shifts : int64 (m,)
+        How many positions further on, 0 or more.
+    at_most : int
+        Runs looked at of each region, evenly apart.
+
+    Returns
+    -------
+    int64 (m, 2)
+        The pixels of the runs looked at that are, and all of them; zeros for a region without a run.
+    """
+    _check_regions(starts, ends, offsets, np.iinfo(np.int32).max)
+    if chosen.shape != shifts.shape or at_most < 1:
+        raise ValueError("expected a shift for every region asked for, and runs to look at")
+    if chosen.size and not (
+        0 <= int(chosen.min()) <= int(chosen.max()) < offsets.size - 1 and int(shifts.min()) >= 0
+    ):
+        raise ValueError("expected regions that there are and shifts of 0 or more")
+    return active().continued(starts, ends, offsets, chosen, shifts, at_most=at_most)  # type: ignore[no-any-return]
 
 
 def match_by_score(
@@ -322,11 +374,13 @@ def match_by_score(
     )
 
 
-def _check_region_runs(regions: RegionRuns, images: int) -> None:
+def _check_region_runs(regions: RegionRuns, heights: Counts) -> None:
+    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
+        raise ValueError("expected int64 heights of 1 or more")
     _check_regions(regions.starts, regions.ends, regions.offsets, np.iinfo(np.int32).max)
     _check_offsets(regions.images, regions.offsets.size - 1)
-    if regions.images.size != images + 1:
-        raise ValueError(f"expected the regions of {images} images, got {regions.images.size - 1}")
+    if regions.images.size != heights.size + 1:
+        raise ValueError(f"expected the regions of {heights.size} images, got {regions.images.size - 1}")
     # Runs of one region increase; those of two regions are not compared.
     apart = regions.starts[1:] >= regions.ends[:-1]
     inner = regions.offsets[1:-1]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Counts
+from segcore.kernels.compiled_regions import box_table
 from segcore.kernels.jit import jit
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
@@ -18,40 +19,6 @@ __all__ = ["match_by_score", "overlaps"]
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
     """As ``reference.overlaps``."""
     return Overlaps(*_overlaps(*gold, *delivery, heights))
-
-
-@jit
-def _boxes(starts, ends, offsets, images, heights):
-    """First and last column, first and last row of every region."""
-    boxes = np.empty((offsets.size - 1, 4), np.int64)
-    for image in range(heights.size):
-        height = heights[image]
-        for r in range(images[image], images[image + 1]):
-            lo, hi = offsets[r], offsets[r + 1]
-            if lo == hi:
-                boxes[r, 0] = boxes[r, 2] = np.iinfo(np.int64).max
-                boxes[r, 1] = boxes[r, 3] = -1
-                continue
-            top, bottom = height, np.int64(-1)
-            column = np.int64(0)
-            for i in range(lo, hi):
-                # Runs increase, so that a step to their column is shorter than a division.
-                if starts[i] - column >= 2 * height:
-                    column = starts[i] // height * height
-                elif starts[i] - column >= height:
-                    column += height
-                first = starts[i] - column
-                last = ends[i] - 1 - column
-                if last >= height:
-                    first = 0
-                    last = height - 1
-                top = min(top, first)
-                bottom = max(bottom, last)
-            boxes[r, 0] = starts[lo] // height
-            boxes[r, 1] = (ends[hi - 1] - 1) // height
-            boxes[r, 2] = top
-            boxes[r, 3] = bottom
-    return boxes
 
 
 @jit
@@ -87,8 +54,8 @@ def _shared(a_starts, a_ends, i, i_end, b_starts, b_ends, j, j_end):
 def _overlaps(
     a_starts, a_ends, a_offsets, a_images, b_starts, b_ends, b_offsets, b_images, heights
 ):  # fmt: skip
-    a_boxes = _boxes(a_starts, a_ends, a_offsets, a_images, heights)
-    b_boxes = _boxes(b_starts, b_ends, b_offsets, b_images, heights)
+    a_boxes = box_table(a_starts, a_ends, a_offsets, a_images, heights)
+    b_boxes = box_table(b_starts, b_ends, b_offsets, b_images, heights)
     found = np.empty((3, 16), np.int64)
     n = 0
     for image in range(heights.size):

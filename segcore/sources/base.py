@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
@@ -59,6 +59,17 @@ class Source(ABC):
     def image_of(self, key: str) -> str:
         """The image a key stands for: the key itself, unless several annotations of one are offered."""
         return key
+
+    def expect(self, keys: Sequence[str]) -> None:  # noqa: B027 - most read one image as fast as many
+        """Say which images are read next, and in what order.
+
+        What :meth:`read` gives, and when its faults appear, does not depend on it.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Of :meth:`keys`; what was expected before is forgotten.
+        """
 
     @abstractmethod
     def read(self, key: str) -> ImageAnnotation | None:
