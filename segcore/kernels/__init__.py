@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
+from segcore.kernels.class_curves import ClassCurves
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     MAX_NUMBER_CHARS,
@@ -36,12 +37,14 @@ __all__ = [
     "SUM_MISMATCH",
     "TRUNCATED",
     "Choice",
+    "ClassCurves",
     "DecodedCounts",
     "LabelRuns",
     "Overlaps",
     "RegionRuns",
     "active",
     "boxes",
+    "class_curves",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -371,6 +374,58 @@ def match_by_score(
         raise ValueError("expected groups that never decrease")
     return active().match_by_score(  # type: ignore[no-any-return]
         delivery, gold, levels, groups, gold_ignored, gold_crowd, thresholds=thresholds, size=size
+    )
+
+
+def class_curves(
+    states: npt.NDArray[np.uint8],
+    rows: Counts,
+    places: Counts,
+    outside: npt.NDArray[np.bool_],
+    wanted: Counts,
+    recalls: npt.NDArray[np.float64],
+    limits: Counts,
+    *,
+    one_point: bool,
+) -> ClassCurves:
+    """Precision over recall of one class.
+
+    Parameters
+    ----------
+    states : uint8 (bands, thresholds, size)
+        What :func:`match_by_score` found of all delivered objects.
+    rows : int64 (n,)
+        The objects of the class, the surest first.
+    places : int64 (size,)
+        How many objects of the same image and class come before each.
+    outside : bool (bands, size)
+        Which objects are of another size; unmatched they do not count.
+    wanted : int64 (bands,)
+        Gold objects of the class that are to be found.
+    recalls : float64 (n_recalls,)
+        Where precision is read, increasing from 0 to 1.
+    limits : int64 (n_limits,)
+        How many delivered objects of an image count, increasing; the last is that of the curves.
+    one_point : bool
+        All objects are as sure: the curve has one point.
+
+    Returns
+    -------
+    ClassCurves
+        Zeros in a band without an object to be found.
+    """
+    if not (
+        states.ndim == 3
+        and places.shape == states.shape[2:]
+        and outside.shape == (len(states), *places.shape)
+        and wanted.shape == states.shape[:1]
+        and limits.size
+    ):
+        raise ValueError("expected every delivered object in each band, and a limit")
+    if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < places.size:
+        raise ValueError("expected objects that there are")
+    return active().class_curves(  # type: ignore[no-any-return]
+        states, rows, places, outside, wanted, recalls, limits, one_point=one_point
     )
 
 
