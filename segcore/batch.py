@@ -30,6 +30,9 @@ from segcore.tally import TallyTable
 
 __all__ = ["CheckReport", "check", "evaluate"]
 
+_JOINED = 16
+"""Tables of about one length that are made one."""
+
 _E = TypeVar("_E", Overlap, Crowd, ScoreRule)
 _Tally = TypeVar("_Tally")
 _Table = TypeVar("_Table", bound=Sized)
@@ -182,7 +185,12 @@ def evaluate(
     if task == "instance":
         objects = InstanceMeasure(gold=maps[0], delivery=maps[1], crowd=target.crowd)
         told = instance_conventions(target, rule)
-        plan = Plan(measure=objects, tabulate=tabulated, join=InstanceTable.joined)
+        plan = Plan(
+            measure=objects,
+            tabulate=tabulated,
+            join=InstanceTable.joined,
+            measure_block=objects.block,
+        )
         found, rest = run(plan, sides, ontology=target, conventions=told)
         return InstanceEvaluation(tallies=found, score_rule=rule, **rest)
     pixels = SemanticMeasure(gold=maps[0], delivery=maps[1], overlap=target.overlap, crowd=target.crowd)
@@ -229,9 +237,9 @@ class _Run:
         for counted in count(job, units, jobs=self.jobs, backend=self.backend):
             if counted.table is not None:
                 tables.append(counted.table)
-            while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
-                # Joined in twos as they grow: few objects stay, and each row is copied seldom.
-                tables[-2:] = [plan.join(tables[-2:])]
+            while len(tables) >= _JOINED and len(tables[-_JOINED]) <= 2 * len(tables[-1]):
+                # Joined as they grow: few objects stay, and each row is copied seldom.
+                tables[-_JOINED:] = [plan.join(tables[-_JOINED:])]
             pair_faults.extend(counted.faults[2])
             for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
                 side.take(read, found)

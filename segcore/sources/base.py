@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
 from segcore.ontology import Ontology
+from segcore.region_block import RegionBlock
 
 __all__ = ["Progress", "Source"]
 
@@ -80,6 +81,22 @@ class Source(ABC):
         ImageAnnotation or None
             None where the image as a whole had to be refused; :attr:`faults` says why.
         """
+
+    def read_block(self, keys: Sequence[str]) -> RegionBlock | None:  # noqa: ARG002
+        """Images that can be read at once, as :meth:`read` would read each of them.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Of :meth:`keys`, in the order they were expected; not empty.
+
+        Returns
+        -------
+        RegionBlock or None
+            Of the first of ``keys``, as many as are at hand: all their annotations are sound.
+            None where the first has to be read by itself.
+        """
+        return None
 
     @abstractmethod
     def annotation_count(self, key: str) -> int:

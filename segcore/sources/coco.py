@@ -20,6 +20,7 @@ from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
+from segcore.region_block import RegionBlock
 from segcore.sources.base import Source
 from segcore.sources.coco_block import Ahead
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
@@ -156,6 +157,10 @@ class CocoSource(Source):
             rejected=read - len(content),
             file=self._spec.location,
         )
+
+    def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
+        """Those of the first of ``keys`` that were decoded together."""
+        return self._ahead.block(self._opened(), [self._places[key] for key in keys])
 
     def _read_alone(self, index: CocoIndex, place: int) -> Regions:
         """The sound regions of one image; whatever is wrong with the others becomes a fault."""

@@ -19,6 +19,7 @@ from segcore import kernels
 from segcore.annotation import Regions, segment_sums
 from segcore.kernels import RegionRuns
 from segcore.masks.order import torn_images
+from segcore.region_block import RegionBlock
 from segcore.sources.coco_entries import CocoIndex
 from segcore.sources.coco_stated import (
     areas_differ,
@@ -28,7 +29,7 @@ from segcore.sources.coco_stated import (
     stated_boxes,
 )
 
-__all__ = ["Ahead", "Block", "decode_block"]
+__all__ = ["Ahead", "Decoded", "decode_block"]
 
 _FIRST_IMAGES: Final = 8
 _MAX_IMAGES: Final = 128
@@ -41,22 +42,24 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Block:
+class Decoded:
     """Some images, as far as they are sound.
 
     Attributes
     ----------
     looked_at : int
         How many of the places asked for were looked at, the first ones.
-    regions : dict of int to Regions
-        By place; those looked at that are not in it are to be read alone.
+    regions : RegionBlock
+    at : dict of int to int
+        The image of the block by its place; places looked at that are not in it are to be read alone.
     """
 
     looked_at: int
-    regions: dict[int, Regions]
+    regions: RegionBlock
+    at: dict[int, int]
 
 
-def decode_block(index: CocoIndex, places: Sequence[int]) -> Block:
+def decode_block(index: CocoIndex, places: Sequence[int]) -> Decoded:
     """Decode the first of ``places``: as many as make a block, at least one.
 
     Parameters
@@ -79,7 +82,9 @@ def decode_block(index: CocoIndex, places: Sequence[int]) -> Block:
         wanted = wanted[: int(np.flatnonzero(wanted == rows.places[late.argmax()])[0])]
     texts = [text for text, keep in zip(texts, ~(odd | late)[rows.image], strict=True) if keep]
     rows = rows.only(~(odd | late))
-    return Block(looked_at=len(wanted), regions=_decode(rows, texts))
+    regions, sound = _decode(rows, texts)
+    at = {place: i for i, place in enumerate(rows.places.tolist()) if sound[i]}
+    return Decoded(looked_at=len(wanted), regions=regions, at=at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,18 +100,32 @@ class Ahead:
     places: Sequence[int] = ()
     _next: int = 0
     _images: int = _FIRST_IMAGES
-    _decoded: dict[int, Regions] = field(default_factory=dict)
+    _decoded: RegionBlock | None = None
+    _at: dict[int, int] = field(default_factory=dict)
 
     def regions(self, index: CocoIndex, place: int) -> Regions | None:
         """The regions of an image; None where it is to be read alone."""
+        block = self.block(index, [place])
+        return None if block is None else block[0]
+
+    def block(self, index: CocoIndex, places: Sequence[int]) -> RegionBlock | None:
+        """The first of ``places``, as many as were decoded together; None where there is none."""
         following = self.places[self._next : self._next + self._images]
-        if place not in self._decoded and following and following[0] == place:
-            block = decode_block(index, following)
-            self._decoded = block.regions
-            self._next += block.looked_at
+        if places[0] not in self._at and following and following[0] == places[0]:
+            found = decode_block(index, following)
+            self._decoded, self._at = found.regions, found.at
+            self._next += found.looked_at
             # Where masks are large fewer images make a block: not to look at many in vain.
-            self._images = min(_MAX_IMAGES, 2 * block.looked_at)
-        return self._decoded.get(place)
+            self._images = min(_MAX_IMAGES, 2 * found.looked_at)
+        first = self._at.get(places[0])
+        if first is None or self._decoded is None:
+            return None
+        last = first + 1
+        for place in places[1:]:
+            if self._at.get(place) != last:
+                break
+            last += 1
+        return self._decoded.part(first, last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -198,8 +217,8 @@ def _plain_text(mask: Any, size: list[int]) -> str | None:
     return counts if counts.isascii() else None
 
 
-def _decode(rows: _Rows, texts: list[str]) -> dict[int, Regions]:
-    """The regions of images whose annotations are all run lengths."""
+def _decode(rows: _Rows, texts: list[str]) -> tuple[RegionBlock, Bools]:
+    """The regions of images whose annotations are all run lengths, and which images are sound."""
     index = rows.index
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
@@ -219,25 +238,16 @@ def _decode(rows: _Rows, texts: list[str]) -> dict[int, Regions]:
                 drawn_boxes(runs, heights=rows.sizes[:, 0]),
             )
         )
-    classes, crowd = index.classes[rows.at], index.crowd[rows.at]
-    scores = None if index.scores is None else index.scores[rows.at]
-    ids = tuple(map(index.ids.__getitem__, rows.at.tolist()))
-    begins, places = rows.begins.tolist(), rows.places.tolist()
-    bounds = runs.offsets[rows.begins].tolist()
-    found = {}
-    for i in np.flatnonzero(~odd).tolist():
-        own, drawn = slice(begins[i], begins[i + 1]), slice(bounds[i], bounds[i + 1])
-        image = index.images[places[i]]
-        found[places[i]] = Regions(
-            height=image.height,
-            width=image.width,
-            starts=runs.starts[drawn],
-            ends=runs.ends[drawn],
-            offsets=runs.offsets[own.start : own.stop + 1] - drawn.start,
-            classes=classes[own],
-            crowd=crowd[own],
-            scores=None if scores is None else scores[own],
-            ids=ids[own],
-            stated_areas_px=None if areas is None else areas[own],
-        )
-    return found
+    block = RegionBlock(
+        sizes=rows.sizes,
+        images=rows.begins,
+        starts=runs.starts,
+        ends=runs.ends,
+        offsets=runs.offsets,
+        classes=index.classes[rows.at],
+        crowd=index.crowd[rows.at],
+        scores=None if index.scores is None else index.scores[rows.at],
+        ids=tuple(map(index.ids.__getitem__, rows.at.tolist())),
+        stated_areas_px=areas,
+    )
+    return block, ~odd
