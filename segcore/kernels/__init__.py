@@ -283,7 +283,7 @@ def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
         First and last column, first and last row; of a region without a run a box that meets none:
         the largest integer and -1 in turn.
     """
-    _check_region_runs(regions, heights)
+    _check_images(regions, heights)
     return active().boxes(regions, heights=heights)  # type: ignore[no-any-return]
 
 
@@ -307,10 +307,10 @@ def continued(
 
     Returns
     -------
-    int64 (m, 2)
-        The pixels of the runs looked at that are, and all of them; zeros for a region without a run.
+    int64 (m, 3)
+        The pixels of the runs looked at that are, all of these runs, and those of the whole region.
     """
-    _check_regions(starts, ends, offsets, np.iinfo(np.int32).max)
+    _check_columns(starts, ends, offsets)
     if chosen.shape != shifts.shape or at_most < 1:
         raise ValueError("expected a shift for every region asked for, and runs to look at")
     if chosen.size and not (
@@ -430,18 +430,24 @@ def class_curves(
 
 
 def _check_region_runs(regions: RegionRuns, heights: Counts) -> None:
-    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
-        raise ValueError("expected int64 heights of 1 or more")
-    _check_regions(regions.starts, regions.ends, regions.offsets, np.iinfo(np.int32).max)
-    _check_offsets(regions.images, regions.offsets.size - 1)
-    if regions.images.size != heights.size + 1:
-        raise ValueError(f"expected the regions of {heights.size} images, got {regions.images.size - 1}")
+    _check_images(regions, heights)
+    _check_runs_within(regions.starts, regions.ends, np.iinfo(np.int32).max)
     # Runs of one region increase; those of two regions are not compared.
     apart = regions.starts[1:] >= regions.ends[:-1]
     inner = regions.offsets[1:-1]
     apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
     if not apart.all():
         raise ValueError("expected the runs of each region to increase")
+
+
+def _check_images(regions: RegionRuns, heights: Counts) -> None:
+    """What indexes memory; where the runs lie does not."""
+    _check_columns(regions.starts, regions.ends, regions.offsets)
+    _check_offsets(regions.images, regions.offsets.size - 1)
+    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
+        raise ValueError("expected int64 heights of 1 or more")
+    if regions.images.size != heights.size + 1:
+        raise ValueError(f"expected the regions of {heights.size} images, got {regions.images.size - 1}")
 
 
 def _check_values(values: Values, codes: Codes, size: int | None) -> None:
@@ -489,9 +495,17 @@ def _check_pixels(pixels: int | Counts, offsets: Counts) -> None:
 
 
 def _check_regions(starts: Positions, ends: Positions, offsets: Counts, pixels: int) -> None:
+    _check_columns(starts, ends, offsets)
+    _check_runs_within(starts, ends, pixels)
+
+
+def _check_columns(starts: Positions, ends: Positions, offsets: Counts) -> None:
     if starts.dtype != np.int32 or ends.dtype != np.int32 or starts.shape != ends.shape:
         raise ValueError("expected int32 starts and ends of one length")
     _check_offsets(offsets, starts.size)
+
+
+def _check_runs_within(starts: Positions, ends: Positions, pixels: int) -> None:
     if starts.size and not (
         int(starts.min()) >= 0 and int(ends.max()) <= pixels and (starts < ends).all()
     ):

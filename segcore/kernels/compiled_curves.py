@@ -57,39 +57,40 @@ def _recall_steps(wanted, recalls):
 def _class_curves(
     states, rows, places, outside, wanted, recalls, limits, one_point, terms, found, limited
 ):  # fmt: skip
+    """The best precision from a point on is that where an object was found: others are left out."""
     bands, thresholds, _ = states.shape
+    points = np.flatnonzero(places[rows] < limits[-1])
+    kept = rows[points]
+    at = np.empty(kept.size, np.int64)
+    counted_at = np.empty(kept.size, np.int64)
     for band in range(bands):
         steps = _recall_steps(wanted[band], recalls)
+        counts = ~outside[band][kept]
         for threshold in range(thresholds):
             own = states[band, threshold]
             curve = terms[band, threshold]
             right = counted = 0
-            for i in range(rows.size):
-                row = rows[i]
-                if places[row] < limits[-1]:
-                    if own[row] == 1:
-                        right += 1
-                        counted += 1
-                        if band == 0:
-                            for m in range(limits.size):
-                                limited[m, threshold] += places[row] < limits[m]
-                    elif own[row] == 0 and not outside[band, row]:
-                        counted += 1
-                if not one_point:
-                    curve[i] = right / max(counted, 1)
+            for i in range(kept.size):
+                state = own[kept[i]]
+                if state == 1:
+                    counted += 1
+                    at[right] = i
+                    counted_at[right] = counted
+                    right += 1
+                elif state == 0 and counts[i]:
+                    counted += 1
             if right > wanted[band]:
                 raise ValueError("more objects were found than there are")
             found[band, threshold] = right
+            if band == 0:
+                for k in range(right):
+                    for m in range(limits.size):
+                        limited[m, threshold] += places[kept[at[k]]] < limits[m]
             if one_point:
                 if rows.size:
                     curve[0] = right / max(counted, 1) * steps[: right + 1].sum()
                 continue
             best = 0.0
-            for i in range(rows.size - 1, -1, -1):
-                best = max(best, curve[i])
-                row = rows[i]
-                if own[row] == 1 and places[row] < limits[-1]:
-                    curve[i] = best * steps[right]
-                    right -= 1
-                else:
-                    curve[i] = 0.0
+            for k in range(right - 1, -1, -1):
+                best = max(best, (k + 1) / counted_at[k])
+                curve[points[at[k]]] = best * steps[k + 1]

@@ -32,26 +32,27 @@ def box_table(starts, ends, offsets, images, heights):
                 table[r, 0] = table[r, 2] = np.iinfo(np.int64).max
                 table[r, 1] = table[r, 3] = -1
                 continue
-            top, bottom = height, np.int64(-1)
-            column = np.int64(0)
-            for i in range(lo, hi):
-                # Runs increase, so that a step to their column is shorter than a division.
-                if starts[i] - column >= 2 * height:
-                    column = starts[i] // height * height
-                elif starts[i] - column >= height:
-                    column += height
-                first = starts[i] - column
-                last = ends[i] - 1 - column
-                if last >= height:
-                    first = 0
-                    last = height - 1
-                top = min(top, first)
-                bottom = max(bottom, last)
             table[r, 0] = starts[lo] // height
             table[r, 1] = (ends[hi - 1] - 1) // height
-            table[r, 2] = top
-            table[r, 3] = bottom
+            table[r, 2], table[r, 3] = _rows(starts[lo:hi], ends[lo:hi], height)
     return table
+
+
+@jit
+def _rows(starts, ends, height):
+    """First and last row.  A division by multiplication may be off by one, which is put right."""
+    inverse = 1.0 / height
+    top, bottom = height, np.int64(-1)
+    for i in range(starts.size):
+        start = np.int64(starts[i])
+        first = start - np.int64(start * inverse) * height
+        first += height if first < 0 else 0
+        first -= height if first >= height else 0
+        last = first + (np.int64(ends[i]) - start) - 1
+        over = last >= height  # the end of a column: its last row, and the first of the next
+        top = min(top, 0 if over else first)
+        bottom = max(bottom, height - 1 if over else last)
+    return top, bottom
 
 
 def continued(
@@ -64,11 +65,13 @@ def continued(
 
 @jit
 def _continued(starts, ends, offsets, chosen, shifts, at_most):
-    found = np.zeros((chosen.size, 2), np.int64)
+    found = np.zeros((chosen.size, 3), np.int64)
     for m in range(chosen.size):
         lo, hi = offsets[chosen[m]], offsets[chosen[m] + 1]
         step = (hi - lo + at_most - 1) // at_most
         begun = lo
+        for i in range(lo, hi):
+            found[m, 2] += ends[i] - starts[i]
         for i in range(lo, hi, max(step, 1)):
             first = starts[i] + shifts[m]
             last = ends[i] + shifts[m]

@@ -34,7 +34,7 @@ def continued(
     starts: Positions, ends: Positions, offsets: Counts, chosen: Counts, shifts: Counts, *, at_most: int
 ) -> Counts:
     """Pixels that are foreground some positions further on, too, of all looked at; see the facade."""
-    found = np.zeros((chosen.size, 2), np.int64)
+    found = np.zeros((chosen.size, 3), np.int64)
     sizes = np.diff(offsets)[chosen]
     some = np.flatnonzero(sizes)
     if not some.size:
@@ -66,4 +66,5 @@ def continued(
     firsts = np.searchsorted(owner, np.arange(some.size))
     found[some, 0] = np.add.reduceat(shared, firsts)
     found[some, 1] = np.add.reduceat(lengths, firsts)
+    found[some, 2] = before[heads + sizes] - before[heads]
     return found

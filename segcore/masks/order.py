@@ -66,27 +66,12 @@ def torn_images(regions: RegionRuns, sizes: npt.NDArray[np.int64]) -> npt.NDArra
     # By image, then from the most runs to the fewest, the first of equal ones first.
     owner = np.repeat(np.arange(len(sizes)), np.diff(images))
     most = np.lexsort((-runs, owner))[images[full]]
-    areas = _areas(starts, ends, offsets, most)
-    judged = areas >= _SMALLEST_PX
-    full, most = full[judged], most[judged]
-    shared, looked_at = kernels.continued(
+    shared, looked_at, areas = kernels.continued(
         starts, ends, offsets, most, sizes[full, 0], at_most=_RUNS_LOOKED_AT
     ).T
-    torn[full] = shared / looked_at < _TORN  # that it is not is what is usual
+    # That a region goes on in the next column is what is usual.
+    torn[full] = (areas >= _SMALLEST_PX) & (shared < _TORN * looked_at)
     return torn
-
-
-def _areas(
-    starts: npt.NDArray[np.int32],
-    ends: npt.NDArray[np.int32],
-    offsets: npt.NDArray[np.int64],
-    masks: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Foreground pixels of some masks."""
-    sums = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(ends - starts, out=sums[1:])
-    areas: npt.NDArray[np.int64] = sums[offsets[masks + 1]] - sums[offsets[masks]]
-    return areas
 
 
 def _continues(batch: MaskBatch, item: int, shift: int) -> float:

@@ -313,15 +313,14 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
     Only objects alike in all a score depends on are left in the order of their ids.
     """
     n, lo, hi = len(objects), runs.offsets[:-1], runs.offsets[1:]
-    first = np.full(n, -1, np.int64)
-    last = np.full(n, -1, np.int64)
+    position = np.full(n, -1, np.int64)
     full = hi > lo
-    first[full] = runs.starts[lo[full]]
-    last[full] = runs.ends[hi[full] - 1]
-    keys = np.stack([last, first, -objects.areas_px, objects.classes, images])
-    order: Order = np.lexsort(keys)
-    keys = keys[:, order]
-    same = (keys[:, 1:] == keys[:, :-1]).all(axis=0)
+    # Of where an object begins and where it ends, what is the same number for the same place.
+    position[full] = (runs.starts[lo[full]].astype(np.int64) << 32) | runs.ends[hi[full] - 1]
+    groups = images * (1 + int(objects.classes.max(initial=0))) + objects.classes
+    order: Order = np.lexsort((position, -objects.areas_px, groups))
+    groups, areas, position = groups[order], objects.areas_px[order], position[order]
+    same = (groups[1:] == groups[:-1]) & (areas[1:] == areas[:-1]) & (position[1:] == position[:-1])
     if not same.any():
         return order
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, Final
 
 import numpy as np
@@ -73,16 +73,21 @@ def decode_block(index: CocoIndex, places: Sequence[int]) -> Decoded:
     wanted = wanted[: max(1, int(np.searchsorted(entries, _MAX_ENTRIES, "right")))]
     rows = _Rows.of(index, wanted)
     rows = rows.only(~rows.images_with(index.classes[rows.at] < 0))
-    texts = _plain_texts(rows.entries(), rows.sizes[rows.image])
-    odd = rows.images_with(np.array([text is None for text in texts], np.bool_))
-    characters = np.bincount(rows.image, [len(text or "") for text in texts], len(rows.places))
-    odd |= characters > _MAX_CHARACTERS
+    entries = rows.entries()
+    texts = _plain_texts(entries, rows.sizes[rows.image])
+    lengths = np.fromiter((0 if text is None else len(text) for text in texts), np.int64, len(texts))
+    characters = np.bincount(rows.image, lengths, len(rows.places))
+    odd = characters > _MAX_CHARACTERS
+    if None in texts:
+        odd |= rows.images_with(np.array([text is None for text in texts], np.bool_))
     late = np.cumsum(np.where(odd, 0, characters)) > _MAX_CHARACTERS
     if late.any():  # odd ones before the first that is too late were looked at as well
         wanted = wanted[: int(np.flatnonzero(wanted == rows.places[late.argmax()])[0])]
-    texts = [text for text, keep in zip(texts, ~(odd | late)[rows.image], strict=True) if keep]
-    rows = rows.only(~(odd | late))
-    regions, sound = _decode(rows, texts)
+    if (odd | late).any():
+        kept = ~(odd | late)[rows.image]
+        texts, entries = list(compress(texts, kept)), list(compress(entries, kept))
+        lengths, rows = lengths[kept], rows.only(~(odd | late))
+    regions, sound = _decode(rows, entries, "".join(filter(None, texts)), lengths)
     at = {place: i for i, place in enumerate(rows.places.tolist()) if sound[i]}
     return Decoded(looked_at=len(wanted), regions=regions, at=at)
 
@@ -200,7 +205,7 @@ def _plain_texts(entries: list[dict[str, Any]], sizes: Integers) -> list[str | N
             and set(map(type, edges)) == {int}
             and set(map(len, stated)) == {2}
             and edges == sizes.ravel().tolist()
-            and "".join(texts).isascii()
+            and all(map(str.isascii, texts))
         ):
             return texts
     except (KeyError, TypeError, IndexError):
@@ -217,19 +222,19 @@ def _plain_text(mask: Any, size: list[int]) -> str | None:
     return counts if counts.isascii() else None
 
 
-def _decode(rows: _Rows, texts: list[str]) -> tuple[RegionBlock, Bools]:
+def _decode(
+    rows: _Rows, entries: list[dict[str, Any]], text: str, lengths: Integers
+) -> tuple[RegionBlock, Bools]:
     """The regions of images whose annotations are all run lengths, and which images are sound."""
     index = rows.index
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
-    data = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
+    offsets = np.append(0, np.cumsum(lengths))
+    data = np.frombuffer(text.encode("ascii"), np.uint8)
     pixels = rows.sizes.prod(axis=1)[rows.image]
     decoded = kernels.decode_counts(data, offsets, pixels=pixels)
     runs = RegionRuns(decoded.starts, decoded.ends, decoded.offsets, rows.begins)
     odd = rows.images_with(decoded.status != kernels.OK) | torn_images(runs, rows.sizes)
     areas = None
     if not index.is_results:
-        entries = rows.entries()
         areas = stated_areas(entries)
         odd |= rows.images_with(
             areas_differ(areas, segment_sums(runs.ends - runs.starts, runs.offsets))

@@ -57,8 +57,7 @@ def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Float
 def areas_differ(stated: Floats, drawn: Integers) -> Bools:
     """Where an area is not that of the mask, bool (n,); never where none is stated."""
     slack = np.maximum(_AREA_SLACK_PX, _AREA_SLACK_SHARE * drawn)
-    differ: Bools = np.abs(stated - drawn) > slack
-    return differ
+    return np.greater(np.abs(stated - drawn), slack)
 
 
 def boxes_differ(stated: Floats, drawn: Floats) -> Bools:
