@@ -23,6 +23,7 @@ from segcore.ontology_file import load_ontology
 from segcore.region_block import RegionBlock
 from segcore.sources.base import Source
 from segcore.sources.coco_block import Ahead
+from segcore.sources.coco_columns import CocoColumns
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
 from segcore.sources.coco_stated import (
@@ -82,12 +83,13 @@ class CocoSource(Source):
         self._own_index: CocoIndex | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
+        self._columns: CocoColumns | None = None
         self._ahead = Ahead()
 
     def __getstate__(self) -> dict[str, Any]:
         # The document is as large as the file; a worker reads it again.
         kept = self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None}
-        return kept | {"_places": {}, "_ahead": Ahead()}
+        return kept | {"_places": {}, "_columns": None, "_ahead": Ahead()}
 
     @property
     def ontology(self) -> Ontology | None:
@@ -137,14 +139,16 @@ class CocoSource(Source):
 
     def expect(self, keys: Sequence[str]) -> None:
         """Images that follow one another are decoded together; see :class:`Source`."""
-        self._opened()
+        index = self._opened()
+        if self._columns is None:
+            self._columns = CocoColumns.of(index)
         self._ahead = Ahead(places=[self._places[key] for key in dict.fromkeys(keys)])
 
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in file order."""
         index = self._opened()
         place = self._places[key]
-        content = self._ahead.regions(index, place)
+        content = self._ahead.regions(self._columns, place) if self._columns is not None else None
         if content is None:
             content = self._read_alone(index, place)
         read = int(index.offsets[place + 1] - index.offsets[place])
@@ -160,7 +164,9 @@ class CocoSource(Source):
 
     def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
         """Those of the first of ``keys`` that were decoded together."""
-        return self._ahead.block(self._opened(), [self._places[key] for key in keys])
+        if self._columns is None:
+            return None
+        return self._ahead.block(self._columns, [self._places[key] for key in keys])
 
     def _read_alone(self, index: CocoIndex, place: int) -> Regions:
         """The sound regions of one image; whatever is wrong with the others becomes a fault."""
