@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,30 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
+from segcore.kernels import RegionRuns
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
+from segcore.region_block import RegionBlock
 from segcore.sources.base import Source
+from segcore.sources.coco_block import Ahead
+from segcore.sources.coco_columns import CocoColumns
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
+from segcore.sources.coco_stated import (
+    areas_differ,
+    boxes_differ,
+    drawn_boxes,
+    shown_box,
+    stated_areas,
+    stated_boxes,
+)
 from segcore.sources.spec import Spec
 from segcore.wording import show
 
 __all__ = ["CocoSource", "open_source"]
-
-_AREA_SLACK_PX, _AREA_SLACK_SHARE = 50.0, 0.20
-_BOX_SLACK_PX, _BOX_SLACK_SHARE = 2.0, 0.05
 
 
 def open_source(spec: Spec) -> CocoSource:
@@ -73,10 +83,13 @@ class CocoSource(Source):
         self._own_index: CocoIndex | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
+        self._columns: CocoColumns | None = None
+        self._ahead = Ahead()
 
     def __getstate__(self) -> dict[str, Any]:
         # The document is as large as the file; a worker reads it again.
-        return self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None, "_places": {}}
+        kept = self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None}
+        return kept | {"_places": {}, "_columns": None, "_ahead": Ahead()}
 
     @property
     def ontology(self) -> Ontology | None:
@@ -129,10 +142,39 @@ class CocoSource(Source):
         resolved._loaded, resolved._digest = self._loaded, self._digest
         return resolved
 
+    def expect(self, keys: Sequence[str]) -> None:
+        """Images that follow one another are decoded together; see :class:`Source`."""
+        index = self._opened()
+        if self._columns is None:
+            self._columns = CocoColumns.of(index)
+        self._ahead = Ahead(places=[self._places[key] for key in dict.fromkeys(keys)])
+
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in file order."""
         index = self._opened()
         place = self._places[key]
+        content = self._ahead.regions(self._columns, place) if self._columns is not None else None
+        if content is None:
+            content = self._read_alone(index, place)
+        read = int(index.offsets[place + 1] - index.offsets[place])
+        return ImageAnnotation(
+            key=key,
+            height=content.height,
+            width=content.width,
+            content=content,
+            read=read,
+            rejected=read - len(content),
+            file=self._spec.location,
+        )
+
+    def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
+        """Those of the first of ``keys`` that were decoded together."""
+        if self._columns is None:
+            return None
+        return self._ahead.block(self._columns, [self._places[key] for key in keys])
+
+    def _read_alone(self, index: CocoIndex, place: int) -> Regions:
+        """The sound regions of one image; whatever is wrong with the others becomes a fault."""
         image = index.images[place]
         entries = index.order[index.offsets[place] : index.offsets[place + 1]]
         sound = entries[index.classes[entries] >= 0]
@@ -148,30 +190,18 @@ class CocoSource(Source):
         rows = sound[used]
         areas = None
         if not index.is_results:  # the box and area of a detection are the model's, not the mask's
-            stated = [found[i] for i in used.tolist()]
-            areas = np.array([_number(entry.get("area")) for entry in stated], np.float64)
-            self._compare_areas(image, index, rows, areas, kept)
-            self._compare_boxes(image, index, rows, stated, kept)
-        content = Regions(
+            areas = self._compare([found[i] for i in used.tolist()], image, index, rows, kept)
+        return Regions(
             height=image.height,
             width=image.width,
             starts=kept.starts,
             ends=kept.ends,
             offsets=kept.offsets,
             classes=index.classes[rows],
-            crowd=np.fromiter((found[i].get("iscrowd", 0) == 1 for i in used), np.bool_, len(used)),
+            crowd=index.crowd[rows],
             scores=None if index.scores is None else index.scores[rows],
             ids=tuple(index.ids[at] for at in rows.tolist()),
             stated_areas_px=areas,
-        )
-        return ImageAnnotation(
-            key=key,
-            height=image.height,
-            width=image.width,
-            content=content,
-            read=len(entries),
-            rejected=len(entries) - len(used),
-            file=self._spec.location,
         )
 
     # ---- opening
@@ -267,80 +297,27 @@ class CocoSource(Source):
             got=got,
         )
 
-    def _compare_areas(
+    def _compare(
         self,
-        image: CocoImage,
-        index: CocoIndex,
-        rows: npt.NDArray[np.int64],
-        stated: npt.NDArray[np.float64],
-        masks: MaskBatch,
-    ) -> None:
-        drawn = masks.areas_px()
-        slack = np.maximum(_AREA_SLACK_PX, _AREA_SLACK_SHARE * drawn)
-        for i in np.flatnonzero(np.abs(stated - drawn) > slack):
-            annotation = index.ids[int(rows[i])]
-            expected, got = f"about {drawn[i]} px, the area of the mask", f"area {stated[i]:.6g}"
-            self.faults.add(self._fault("coco.area_mismatch", image, annotation, expected, got))
-
-    def _compare_boxes(
-        self,
-        image: CocoImage,
-        index: CocoIndex,
-        rows: npt.NDArray[np.int64],
         entries: list[dict[str, Any]],
+        image: CocoImage,
+        index: CocoIndex,
+        rows: npt.NDArray[np.int64],
         masks: MaskBatch,
-    ) -> None:
-        boxes = np.array([_box(entry.get("bbox")) for entry in entries], np.float64)
-        stated: npt.NDArray[np.float64] = boxes.reshape(-1, 4)
-        # As corners, inside the image: boxes of clipped polygons may reach out of it.
-        limits = np.array([image.width, image.height, image.width, image.height], np.float64)
-        stated[:, 2:] += stated[:, :2]
-        stated = np.clip(stated, 0, limits)
-        drawn = _drawn_boxes(masks, height=image.height)
-        sides = np.tile(drawn[:, 2:] - drawn[:, :2], 2)
-        slack = _BOX_SLACK_PX + _BOX_SLACK_SHARE * sides
-        for i in np.flatnonzero((np.abs(stated - drawn) > slack).any(axis=1)):
+    ) -> npt.NDArray[np.float64]:
+        """The stated areas; one that is not that of the mask, or such a box, is a fault."""
+        areas, drawn = stated_areas(entries), masks.areas_px()
+        for i in np.flatnonzero(areas_differ(areas, drawn)):
             annotation = index.ids[int(rows[i])]
-            expected = f"about {_as_box(drawn[i])}, the box of the mask"
-            fault = self._fault(
-                "seg.bbox_mismatch", image, annotation, expected, f"bbox {_as_box(stated[i])}"
-            )
-            self.faults.add(fault)
-
-
-def _number(value: object) -> float:
-    """NaN where nothing comparable is stated."""
-    if (type(value) is float or type(value) is int) and -1e300 < value < 1e300:
-        return float(value)
-    return float("nan")
-
-
-def _box(value: object) -> list[float]:
-    if not isinstance(value, list) or len(value) != 4:
-        return [np.nan] * 4
-    return [_number(v) for v in value]
-
-
-def _as_box(corners: npt.NDArray[np.float64]) -> str:
-    x0, y0, x1, y1 = corners.tolist()
-    return f"[{x0:.6g}, {y0:.6g}, {x1 - x0:.6g}, {y1 - y0:.6g}]"
-
-
-def _drawn_boxes(masks: MaskBatch, *, height: int) -> npt.NDArray[np.float64]:
-    """Left, top, right and bottom edge of every mask, float64 (n, 4); every mask has a run."""
-    boxes = np.zeros((len(masks), 4))
-    full = np.flatnonzero(np.diff(masks.offsets))
-    if not len(full):
-        return boxes
-    first = masks.offsets[full]
-    last = masks.offsets[full + 1] - 1
-    left, right = masks.starts // height, (masks.ends - 1) // height
-    # A run over a column's end covers the last row of one column and the first of the next.
-    over = left != right
-    top = np.where(over, 0, masks.starts - left * height)
-    bottom = np.where(over, height, masks.ends - right * height)
-    boxes[full, 0] = left[first]
-    boxes[full, 2] = right[last] + 1
-    boxes[full, 1] = np.minimum.reduceat(top, first)
-    boxes[full, 3] = np.maximum.reduceat(bottom, first)
-    return boxes
+            expected, got = f"about {drawn[i]} px, the area of the mask", f"area {areas[i]:.6g}"
+            self.faults.add(self._fault("coco.area_mismatch", image, annotation, expected, got))
+        one = np.array([0, len(masks)], np.int64)
+        runs = RegionRuns(masks.starts, masks.ends, masks.offsets, one)
+        drawn_corners = drawn_boxes(runs, heights=np.array([image.height], np.int64))
+        corners = stated_boxes(entries, sizes=np.tile([image.height, image.width], (len(rows), 1)))
+        for i in np.flatnonzero(boxes_differ(corners, drawn_corners)):
+            annotation = index.ids[int(rows[i])]
+            expected = f"about {shown_box(drawn_corners[i])}, the box of the mask"
+            got = f"bbox {shown_box(corners[i])}"
+            self.faults.add(self._fault("seg.bbox_mismatch", image, annotation, expected, got))
+        return areas

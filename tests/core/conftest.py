@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 # The helpers of this folder are plain modules; their assertions explain themselves as those of a test.
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite(
-    "coco_files", "format_faults", "instance_scenes", "mask_batches", "mask_files", "pixel_references", "png_writer"
+    "coco_files",
+    "format_faults",
+    "instance_scenes",
+    "mask_batches",
+    "mask_files",
+    "pixel_references",
+    "png_writer",
 )
 
 

@@ -1,0 +1,127 @@
+"""The annotations of a COCO document column by column, for reading many images at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.annotation import AnnotationId
+from segcore.sources.coco_entries import CocoIndex
+from segcore.sources.coco_stated import stated_areas, stated_boxes
+
+__all__ = ["MAX_CHARACTERS", "CocoColumns"]
+
+MAX_CHARACTERS: Final = 1 << 19
+"""Of the run lengths decoded at once, whose masks then stay within the processor's cache."""
+
+Bools = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CocoColumns:
+    """What the annotations say, image after image, as nothing was decoded yet.
+
+    Attributes
+    ----------
+    sizes : int64 (n_images, 2)
+        Heights and widths.
+    begins : int64 (n_images + 1,)
+        Image ``i`` owns the rows ``begins[i]:begins[i + 1]``.
+    plain : bool (n_images,)
+        Images all annotations of which are accepted, with masks as text of the right size; the
+        others are to be read alone.
+    characters : int64 (n + 1,)
+        Those of all texts before each row.
+    texts : list
+        Run lengths; None where there is no such text.
+    classes, crowd, scores, ids
+        See :class:`CocoIndex`.
+    areas : float64 (n,) or None
+        What is stated; None for a list of results.
+    corners : float64 (n, 4) or None
+        The stated boxes, as :func:`stated_boxes` gives them; None for a list of results.
+    """
+
+    sizes: Integers
+    begins: Integers
+    plain: Bools
+    characters: Integers
+    texts: list[str | None]
+    classes: npt.NDArray[np.int32]
+    crowd: Bools
+    scores: npt.NDArray[np.float64] | None
+    ids: Sequence[AnnotationId]
+    areas: npt.NDArray[np.float64] | None
+    corners: npt.NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, index: CocoIndex) -> CocoColumns:
+        """Sort what was indexed by image."""
+        sizes = np.array([(image.height, image.width) for image in index.images], np.int64)
+        sizes = sizes.reshape(-1, 2)
+        order = index.order[index.offsets[0] :]
+        begins = index.offsets - index.offsets[0]
+        at = order.tolist()
+        classes = index.classes[order]
+        entries = list(map(index.entries.__getitem__, at))
+        refused = np.flatnonzero(classes < 0).tolist()
+        for row in refused:  # of which nothing is known, not even that they are objects
+            entries[row] = {}
+        image = np.repeat(np.arange(len(sizes)), np.diff(begins))
+        texts = _plain_texts(entries, sizes[image])
+        for row in refused:
+            texts[row] = None
+        lengths = [0 if text is None else len(text) for text in texts]
+        characters = np.append(0, np.cumsum(np.array(lengths, np.int64)))
+        plain = np.diff(characters[begins]) <= MAX_CHARACTERS
+        plain[image[[row for row, text in enumerate(texts) if text is None]]] = False
+        return cls(
+            sizes=sizes,
+            begins=begins,
+            plain=plain,
+            characters=characters,
+            texts=texts,
+            classes=classes,
+            crowd=index.crowd[order],
+            scores=None if index.scores is None else index.scores[order],
+            ids=list(map(index.ids.__getitem__, at)),
+            areas=None if index.is_results else stated_areas(entries),
+            corners=None if index.is_results else stated_boxes(entries, sizes=sizes[image]),
+        )
+
+
+def _plain_texts(entries: list[dict[str, Any]], sizes: Integers) -> list[str | None]:
+    """The run lengths of every annotation; None where it is no text of ASCII with the image's size."""
+    found: list[Any] = [entry.get("segmentation") for entry in entries]
+    try:  # as nearly all files are
+        texts = [mask["counts"] for mask in found]
+        stated = [mask["size"] for mask in found]
+        edges = list(chain.from_iterable(stated))
+        if (
+            set(map(type, found)) == {dict}
+            and set(map(type, texts)) == {str}
+            and set(map(type, stated)) == {list}
+            and set(map(type, edges)) == {int}
+            and set(map(len, stated)) == {2}
+            and edges == sizes.ravel().tolist()
+            and all(map(str.isascii, texts))
+        ):
+            return texts
+    except (KeyError, TypeError, IndexError):
+        pass
+    sides = sizes.tolist()
+    return [_plain_text(mask, size) for mask, size in zip(found, sides, strict=True)]
+
+
+def _plain_text(mask: Any, size: list[int]) -> str | None:
+    if type(mask) is not dict or type(stated := mask.get("size")) is not list or stated != size:
+        return None
+    if type(counts := mask.get("counts")) is not str or set(map(type, stated)) != {int}:
+        return None
+    return counts if counts.isascii() else None
