@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from segcore.errors import DocumentError
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_MEMORY
 from segcore.wording import printable
 
-__all__ = ["parse_json"]
+__all__ = ["no_collection", "parse_json"]
 
 _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)', re.DOTALL)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -21,6 +21,9 @@ _MAX_DIGITS: Final = 4300
 _CONTAINER_BYTES: Final = 64
 _VALUE_BYTES: Final = 32
 """What CPython takes for an empty list, and for a number and its place in a list."""
+_STRING_AND_COLON: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\r\n]*:)?', re.DOTALL)
+_COLON, _QUOTE, _SPACE = b':" '
+_BYTES_AT_ONCE: Final = 1 << 18
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _SIGNATURES: Final = (
@@ -72,11 +75,11 @@ def parse_json(data: bytes, *, file: str) -> object:
             file=file,
         )
     text = _decode(data, file=file)
-    if (memory := _memory(data)) > MAX_DOCUMENT_MEMORY:
+    if (memory := _memory(data, limit=MAX_DOCUMENT_MEMORY)) > MAX_DOCUMENT_MEMORY:
         raise _too_large(f"about {memory >> 20} MB", file)
     try:
-        with _no_collection():
-            value: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        with no_collection():
+            value = _loads(text, data)
     except _RefusedError as e:
         line = _line_of_number(text) if e.code == "json.number" else None
         raise DocumentError(e.code, e.problem, file=file, line=line) from None
@@ -95,8 +98,52 @@ def parse_json(data: bytes, *, file: str) -> object:
     return value
 
 
+def _loads(text: str, data: bytes) -> object:
+    """Decode; keys are only looked at one by one where it is not certain that none is given twice."""
+    counting = _counting_keys()
+    next(counting)
+    try:
+        value: object = json.loads(text, object_hook=counting.send, parse_constant=_no_constant)
+    except (ValueError, _RefusedError):
+        pass  # what comes first in the text is what is reported, maybe a key that is given twice
+    else:
+        kept = counting.send(None)
+        if kept == _most_keys(data) or kept == _exact_keys(data):
+            return value
+        del value
+    again: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    return again
+
+
+def _counting_keys() -> Generator[Any, Any, None]:
+    """Takes objects and gives them back; None asks for the number of their keys."""
+    keys, found = 0, (yield)
+    while found is not None:
+        keys += len(found)
+        found = yield found
+    yield keys
+
+
+def _most_keys(data: bytes) -> int:
+    """Colons behind a quotation mark or a space: every key of a document has one, a text may, too."""
+    import numpy as np
+
+    values = np.frombuffer(data, np.uint8)
+    found = 0
+    for begin in range(0, len(values) - 1, _BYTES_AT_ONCE):
+        part = values[begin : begin + _BYTES_AT_ONCE + 1]
+        before = part[:-1]
+        found += np.count_nonzero((part[1:] == _COLON) & ((before == _QUOTE) | (before <= _SPACE)))
+    return found
+
+
+def _exact_keys(data: bytes) -> int:
+    """The keys of a document that is known to be JSON."""
+    return sum(map(bool, _STRING_AND_COLON.findall(data)))
+
+
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Pause the cyclic collector: a document has no cycles, and re-walking it costs a third."""
     paused = gc.isenabled()
     gc.disable()
@@ -179,8 +226,10 @@ def _explain(e: json.JSONDecodeError) -> str:
     return f"not valid JSON (column {e.colno}): {e.msg}"
 
 
-def _memory(data: bytes) -> int:
+def _memory(data: bytes, *, limit: int) -> int:
     """Bytes the values of a document take at most, roughly: what is in strings is counted as well."""
+    if len(data) * _CONTAINER_BYTES <= limit:
+        return 0
     return _CONTAINER_BYTES * (data.count(b"[") + data.count(b"{")) + _VALUE_BYTES * data.count(b",")
 
 
