@@ -171,7 +171,7 @@ def _ranked(table: InstanceTable, rule: ScoreRule | None, num_classes: int) -> _
     number = np.empty(len(rows), np.int64)
     number[rows] = np.arange(len(rows))
     classes = delivery.classes[surest]
-    by_class = np.argsort(classes, kind="stable")
+    by_class = np.argsort(classes.astype(np.uint16), kind="stable")  # in two passes
     return _Ranked(
         number=number,
         groups=groups,

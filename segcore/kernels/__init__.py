@@ -43,6 +43,7 @@ __all__ = [
     "Overlaps",
     "RegionRuns",
     "active",
+    "areas",
     "boxes",
     "class_curves",
     "continued",
@@ -266,6 +267,24 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
     for regions in (gold, delivery):
         _check_region_runs(regions, heights)
     return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+
+
+def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
+    """The pixels of every region.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+
+    Returns
+    -------
+    int64 (r,)
+    """
+    _check_columns(starts, ends, offsets)
+    return active().areas(starts, ends, offsets)  # type: ignore[no-any-return]
 
 
 def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:

@@ -19,11 +19,12 @@ from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
 from segcore.kernels.compiled_curves import class_curves
 from segcore.kernels.compiled_instances import match_by_score, overlaps
-from segcore.kernels.compiled_regions import boxes, continued
+from segcore.kernels.compiled_regions import areas, boxes, continued
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
+    "areas",
     "boxes",
     "class_curves",
     "continued",

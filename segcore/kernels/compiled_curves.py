@@ -34,7 +34,8 @@ def class_curves(
         np.zeros((bands, thresholds), np.int64),
         np.zeros((limits.size, thresholds), np.int64),
     )
-    _class_curves(states, rows, places, outside, wanted, recalls, limits, one_point, *curves)
+    by_object = np.ascontiguousarray(states.transpose(2, 0, 1))
+    _class_curves(by_object, rows, places, outside, wanted, recalls, limits, one_point, *curves)
     return curves
 
 
@@ -58,20 +59,25 @@ def _class_curves(
     states, rows, places, outside, wanted, recalls, limits, one_point, terms, found, limited
 ):  # fmt: skip
     """The best precision from a point on is that where an object was found: others are left out."""
-    bands, thresholds, _ = states.shape
+    _, bands, thresholds = states.shape
     points = np.flatnonzero(places[rows] < limits[-1])
     kept = rows[points]
+    own_states = np.empty((bands, thresholds, kept.size), np.uint8)
+    for i in range(kept.size):
+        for band in range(bands):
+            for threshold in range(thresholds):
+                own_states[band, threshold, i] = states[kept[i], band, threshold]
     at = np.empty(kept.size, np.int64)
     counted_at = np.empty(kept.size, np.int64)
     for band in range(bands):
         steps = _recall_steps(wanted[band], recalls)
         counts = ~outside[band][kept]
         for threshold in range(thresholds):
-            own = states[band, threshold]
+            own = own_states[band, threshold]
             curve = terms[band, threshold]
             right = counted = 0
             for i in range(kept.size):
-                state = own[kept[i]]
+                state = own[i]
                 if state == 1:
                     counted += 1
                     at[right] = i

@@ -13,9 +13,10 @@ from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 from segcore.kernels.reference_curves import class_curves
 from segcore.kernels.reference_instances import match_by_score, overlaps
-from segcore.kernels.reference_regions import boxes, continued
+from segcore.kernels.reference_regions import areas, boxes, continued
 
 __all__ = [
+    "areas",
     "boxes",
     "class_curves",
     "continued",

@@ -63,9 +63,11 @@ def torn_images(regions: RegionRuns, sizes: npt.NDArray[np.int64]) -> npt.NDArra
     full = np.flatnonzero((images[1:] > images[:-1]) & (sizes[:, 0] != sizes[:, 1]))
     if not len(full):
         return torn
-    # By image, then from the most runs to the fewest, the first of equal ones first.
-    owner = np.repeat(np.arange(len(sizes)), np.diff(images))
-    most = np.lexsort((-runs, owner))[images[full]]
+    # Of several with as many runs the first.
+    heads = images[full]
+    most = np.repeat(np.maximum.reduceat(runs, heads), np.diff(heads, append=images[-1]))
+    longest = heads[0] + np.flatnonzero(runs[heads[0] :] == most)
+    most = longest[np.searchsorted(longest, heads)]
     shared, looked_at, areas = kernels.continued(
         starts, ends, offsets, most, sizes[full, 0], at_most=_RUNS_LOOKED_AT
     ).T

@@ -84,10 +84,12 @@ class CocoColumns:
         image = np.repeat(np.arange(len(sizes)), np.diff(begins))
         found = [entry.get("segmentation") for entry in entries]
         texts = _plain_texts(found, sizes[image])
-        lengths = [0 if text is None else len(text) for text in texts]
+        others = {}
+        if None in texts:
+            others = {row: found[row] for row, text in enumerate(texts) if text is None}
+        lengths = [len(text or "") for text in texts] if others else list(map(len, texts))
         characters = np.append(0, np.cumsum(np.array(lengths, np.int64)))
         plain = np.diff(characters[begins]) <= MAX_CHARACTERS
-        others = {row: found[row] for row, text in enumerate(texts) if text is None}
         plain[image[list(others)]] = False
         return cls(
             sizes=sizes,

@@ -167,7 +167,9 @@ class EntryReader:
             len(set(given)) == count and min(given) >= -_MAX_ID and max(given) <= _MAX_ID
         ):
             return None
-        if not (set(crowd) <= {0, 1} and all(map(_is_finite, scores))):
+        if not set(crowd) <= {0, 1} or not set(map(type, scores)) <= {int, float}:
+            return None
+        if not all(-1e300 < score < 1e300 for score in scores):
             return None
         places = list(map(place_of.get, named[0]))
         classes = list(map(class_of.get, named[1]))
