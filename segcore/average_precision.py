@@ -165,7 +165,9 @@ def _ranked(table: InstanceTable, rule: ScoreRule | None, num_classes: int) -> _
         surest = np.argsort(scores, kind="stable")
     span = 1 + int(delivery.classes.max(initial=0))
     groups = table.delivery_images * span + delivery.classes
-    rows = surest[np.argsort(groups[surest], kind="stable")]
+    rank = np.empty(len(surest), np.int64)
+    rank[surest] = np.arange(len(surest))
+    rows = np.argsort(groups * len(surest) + rank)
     groups = groups[rows]
     begins = np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(rows)])
     number = np.empty(len(rows), np.int64)

@@ -450,11 +450,13 @@ def class_curves(
 
 def _check_region_runs(regions: RegionRuns, heights: Counts) -> None:
     _check_images(regions, heights)
-    _check_runs_within(regions.starts, regions.ends, np.iinfo(np.int32).max)
-    # Runs of one region increase; those of two regions are not compared.
-    apart = regions.starts[1:] >= regions.ends[:-1]
-    inner = regions.offsets[1:-1]
-    apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
+    starts, ends, offsets, _ = regions
+    # Runs of one region increase, so that only its first can lie too low; two regions are not compared.
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    if not ((starts < ends).all() and (starts[first] >= 0).all()):
+        raise ValueError("expected runs that are not empty and lie at 0 or more")
+    apart = starts[1:] >= ends[:-1]
+    apart[first[1:] - 1] = True
     if not apart.all():
         raise ValueError("expected the runs of each region to increase")
 

@@ -67,8 +67,8 @@ def _class_curves(
         for band in range(bands):
             for threshold in range(thresholds):
                 own_states[band, threshold, i] = states[kept[i], band, threshold]
-    at = np.empty(kept.size, np.int64)
-    counted_at = np.empty(kept.size, np.int64)
+    at = np.empty(kept.size + 1, np.int64)
+    counted_at = np.empty(kept.size + 1, np.int64)
     for band in range(bands):
         steps = _recall_steps(wanted[band], recalls)
         counts = ~outside[band][kept]
@@ -76,15 +76,11 @@ def _class_curves(
             own = own_states[band, threshold]
             curve = terms[band, threshold]
             right = counted = 0
-            for i in range(kept.size):
-                state = own[i]
-                if state == 1:
-                    counted += 1
-                    at[right] = i
-                    counted_at[right] = counted
-                    right += 1
-                elif state == 0 and counts[i]:
-                    counted += 1
+            for i in range(kept.size):  # without a branch, which could not be predicted
+                counted += (own[i] == 1) | ((own[i] == 0) & counts[i])
+                at[right] = i
+                counted_at[right] = counted
+                right += own[i] == 1
             if right > wanted[band]:
                 raise ValueError("more objects were found than there are")
             found[band, threshold] = right
