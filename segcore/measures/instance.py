@@ -222,8 +222,8 @@ def tabulated(pairs: Iterable[tuple[str, InstancePair]]) -> InstanceTable:
     keys = tuple(chain.from_iterable(pair.keys or (key,) for key, pair in rows))
     gold = _Side.of([(pair.gold, pair.images) for _, pair in rows])
     delivery = _Side.of([(pair.delivery, pair.images) for _, pair in rows])
-    heights = [_NO_HEIGHT if pair.gold is None else pair.gold.regions.sizes[:, 0] for _, pair in rows]
-    heights = np.maximum(np.concatenate([_NO_COUNTS, *heights]), 1)
+    columns = [_NO_HEIGHT if pair.gold is None else pair.gold.regions.sizes[:, 0] for _, pair in rows]
+    heights = np.maximum(np.concatenate([_NO_COUNTS, *columns]), 1)
     found = kernels.overlaps(gold.runs, delivery.runs, heights=heights)
     left, right = gold.place[found.gold], delivery.place[found.delivery]
     by = np.argsort(left * (1 + len(delivery.objects)) + right)
@@ -350,4 +350,5 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
 
 def _alike(*columns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which rows are like the next one: bool (n - 1,)."""
-    return np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
+    alike: npt.NDArray[np.bool_] = np.logical_and.reduce([c[1:] == c[:-1] for c in columns])
+    return alike

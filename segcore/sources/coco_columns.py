@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
-from segcore.sources.coco_entries import CocoIndex
+from segcore.sources.coco_entries import CocoIndex, column
 from segcore.sources.coco_stated import stated_areas, stated_boxes
 
 __all__ = ["MAX_CHARACTERS", "CocoColumns"]
@@ -82,12 +83,12 @@ class CocoColumns:
         for row in refused:  # of which nothing is known, not even that they are objects
             entries[row] = {}
         image = np.repeat(np.arange(len(sizes)), np.diff(begins))
-        found = [entry.get("segmentation") for entry in entries]
+        found = column(entries, "segmentation")
         texts = _plain_texts(found, sizes[image])
         others = {}
         if None in texts:
             others = {row: found[row] for row, text in enumerate(texts) if text is None}
-        lengths = [len(text or "") for text in texts] if others else list(map(len, texts))
+        lengths = [len(text or "") for text in texts]
         characters = np.append(0, np.cumsum(np.array(lengths, np.int64)))
         plain = np.diff(characters[begins]) <= MAX_CHARACTERS
         plain[image[list(others)]] = False
@@ -125,8 +126,7 @@ class CocoColumns:
 def _plain_texts(found: list[Any], sizes: Integers) -> list[str | None]:
     """The run lengths of every annotation; None where it is no text of ASCII with the image's size."""
     try:  # as nearly all files are
-        texts = [mask["counts"] for mask in found]
-        stated = [mask["size"] for mask in found]
+        texts, stated = (list(map(itemgetter(name), found)) for name in ("counts", "size"))
         edges = list(chain.from_iterable(stated))
         if (
             set(map(type, found)) == {dict}
