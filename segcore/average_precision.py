@@ -37,7 +37,7 @@ __all__ = [
 IOU_THRESHOLDS: Final = tuple(k / 20 for k in range(10, 20))
 """0.5 to 0.95 in steps of 0.05."""
 
-RECALLS: Final[npt.NDArray[np.float64]] = np.linspace(0.0, 1.0, 101)
+RECALLS: Final = np.linspace(0.0, 1.0, 101, dtype=np.float64)
 """The recalls at which precision is read.  Some, such as 0.35000000000000003, are not quite
 hundredths; COCO has these very numbers, and published results depend on them."""
 
@@ -166,19 +166,21 @@ class _Ranked:
 
 def _ranked(table: InstanceTable, rule: ScoreRule | None, num_classes: int) -> _Ranked:
     delivery = table.delivery
-    surest = np.arange(len(delivery))
+    surest: Integers = np.arange(len(delivery))
     if rule is not ScoreRule.EQUAL:
         scores = -delivery.areas_px if rule is ScoreRule.AREA else -delivery.scores
         surest = np.argsort(scores, kind="stable")
     span = 1 + int(delivery.classes.max(initial=0))
     groups = table.delivery_images * span + delivery.classes
-    rows = surest[np.argsort(groups[surest], kind="stable")]
+    rank = np.empty(len(surest), np.int64)
+    rank[surest] = np.arange(len(surest))
+    rows = np.argsort(groups * len(surest) + rank)
     groups = groups[rows]
     begins = np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(rows)])
     number = np.empty(len(rows), np.int64)
     number[rows] = np.arange(len(rows))
     classes = delivery.classes[surest]
-    by_class = np.argsort(classes, kind="stable")
+    by_class = np.argsort(classes.astype(np.uint16), kind="stable")  # in two passes
     return _Ranked(
         number=number,
         groups=groups,

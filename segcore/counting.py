@@ -18,7 +18,7 @@ from segcore.sources import Source
 
 __all__ = ["Counted", "Job", "Plan", "count"]
 
-_CHUNKS = 64
+_CHUNKS = 32
 """Chunks of images a worker counts, more or less, each of which it reports."""
 
 _FEWEST_IMAGES, _MOST_IMAGES = 16, 128

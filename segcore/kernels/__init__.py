@@ -47,6 +47,7 @@ __all__ = [
     "Overlaps",
     "RegionRuns",
     "active",
+    "areas",
     "band",
     "boundary_runs",
     "boxes",
@@ -330,6 +331,24 @@ def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
     return active().shared_px(a, i, b, j)  # type: ignore[no-any-return]
 
 
+def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
+    """The pixels of every region.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+
+    Returns
+    -------
+    int64 (r,)
+    """
+    _check_columns(starts, ends, offsets)
+    return active().areas(starts, ends, offsets)  # type: ignore[no-any-return]
+
+
 def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
     """The box of every region.
 
@@ -493,11 +512,13 @@ def class_curves(
 
 def _check_region_runs(regions: RegionRuns, heights: Counts) -> None:
     _check_images(regions, heights)
-    _check_runs_within(regions.starts, regions.ends, np.iinfo(np.int32).max)
-    # Runs of one region increase; those of two regions are not compared.
-    apart = regions.starts[1:] >= regions.ends[:-1]
-    inner = regions.offsets[1:-1]
-    apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
+    starts, ends, offsets, _ = regions
+    # Runs of one region increase, so that only its first can lie too low; two regions are not compared.
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    if not ((starts < ends).all() and (starts[first] >= 0).all()):
+        raise ValueError("expected runs that are not empty and lie at 0 or more")
+    apart = starts[1:] >= ends[:-1]
+    apart[first[1:] - 1] = True
     if not apart.all():
         raise ValueError("expected the runs of each region to increase")
 

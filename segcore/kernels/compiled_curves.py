@@ -34,7 +34,8 @@ def class_curves(
         np.zeros((bands, thresholds), np.int64),
         np.zeros((limits.size, thresholds), np.int64),
     )
-    _class_curves(states, rows, places, outside, wanted, recalls, limits, one_point, *curves)
+    by_object = np.ascontiguousarray(states.transpose(2, 0, 1))
+    _class_curves(by_object, rows, places, outside, wanted, recalls, limits, one_point, *curves)
     return curves
 
 
@@ -58,27 +59,28 @@ def _class_curves(
     states, rows, places, outside, wanted, recalls, limits, one_point, terms, found, limited
 ):  # fmt: skip
     """The best precision from a point on is that where an object was found: others are left out."""
-    bands, thresholds, _ = states.shape
+    _, bands, thresholds = states.shape
     points = np.flatnonzero(places[rows] < limits[-1])
     kept = rows[points]
-    at = np.empty(kept.size, np.int64)
-    counted_at = np.empty(kept.size, np.int64)
+    own_states = np.empty((bands, thresholds, kept.size), np.uint8)
+    for i in range(kept.size):
+        for band in range(bands):
+            for threshold in range(thresholds):
+                own_states[band, threshold, i] = states[kept[i], band, threshold]
+    at = np.empty(kept.size + 1, np.int64)
+    counted_at = np.empty(kept.size + 1, np.int64)
     for band in range(bands):
         steps = _recall_steps(wanted[band], recalls)
         counts = ~outside[band][kept]
         for threshold in range(thresholds):
-            own = states[band, threshold]
+            own = own_states[band, threshold]
             curve = terms[band, threshold]
             right = counted = 0
-            for i in range(kept.size):
-                state = own[kept[i]]
-                if state == 1:
-                    counted += 1
-                    at[right] = i
-                    counted_at[right] = counted
-                    right += 1
-                elif state == 0 and counts[i]:
-                    counted += 1
+            for i in range(kept.size):  # without a branch, which could not be predicted
+                counted += (own[i] == 1) | ((own[i] == 0) & counts[i])
+                at[right] = i
+                counted_at[right] = counted
+                right += own[i] == 1
             if right > wanted[band]:
                 raise ValueError("more objects were found than there are")
             found[band, threshold] = right

@@ -145,14 +145,15 @@ def match_by_score(
     size: int,
 ) -> npt.NDArray[np.uint8]:
     """As ``reference.match_by_score``."""
-    states = np.zeros((len(gold_ignored), thresholds, size), np.uint8)
+    # What is read together, all states of one object, lies together.
+    states = np.zeros((size, len(gold_ignored), thresholds), np.uint8)
     _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states)
-    return states
+    return states.transpose(1, 2, 0)
 
 
 @jit
 def _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states):
-    bands, thresholds, _ = states.shape
+    _, bands, thresholds = states.shape
     taken = np.zeros((bands, thresholds, gold_crowd.size), np.bool_)
     first = 0
     while first < delivery.size:
@@ -174,5 +175,5 @@ def _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states):
                 if best >= 0:
                     g = gold[best]
                     taken[band, threshold, g] = True
-                    states[band, threshold, delivery[first]] = 2 if gold_ignored[band, g] else 1
+                    states[delivery[first], band, threshold] = 2 if gold_ignored[band, g] else 1
         first = last

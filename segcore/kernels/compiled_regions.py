@@ -11,7 +11,22 @@ from segcore.kernels.arrays import Counts, Positions
 from segcore.kernels.jit import jit
 from segcore.kernels.region_runs import RegionRuns
 
-__all__ = ["box_table", "boxes", "continued"]
+__all__ = ["areas", "box_table", "boxes", "continued"]
+
+
+def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
+    """As ``reference.areas``."""
+    found: Counts = _areas(starts, ends, offsets)
+    return found
+
+
+@jit
+def _areas(starts, ends, offsets):
+    found = np.zeros(offsets.size - 1, np.int64)
+    for r in range(found.size):
+        for i in range(offsets[r], offsets[r + 1]):
+            found[r] += ends[i] - starts[i]
+    return found
 
 
 def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from segcore.annotation import segment_sums
 from segcore.kernels.arrays import Counts, Positions
 from segcore.kernels.region_runs import RegionRuns
 
-__all__ = ["boxes", "continued"]
+__all__ = ["areas", "boxes", "continued"]
+
+
+def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
+    """Pixels of every region; see the facade."""
+    return segment_sums(ends - starts, offsets)
 
 
 def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
@@ -33,38 +39,29 @@ def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
 def continued(
     starts: Positions, ends: Positions, offsets: Counts, chosen: Counts, shifts: Counts, *, at_most: int
 ) -> Counts:
-    """Pixels that are foreground some positions further on, too, of all looked at; see the facade."""
+    """One region after the other; see the facade."""
     found = np.zeros((chosen.size, 3), np.int64)
-    sizes = np.diff(offsets)[chosen]
-    some = np.flatnonzero(sizes)
-    if not some.size:
-        return found
-    sizes = sizes[some]
-    heads = np.cumsum(sizes) - sizes
-    within = np.arange(int(sizes.sum())) - np.repeat(heads, sizes)
-    runs = within + np.repeat(offsets[chosen[some]], sizes)
-    # One number line: each region has a stretch of its own.
-    span = int(ends.max()) + int(shifts.max()) + 1
-    lo, hi = starts[runs].astype(np.int64), ends[runs].astype(np.int64)
-    begins = lo + np.repeat(np.arange(some.size) * span, sizes)
-    before = np.zeros(runs.size + 1, np.int64)
-    np.cumsum(hi - lo, out=before[1:])
-    looked_at = within % np.repeat(-(-sizes // at_most), sizes) == 0
-    shift = np.repeat(shifts[some], sizes)[looked_at]
+    for m, (region, shift) in enumerate(zip(chosen.tolist(), shifts.tolist(), strict=True)):
+        own = slice(int(offsets[region]), int(offsets[region + 1]))
+        if own.start < own.stop:
+            found[m] = _continues(starts[own], ends[own], shift, at_most)
+    return found
 
-    def pixels_before(position: Counts) -> Counts:
-        # A position never lies before the first run of its region: it is that of a run, shifted.
-        run = np.searchsorted(begins, position, "right") - 1
-        inside = np.minimum(position - begins[run], hi[run] - lo[run])
+
+def _continues(
+    starts: Positions, ends: Positions, shift: int, at_most: int
+) -> tuple[np.int64, np.int64, np.int64]:
+    before = np.zeros(starts.size + 1, np.int64)
+    np.cumsum(ends - starts, out=before[1:])
+    step = -(-starts.size // at_most)
+    first, last = starts[::step], ends[::step]
+
+    def pixels_before(position: Positions) -> Counts:
+        run = np.searchsorted(starts, position, "right") - 1
+        # A position never lies before the first run: it is that of a run, shifted.
+        inside = np.minimum(position, ends[run]) - starts[run]
         pixels: Counts = before[run] + inside
         return pixels
 
-    lengths = (hi - lo)[looked_at]
-    position = begins[looked_at] + shift
-    shared = pixels_before(position + lengths) - pixels_before(position)
-    owner = np.repeat(np.arange(some.size), sizes)[looked_at]
-    firsts = np.searchsorted(owner, np.arange(some.size))
-    found[some, 0] = np.add.reduceat(shared, firsts)
-    found[some, 1] = np.add.reduceat(lengths, firsts)
-    found[some, 2] = before[heads + sizes] - before[heads]
-    return found
+    shared = (pixels_before(last + shift) - pixels_before(first + shift)).sum()
+    return shared, (last - first).sum(dtype=np.int64), before[-1]

@@ -31,12 +31,13 @@ def suspect_orders(batch: MaskBatch, *, height: int, width: int) -> list[MaskPro
     Whoever writes row-major runs writes all masks so: one is enough to tell, and of that one up
     to 64 runs are looked at.  Masks of less than 100 px and square images are never suspected.
     """
-    one = np.array([0, len(batch)], np.int64)
-    runs = RegionRuns(batch.starts, batch.ends, batch.offsets, one)
-    if not torn_images(runs, np.array([[height, width]], np.int64)).any():
+    if height == width or not len(batch.starts):
         return []
     item = int(np.diff(batch.offsets).argmax())
-    column_wise, row_wise = (_continues(batch, item, shift) for shift in (height, width))
+    column_wise, area = _continues(batch, item, height)
+    if area < _SMALLEST_PX or column_wise >= _TORN:  # so it is, nearly always
+        return []
+    row_wise, _ = _continues(batch, item, width)
     if row_wise <= _CONTINUES:
         return []
     got = f"{column_wise:.0%} goes on in the next column, {row_wise:.0%} in the next row"
@@ -63,9 +64,11 @@ def torn_images(regions: RegionRuns, sizes: npt.NDArray[np.int64]) -> npt.NDArra
     full = np.flatnonzero((images[1:] > images[:-1]) & (sizes[:, 0] != sizes[:, 1]))
     if not len(full):
         return torn
-    # By image, then from the most runs to the fewest, the first of equal ones first.
-    owner = np.repeat(np.arange(len(sizes)), np.diff(images))
-    most = np.lexsort((-runs, owner))[images[full]]
+    # Of several with as many runs the first.
+    heads = images[full]
+    most = np.repeat(np.maximum.reduceat(runs, heads), np.diff(heads, append=images[-1]))
+    longest = heads[0] + np.flatnonzero(runs[heads[0] :] == most)
+    most = longest[np.searchsorted(longest, heads)]
     shared, looked_at, areas = kernels.continued(
         starts, ends, offsets, most, sizes[full, 0], at_most=_RUNS_LOOKED_AT
     ).T
@@ -74,14 +77,10 @@ def torn_images(regions: RegionRuns, sizes: npt.NDArray[np.int64]) -> npt.NDArra
     return torn
 
 
-def _continues(batch: MaskBatch, item: int, shift: int) -> float:
-    """Share of the pixels looked at that are foreground ``shift`` positions further on, too."""
-    found = kernels.continued(
-        batch.starts,
-        batch.ends,
-        batch.offsets,
-        np.array([item], np.int64),
-        np.array([shift], np.int64),
-        at_most=_RUNS_LOOKED_AT,
-    )
-    return float(found[0, 0] / found[0, 1])
+def _continues(batch: MaskBatch, item: int, shift: int) -> tuple[float, int]:
+    """The share of the pixels looked at that are foreground ``shift`` further on, and all pixels."""
+    chosen, shifts = np.array([[item], [shift]], np.int64)
+    shared, looked_at, area = kernels.continued(
+        batch.starts, batch.ends, batch.offsets, chosen, shifts, at_most=_RUNS_LOOKED_AT
+    )[0].tolist()
+    return shared / looked_at, area

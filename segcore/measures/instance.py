@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions, segment_sums
+from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions
 from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
@@ -257,7 +257,7 @@ def tabulated(
     heights, widths = np.ascontiguousarray(known.T)
     found = kernels.overlaps(gold.runs, delivery.runs, heights=heights)
     left, right = gold.place[found.gold], delivery.place[found.delivery]
-    by = np.lexsort((right, left))
+    by = np.argsort(left * (1 + len(delivery.objects)) + right)
     boundaries = None
     if dilation is not None:
         images = zip(heights.tolist(), widths.tolist(), strict=True)
@@ -267,8 +267,8 @@ def tabulated(
             for side in (gold, delivery)
         )
         boundaries = Boundaries(
-            gold_px=gold.placed(segment_sums(own.ends - own.starts, own.offsets)),
-            delivery_px=delivery.placed(segment_sums(others.ends - others.starts, others.offsets)),
+            gold_px=gold.placed(kernels.areas(own.starts, own.ends, own.offsets)),
+            delivery_px=delivery.placed(kernels.areas(others.starts, others.ends, others.offsets)),
             shared_px=kernels.shared_px(own, found.gold, others, found.delivery)[by],
         )
     left, right = left[by], right[by]
@@ -313,7 +313,7 @@ class _Side:
             offsets,
             _offsets(counts),
         )
-        areas = segment_sums(runs.ends - runs.starts, offsets)
+        areas = kernels.areas(runs.starts, runs.ends, offsets)
         stated, scores = areas.astype(np.float64), np.full(len(areas), np.nan)
         begin = 0
         for r in regions:
@@ -369,9 +369,15 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
     # Of where an object begins and where it ends, what is the same number for the same place.
     position[full] = (runs.starts[lo[full]].astype(np.int64) << 32) | runs.ends[hi[full] - 1]
     groups = images * (1 + int(objects.classes.max(initial=0))) + objects.classes
-    order: Order = np.lexsort((position, -objects.areas_px, groups))
-    groups, areas, position = groups[order], objects.areas_px[order], position[order]
-    same = (groups[1:] == groups[:-1]) & (areas[1:] == areas[:-1]) & (position[1:] == position[:-1])
+    order: Order = np.argsort((groups << 31) - objects.areas_px)  # an area has less than 31 bits
+    alike = _alike(groups[order], objects.areas_px[order])
+    if not alike.any():
+        return order
+    # Few are as large as another of their class.
+    rows = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    some = order[rows]
+    order[rows] = some[np.lexsort((position[some], -objects.areas_px[some], groups[some]))]
+    same = _alike(groups[order], objects.areas_px[order], position[order])
     if not same.any():
         return order
 
@@ -391,3 +397,9 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
         if end - begin > 1:
             order[begin:end] = sorted(order[begin:end].tolist(), key=rest)
     return order
+
+
+def _alike(*columns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are like the next one: bool (n - 1,)."""
+    alike: npt.NDArray[np.bool_] = np.logical_and.reduce([c[1:] == c[:-1] for c in columns])
+    return alike

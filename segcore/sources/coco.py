@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,16 @@ from segcore.sources.coco_stated import (
     boxes_differ,
     drawn_boxes,
     shown_box,
-    stated_areas,
-    stated_boxes,
 )
 from segcore.sources.spec import Spec
+from segcore.strict_json import no_collection
 from segcore.wording import show
 
 __all__ = ["CocoSource", "open_source"]
+
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 def open_source(spec: Spec) -> CocoSource:
@@ -80,16 +84,17 @@ class CocoSource(Source):
         self._gold = gold
         self._loaded: tuple[Any, str] | None = None
         self._digest: str | None = None
-        self._own_index: CocoIndex | None = None
+        self._own: tuple[CocoIndex, CocoColumns] | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
-        self._columns: CocoColumns | None = None
+        self._columns = CocoColumns.of(CocoIndex())
         self._ahead = Ahead()
+        self._resolved: CocoSource | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # The document is as large as the file; a worker reads it again.
-        kept = self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None}
-        return kept | {"_places": {}, "_columns": None, "_ahead": Ahead()}
+        fresh = CocoSource(self._spec, gold=self._gold)
+        return fresh.__dict__ | {"faults": self.faults, "_digest": self._digest}
 
     @property
     def ontology(self) -> Ontology | None:
@@ -119,7 +124,7 @@ class CocoSource(Source):
 
     def digest(self) -> str:
         """SHA-256 (hex) of the file; of nothing where it could not be read."""
-        return self._load()[1]
+        return self._load()[1] if self._digest is None else self._digest
 
     def resolve(
         self,
@@ -134,29 +139,35 @@ class CocoSource(Source):
         SpecError
             This is a list of results and the gold is not a COCO data set.
         """
-        if self._gold is not None or gold is None or not isinstance(self._load()[0], list):
+        if self._gold is not None or gold is None:
             return self
-        if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
-            raise self._needs_gold()
-        resolved = CocoSource(self._spec, gold=gold)
-        resolved._loaded, resolved._digest = self._loaded, self._digest
+        if self._resolved is not None and self._resolved._gold is gold:
+            return self._resolved
+        with no_collection():
+            if not isinstance(self._load()[0], list):
+                return self
+            if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
+                raise self._needs_gold()
+            resolved = CocoSource(self._spec, gold=gold)
+            # The document goes over: it is kept only until it is indexed.
+            resolved._loaded, resolved._digest = self._loaded, self._digest
+            self._loaded, self._resolved = None, resolved
+            resolved._indexed()
         return resolved
 
     def expect(self, keys: Sequence[str]) -> None:
         """Images that follow one another are decoded together; see :class:`Source`."""
-        index = self._opened()
-        if self._columns is None:
-            self._columns = CocoColumns.of(index)
+        self._opened()
         self._ahead = Ahead(places=[self._places[key] for key in dict.fromkeys(keys)])
 
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in file order."""
         index = self._opened()
         place = self._places[key]
-        content = self._ahead.regions(self._columns, place) if self._columns is not None else None
+        content = self._ahead.regions(self._columns, place)
         if content is None:
-            content = self._read_alone(index, place)
-        read = int(index.offsets[place + 1] - index.offsets[place])
+            content = self._read_alone(index.images[place], place)
+        read = self.annotation_count(key)
         return ImageAnnotation(
             key=key,
             height=content.height,
@@ -169,39 +180,37 @@ class CocoSource(Source):
 
     def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
         """Those of the first of ``keys`` that were decoded together."""
-        if self._columns is None:
-            return None
+        self._opened()
         return self._ahead.block(self._columns, [self._places[key] for key in keys])
 
-    def _read_alone(self, index: CocoIndex, place: int) -> Regions:
+    def _read_alone(self, image: CocoImage, place: int) -> Regions:
         """The sound regions of one image; whatever is wrong with the others becomes a fault."""
-        image = index.images[place]
-        entries = index.order[index.offsets[place] : index.offsets[place + 1]]
-        sound = entries[index.classes[entries] >= 0]
-        found = [index.entries[at] for at in sound.tolist()]
-        masks = decode_segmentations(
-            [entry.get("segmentation") for entry in found], height=image.height, width=image.width
-        )
+        columns = self._columns
+        rows = np.arange(columns.begins[place], columns.begins[place + 1])
+        rows = rows[columns.classes[rows] >= 0]
+        found = [columns.segmentation(row) for row in rows.tolist()]
+        masks = decode_segmentations(found, height=image.height, width=image.width)
         for problem in masks.problems:
-            annotation = index.ids[int(sound[problem.item])]
+            annotation = columns.ids[int(rows[problem.item])]
             self.faults.add(self._fault(problem.code, image, annotation, problem.expected, problem.got))
         used = np.flatnonzero(~masks.refused)
         kept = masks if len(used) == len(masks) else masks.take(used)
-        rows = sound[used]
-        areas = None
-        if not index.is_results:  # the box and area of a detection are the model's, not the mask's
-            areas = self._compare([found[i] for i in used.tolist()], image, index, rows, kept)
+        rows = rows[used]
+        if columns.areas is not None:
+            self._compare_areas(image, rows, columns.areas[rows], kept)
+        if columns.corners is not None:
+            self._compare_boxes(image, rows, columns.corners[rows], kept)
         return Regions(
             height=image.height,
             width=image.width,
             starts=kept.starts,
             ends=kept.ends,
             offsets=kept.offsets,
-            classes=index.classes[rows],
-            crowd=index.crowd[rows],
-            scores=None if index.scores is None else index.scores[rows],
-            ids=tuple(index.ids[at] for at in rows.tolist()),
-            stated_areas_px=areas,
+            classes=columns.classes[rows],
+            crowd=columns.crowd[rows],
+            scores=None if columns.scores is None else columns.scores[rows],
+            ids=tuple(columns.ids[row] for row in rows.tolist()),
+            stated_areas_px=None if columns.areas is None else columns.areas[rows],
         )
 
     # ---- opening
@@ -242,35 +251,40 @@ class CocoSource(Source):
     def _opened(self) -> CocoIndex:
         """The document with the classes it is to be read with."""
         if self._index is None:
-            index = self._indexed()
+            index, columns = self._indexed()
             if "ontology" in self._spec.options:
                 ontology = load_ontology(self._spec.options["ontology"])
                 index = adopt_ontology(index, ontology, file=self._spec.location)
+                columns = columns.adopt(index.classes)
             self.faults.extend(index.faults)
-            self._index = index
+            self._index, self._columns = index, columns
             self._places = {image.key: place for place, image in enumerate(index.images)}
         return self._index
 
-    def _indexed(self) -> CocoIndex:
+    def _indexed(self) -> tuple[CocoIndex, CocoColumns]:
         """The document with the categories it names itself."""
-        if self._own_index is None:
-            document, digest = self._load()
-            file = self._spec.location
-            if isinstance(document, list):
-                self._own_index = index_results(document, file=file, gold=self._gold_index())
-            elif document is None:
-                self._own_index = CocoIndex()
-            else:
-                self._own_index = index_dataset(document, file=file)
-            # What is not an annotation (licences, info, extra keys) need not stay in memory.
-            self._loaded = ([] if isinstance(document, list) else {}, digest)
-        return self._own_index
+        if self._own is None:
+            with no_collection():
+                document, digest = self._load()
+                file = self._spec.location
+                if isinstance(document, list):
+                    index = index_results(document, file=file, gold=self._gold_index())
+                elif document is None:
+                    index = CocoIndex()
+                else:
+                    index = index_dataset(document, file=file)
+                columns = CocoColumns.of(index)
+                # What was not taken as a column need not stay in memory.
+                self._loaded = ([] if isinstance(document, list) else {}, digest)
+                self._own = replace(index, entries=[]), columns
+                del document, index
+        return self._own
 
     def _gold_index(self) -> CocoIndex:
         if self._gold is None or isinstance(self._gold._load()[0], list):
             raise self._needs_gold()
         # Detections refer to the ids of the gold's categories, whatever the gold maps them to.
-        index = self._gold._indexed()
+        index, _ = self._gold._indexed()
         if "gt" in self._spec.options:  # nobody else reports on a file only this spec names
             self.faults.extend(self._gold.faults)
             self.faults.extend(index.faults)
@@ -297,27 +311,19 @@ class CocoSource(Source):
             got=got,
         )
 
-    def _compare(
-        self,
-        entries: list[dict[str, Any]],
-        image: CocoImage,
-        index: CocoIndex,
-        rows: npt.NDArray[np.int64],
-        masks: MaskBatch,
-    ) -> npt.NDArray[np.float64]:
-        """The stated areas; one that is not that of the mask, or such a box, is a fault."""
-        areas, drawn = stated_areas(entries), masks.areas_px()
-        for i in np.flatnonzero(areas_differ(areas, drawn)):
-            annotation = index.ids[int(rows[i])]
-            expected, got = f"about {drawn[i]} px, the area of the mask", f"area {areas[i]:.6g}"
+    def _compare_areas(self, image: CocoImage, rows: Integers, stated: Floats, masks: MaskBatch) -> None:
+        drawn = masks.areas_px()
+        for i in np.flatnonzero(areas_differ(stated, drawn)):
+            annotation = self._columns.ids[int(rows[i])]
+            expected, got = f"about {drawn[i]} px, the area of the mask", f"area {stated[i]:.6g}"
             self.faults.add(self._fault("coco.area_mismatch", image, annotation, expected, got))
+
+    def _compare_boxes(self, image: CocoImage, rows: Integers, stated: Floats, masks: MaskBatch) -> None:
         one = np.array([0, len(masks)], np.int64)
         runs = RegionRuns(masks.starts, masks.ends, masks.offsets, one)
-        drawn_corners = drawn_boxes(runs, heights=np.array([image.height], np.int64))
-        corners = stated_boxes(entries, sizes=np.tile([image.height, image.width], (len(rows), 1)))
-        for i in np.flatnonzero(boxes_differ(corners, drawn_corners)):
-            annotation = index.ids[int(rows[i])]
-            expected = f"about {shown_box(drawn_corners[i])}, the box of the mask"
-            got = f"bbox {shown_box(corners[i])}"
+        drawn = drawn_boxes(runs, heights=np.array([image.height], np.int64))
+        for i in np.flatnonzero(boxes_differ(stated, drawn)):
+            annotation = self._columns.ids[int(rows[i])]
+            expected = f"about {shown_box(drawn[i])}, the box of the mask"
+            got = f"bbox {shown_box(stated[i])}"
             self.faults.add(self._fault("seg.bbox_mismatch", image, annotation, expected, got))
-        return areas

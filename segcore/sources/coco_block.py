@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
-from segcore.annotation import Regions, segment_sums
+from segcore.annotation import Regions
 from segcore.kernels import RegionRuns
 from segcore.masks.order import torn_images
 from segcore.region_block import RegionBlock
@@ -43,7 +43,6 @@ class Ahead:
 
     places: Sequence[int] = ()
     _next: int = 0
-    _images: int = _FIRST_IMAGES
     _first: int = 0
     _block: RegionBlock | None = None
     _sound: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
@@ -68,14 +67,15 @@ class Ahead:
 
     def _decode(self, columns: CocoColumns, first: int) -> None:
         """The block that begins with an image, if it is the next of those expected."""
-        following = self.places[self._next : self._next + self._images]
+        # Blocks of both sides end at the same images, so that what is read of them fits together.
+        end = (self._next // _MAX_IMAGES + 1) * _MAX_IMAGES if self._next else _FIRST_IMAGES
+        following = self.places[self._next : end]
         if not following or following[0] != first:
             return
         count = next((n for n, place in enumerate(following) if place != first + n), len(following))
         self._block, self._sound = decode_images(columns, first, count)
         self._first = first
         self._next += len(self._sound)
-        self._images = _MAX_IMAGES
 
 
 def decode_images(
@@ -103,7 +103,7 @@ def decode_images(
     sizes = columns.sizes[first:last]
     image = np.repeat(np.arange(len(sizes)), np.diff(begins))
     offsets = columns.characters[rows.start : rows.stop + 1]
-    text = "".join(filter(None, columns.texts[rows])).encode("ascii")
+    text = "".join(columns.texts[rows]).encode("ascii")  # type: ignore[arg-type]
     decoded = kernels.decode_counts(
         np.frombuffer(text, np.uint8), offsets - offsets[0], pixels=sizes.prod(axis=1)[image]
     )
@@ -112,7 +112,7 @@ def decode_images(
     areas = None
     if columns.areas is not None and columns.corners is not None:
         areas = columns.areas[rows]
-        odd |= areas_differ(areas, segment_sums(runs.ends - runs.starts, runs.offsets))
+        odd |= areas_differ(areas, kernels.areas(runs.starts, runs.ends, runs.offsets))
         odd |= boxes_differ(columns.corners[rows], drawn_boxes(runs, heights=sizes[:, 0]))
     block = RegionBlock(
         sizes=sizes,

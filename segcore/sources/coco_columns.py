@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
-from segcore.sources.coco_entries import CocoIndex
+from segcore.sources.coco_entries import CocoIndex, column
 from segcore.sources.coco_stated import stated_areas, stated_boxes
 
 __all__ = ["MAX_CHARACTERS", "CocoColumns"]
@@ -25,7 +26,9 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CocoColumns:
-    """What the annotations say, image after image, as nothing was decoded yet.
+    """What the annotations say, image after image; nothing is decoded yet.
+
+    It takes the place of the document, which is several times as large.
 
     Attributes
     ----------
@@ -33,13 +36,17 @@ class CocoColumns:
         Heights and widths.
     begins : int64 (n_images + 1,)
         Image ``i`` owns the rows ``begins[i]:begins[i + 1]``.
+    order : int64 (n,)
+        The place of each row in the document.
     plain : bool (n_images,)
         Images all annotations of which are accepted, with masks as text of the right size; the
         others are to be read alone.
+    texts : list of str or None
+        Run lengths as text of ASCII for a mask of the right size; None where there is no such text.
     characters : int64 (n + 1,)
         Those of all texts before each row.
-    texts : list
-        Run lengths; None where there is no such text.
+    others : dict
+        The segmentations that are no such text, by row.
     classes, crowd, scores, ids
         See :class:`CocoIndex`.
     areas : float64 (n,) or None
@@ -50,9 +57,11 @@ class CocoColumns:
 
     sizes: Integers
     begins: Integers
+    order: Integers
     plain: Bools
-    characters: Integers
     texts: list[str | None]
+    characters: Integers
+    others: dict[int, Any]
     classes: npt.NDArray[np.int32]
     crowd: Bools
     scores: npt.NDArray[np.float64] | None
@@ -74,19 +83,23 @@ class CocoColumns:
         for row in refused:  # of which nothing is known, not even that they are objects
             entries[row] = {}
         image = np.repeat(np.arange(len(sizes)), np.diff(begins))
-        texts = _plain_texts(entries, sizes[image])
-        for row in refused:
-            texts[row] = None
-        lengths = [0 if text is None else len(text) for text in texts]
+        found = column(entries, "segmentation")
+        texts = _plain_texts(found, sizes[image])
+        others = {}
+        if None in texts:
+            others = {row: found[row] for row, text in enumerate(texts) if text is None}
+        lengths = [len(text or "") for text in texts]
         characters = np.append(0, np.cumsum(np.array(lengths, np.int64)))
         plain = np.diff(characters[begins]) <= MAX_CHARACTERS
-        plain[image[[row for row, text in enumerate(texts) if text is None]]] = False
+        plain[image[list(others)]] = False
         return cls(
             sizes=sizes,
             begins=begins,
+            order=order,
             plain=plain,
-            characters=characters,
             texts=texts,
+            characters=characters,
+            others=others,
             classes=classes,
             crowd=index.crowd[order],
             scores=None if index.scores is None else index.scores[order],
@@ -95,13 +108,25 @@ class CocoColumns:
             corners=None if index.is_results else stated_boxes(entries, sizes=sizes[image]),
         )
 
+    def adopt(self, classes: npt.NDArray[np.int32]) -> CocoColumns:
+        """The same with other classes, int32 (n_entries,) as in :class:`CocoIndex`."""
+        classes, plain = classes[self.order], self.plain.copy()
+        plain[np.repeat(np.arange(len(plain)), np.diff(self.begins))[classes < 0]] = False
+        return replace(self, classes=classes, plain=plain)
 
-def _plain_texts(entries: list[dict[str, Any]], sizes: Integers) -> list[str | None]:
+    def segmentation(self, row: int) -> Any:
+        """What the file says."""
+        text = self.texts[row]
+        if text is None:
+            return self.others[row]
+        image = int(np.searchsorted(self.begins, row, side="right")) - 1
+        return {"size": self.sizes[image].tolist(), "counts": text}
+
+
+def _plain_texts(found: list[Any], sizes: Integers) -> list[str | None]:
     """The run lengths of every annotation; None where it is no text of ASCII with the image's size."""
-    found: list[Any] = [entry.get("segmentation") for entry in entries]
     try:  # as nearly all files are
-        texts = [mask["counts"] for mask in found]
-        stated = [mask["size"] for mask in found]
+        texts, stated = (list(map(itemgetter(name), found)) for name in ("counts", "size"))
         edges = list(chain.from_iterable(stated))
         if (
             set(map(type, found)) == {dict}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "EntryFaults",
     "EntryReader",
     "TooManyFaultsError",
+    "column",
     "entries_at",
     "is_id",
     "is_plain",
@@ -157,17 +159,19 @@ class EntryReader:
         if set(map(type, entries)) != {dict}:
             return None
         count = len(entries)
-        given: Sequence[Any] = range(count) if self.results else [e.get("id") for e in entries]
-        named = [e.get("image_id") for e in entries], [e.get("category_id") for e in entries]
-        crowd = [e.get("iscrowd", 0) for e in entries]
-        scores = [e.get("score") for e in entries] if self.scored else []
+        given: Sequence[Any] = range(count) if self.results else column(entries, "id")
+        named = column(entries, "image_id"), column(entries, "category_id")
+        crowd = [entry.get("iscrowd", 0) for entry in entries]
+        scores = column(entries, "score") if self.scored else []
         if {*map(type, given), *map(type, named[0]), *map(type, named[1]), *map(type, crowd)} != {int}:
             return None
         if not self.results and not (
             len(set(given)) == count and min(given) >= -_MAX_ID and max(given) <= _MAX_ID
         ):
             return None
-        if not (set(crowd) <= {0, 1} and all(map(_is_finite, scores))):
+        if not set(crowd) <= {0, 1} or not set(map(type, scores)) <= {int, float}:
+            return None
+        if not all(-1e300 < score < 1e300 for score in scores):
             return None
         places = list(map(place_of.get, named[0]))
         classes = list(map(class_of.get, named[1]))
@@ -297,6 +301,14 @@ class EntryReader:
                 image = self.images[place] if place >= 0 else None
                 got = entries_at("annotations", at)
                 self._fault("coco.duplicate_annotation_id", own_id, image, "one annotation", got)
+
+
+def column(entries: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    """The values under one key, None where it is missing."""
+    try:
+        return list(map(itemgetter(name), entries))
+    except KeyError:
+        return [entry.get(name) for entry in entries]
 
 
 def is_id(value: object) -> TypeGuard[int]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from segcore import kernels
 from segcore.kernels import RegionRuns
+from segcore.sources.coco_entries import column
 
 __all__ = ["areas_differ", "boxes_differ", "drawn_boxes", "shown_box", "stated_areas", "stated_boxes"]
 
@@ -26,7 +27,7 @@ Integers = npt.NDArray[np.int64]
 
 def stated_areas(entries: Sequence[dict[str, Any]]) -> Floats:
     """The areas of annotations: float64 (n,), NaN where nothing comparable is stated."""
-    return _numbers([entry.get("area") for entry in entries])
+    return _numbers(column(entries, "area"))
 
 
 def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Floats:
@@ -43,9 +44,9 @@ def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Float
     float64 (n, 4)
         Left, top, right and bottom edge; NaN where nothing comparable is stated.
     """
-    boxes = [entry.get("bbox") for entry in entries]
-    if set(map(type, boxes)) <= {list} and set(map(len, boxes)) <= {4}:  # type: ignore[arg-type]
-        stated = _numbers(list(chain.from_iterable(boxes))).reshape(-1, 4)  # type: ignore[arg-type]
+    boxes = column(entries, "bbox")
+    if set(map(type, boxes)) <= {list} and set(map(len, boxes)) <= {4}:
+        stated = _numbers(list(chain.from_iterable(boxes))).reshape(-1, 4)
     else:
         stated = np.array([_box(box) for box in boxes], np.float64).reshape(-1, 4)
     stated[:, 2:] += stated[:, :2]
@@ -57,14 +58,15 @@ def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Float
 def areas_differ(stated: Floats, drawn: Integers) -> Bools:
     """Where an area is not that of the mask, bool (n,); never where none is stated."""
     slack = np.maximum(_AREA_SLACK_PX, _AREA_SLACK_SHARE * drawn)
-    return np.greater(np.abs(stated - drawn), slack)
+    differ: Bools = np.greater(np.abs(stated - drawn), slack)
+    return differ
 
 
 def boxes_differ(stated: Floats, drawn: Floats) -> Bools:
     """Where a box is not that of the mask, bool (n,), both as corners; never where none is stated."""
     sides = np.tile(drawn[:, 2:] - drawn[:, :2], 2)
     slack = _BOX_SLACK_PX + _BOX_SLACK_SHARE * sides
-    differ: Bools = (np.abs(stated - drawn) > slack).any(axis=1)
+    differ: Bools = np.greater(np.abs(stated - drawn), slack).any(axis=1)
     return differ
 
 
