@@ -16,12 +16,8 @@ import numpy as np
 import segcore
 from benchmarks.race import Way, kernel_choices, missing, race
 from segcore import kernels
-from segcore.average_precision import average_precision
 from segcore.instance_evaluation import CocoScores
 from segcore.kernels import Choice
-from segcore.measures.class_map import ClassMap
-from segcore.measures.instance import InstanceMeasure, tabulated
-from segcore.ontology import Crowd
 
 HEIGHT, WIDTH, CLASSES = 480, 640, 80
 BASE = "pycocotools"
@@ -38,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
         in_memory = peers(*files, load_first=True)
         from_files = peers(*files, load_first=False)
         for choice in kernel_choices():
-            in_memory |= measure_in_memory(*files, choice)
+            in_memory[f"segcore ({choice})"] = evaluate_in_memory(*files, choice)
             from_files[f"segcore ({choice})"] = functools.partial(evaluate_files, *files, choice)
         race(f"Mask AP, masks as run lengths in memory: {what}", in_memory, base=BASE, rounds=rounds)
         race(f"Mask AP from files: {what}", from_files, base=BASE, rounds=rounds)
@@ -201,40 +197,26 @@ def twelve(scores: CocoScores) -> np.ndarray:
     return rounded([getattr(scores, name) for name in names])
 
 
-def measure_in_memory(gold: Path, results: Path, choice: Choice) -> dict[str, Way]:
-    """The path of ``evaluate`` without its files, and the same of masks that were decoded before.
+def evaluate_in_memory(gold: Path, results: Path, choice: Choice) -> Way:
+    """The whole of ``evaluate`` but for reading the files: masks are decoded and checked every time.
 
-    The peers decode their masks where they compare them, without a check.
+    The peers have read and indexed their files as well; hotcoco decodes without checking.
     """
     left = segcore.open(f"coco:{gold}")
     right = segcore.open(f"coco:{masks_only(results)}").resolve(ontology=None, gold=left)
-    ontology = left.ontology
-    assert ontology is not None
-    same = ClassMap(target=ontology, source=ontology, file="memory")
-    measure = InstanceMeasure(gold=same, delivery=same, crowd=Crowd.IGNORE)
-    keys = left.keys()
-    right.keys()  # both documents are read here
+    left.keys(), right.keys()  # both documents are read here
 
-    def read() -> list[tuple[str, Any, Any]]:
-        return [(key, left.read(key), right.read(key)) for key in keys]
-
-    def score(pairs: Callable[[], list[tuple[str, Any, Any]]]) -> np.ndarray:
+    def score() -> np.ndarray:
         kernels.use(choice)
-        kernels.keep_heap()
-        table = tabulated([(key, measure(*pair).tally) for key, *pair in pairs()])
-        found = average_precision(table, num_classes=len(ontology))
-        return twelve(CocoScores.of(found, slice(None)))
+        return scores_of(segcore.evaluate(left, right, task="instance"))
 
-    decoded = read()
-    return {
-        f"segcore ({choice})": functools.partial(score, read),
-        f"segcore ({choice}), masks decoded and checked before": functools.partial(
-            score, lambda: decoded
-        ),
-    }
+    return score
 
 
 def evaluate_files(gold: Path, results: Path, choice: Choice) -> np.ndarray:
     kernels.use(choice)
-    found = segcore.evaluate(f"coco:{gold}", f"coco:{masks_only(results)}", task="instance")
+    return scores_of(segcore.evaluate(f"coco:{gold}", f"coco:{masks_only(results)}", task="instance"))
+
+
+def scores_of(found: segcore.InstanceEvaluation) -> np.ndarray:
     return twelve(CocoScores.of(found.average_precision, slice(None)))

@@ -16,7 +16,6 @@ import enum
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -38,7 +37,7 @@ __all__ = [
 IOU_THRESHOLDS: Final = tuple(k / 20 for k in range(10, 20))
 """0.5 to 0.95 in steps of 0.05."""
 
-RECALLS: Final = np.linspace(0.0, 1.0, 101)
+RECALLS: Final = np.linspace(0.0, 1.0, 101, dtype=np.float64)
 """The recalls at which precision is read.  Some, such as 0.35000000000000003, are not quite
 hundredths; COCO has these very numbers, and published results depend on them."""
 
@@ -106,33 +105,32 @@ def average_precision(
         Go by the smaller of IoU and boundary IoU, in crowds by IoU: boundary AP of Cheng et al.,
         "Boundary IoU", CVPR 2021.  The table must hold boundaries.
     """
-    ranked = _ranked(table, rule)
+    ranked = _ranked(table, rule, num_classes)
     states = _matched(table, ranked, num_classes, boundary=boundary)
     limits = np.array(list(BANDS.values()))
     outside = _outside(ranked.areas, limits)
-    gold_ignored = _gold_ignored(table, limits)
+    wanted = np.stack([
+        np.bincount(table.gold.classes[~ignored], minlength=num_classes)[:num_classes]
+        for ignored in _gold_ignored(table, limits)
+    ])  # fmt: skip
     shape = (len(BANDS), num_classes, len(IOU_THRESHOLDS))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
     limited = np.full((len(DETECTION_LIMITS), *shape[1:]), np.nan)
-    # All classes side by side, the surest object of each first.
-    order = np.lexsort((np.arange(ranked.size), -ranked.scores, ranked.classes))
-    bounds = np.searchsorted(ranked.classes[order], np.arange(num_classes + 1))
-    kept = ranked.place[order] < DETECTION_LIMITS[-1]
-    states = states[:, :, order]
-    found = (states == 1) & kept
-    wrong = (states == 0) & (kept & ~outside[:, order])[:, None]
-    wanted = np.stack([
-        np.bincount(table.gold.classes[~ignored], minlength=num_classes)[:num_classes]
-        for ignored in gold_ignored
-    ])  # fmt: skip
     for c in np.flatnonzero(wanted[0]).tolist():
-        own = slice(bounds[c], bounds[c + 1])
         bands = np.flatnonzero(wanted[:, c])
-        curve = _curves(found[bands, :, own], wrong[bands, :, own], wanted[bands, c], rule)
-        precision[bands, c], recall[bands, c] = curve
-        place = ranked.place[order[own]]
-        for m, limit in enumerate(DETECTION_LIMITS):
-            limited[m, c] = found[0, :, own][:, place < limit].sum(axis=1) / wanted[0, c]
+        curves = kernels.class_curves(
+            states,
+            ranked.of_class(c),
+            ranked.place,
+            outside,
+            wanted[:, c],
+            RECALLS,
+            np.array(DETECTION_LIMITS),
+            one_point=rule is ScoreRule.EQUAL,
+        )
+        precision[bands, c] = (curves.terms.sum(axis=-1) / len(RECALLS))[bands]
+        recall[bands, c] = curves.found[bands] / wanted[bands, c, None]
+        limited[:, c] = curves.limited / wanted[0, c]
     return AveragePrecision(precision=precision, recall=recall, recall_limited=limited)
 
 
@@ -146,44 +144,50 @@ def mean(values: Iterable[float]) -> float | None:
 class _Ranked:
     """The delivered objects by image and class, the surest of each first.
 
-    ``rows`` are their numbers in the table, ``place`` counts within image and class.
+    ``number`` is the place of each object of the table among them, ``place`` counts within image
+    and class.  ``surest`` are all of them class by class, from ``bounds[c]`` to ``bounds[c + 1]``.
     """
 
-    rows: Integers
+    number: Integers
     groups: Integers
-    classes: npt.NDArray[np.int32]
     areas: Integers
-    scores: Floats
     place: Integers
+    surest: Integers
+    bounds: Integers
 
     @property
     def size(self) -> int:
-        return len(self.rows)
+        return len(self.number)
+
+    def of_class(self, c: int) -> Integers:
+        """The objects of a class, the surest first."""
+        return self.surest[self.bounds[c] : self.bounds[c + 1]]
 
 
-def _ranked(table: InstanceTable, rule: ScoreRule | None) -> _Ranked:
+def _ranked(table: InstanceTable, rule: ScoreRule | None, num_classes: int) -> _Ranked:
     delivery = table.delivery
-    scores: Floats
-    if rule is ScoreRule.EQUAL:
-        scores = np.zeros(len(delivery))
-    elif rule is ScoreRule.AREA:
-        scores = delivery.areas_px.astype(np.float64)
-    else:
-        scores = delivery.scores
-    images, rows = table.delivery_images, np.arange(len(delivery))
-    rows = np.lexsort((rows, -scores, delivery.classes, images))
-    classes, images = delivery.classes[rows], images[rows]
-    first = np.append(True, (classes[1:] != classes[:-1]) | (images[1:] != images[:-1]))[: len(rows)]
-    groups = np.cumsum(first)
-    begins = np.flatnonzero(first)
-    place = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
+    surest: Integers = np.arange(len(delivery))
+    if rule is not ScoreRule.EQUAL:
+        scores = -delivery.areas_px if rule is ScoreRule.AREA else -delivery.scores
+        surest = np.argsort(scores, kind="stable")
+    span = 1 + int(delivery.classes.max(initial=0))
+    groups = table.delivery_images * span + delivery.classes
+    rank = np.empty(len(surest), np.int64)
+    rank[surest] = np.arange(len(surest))
+    rows = np.argsort(groups * len(surest) + rank)
+    groups = groups[rows]
+    begins = np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(rows)])
+    number = np.empty(len(rows), np.int64)
+    number[rows] = np.arange(len(rows))
+    classes = delivery.classes[surest]
+    by_class = np.argsort(classes.astype(np.uint16), kind="stable")  # in two passes
     return _Ranked(
-        rows=rows,
+        number=number,
         groups=groups,
-        classes=classes,
         areas=delivery.areas_px[rows],
-        scores=scores[rows],
-        place=place,
+        place=np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows))),
+        surest=number[surest[by_class]],
+        bounds=np.searchsorted(classes[by_class], np.arange(num_classes + 1)),
     )
 
 
@@ -192,8 +196,7 @@ def _matched(
 ) -> npt.NDArray[np.uint8]:
     """See :func:`segcore.kernels.match_by_score`: uint8 (4, 10, delivered objects as ranked)."""
     gold, delivery, shared = table.pairs
-    number = np.empty(ranked.size, np.int64)
-    number[ranked.rows] = np.arange(ranked.size)
+    number = ranked.number
     codes = table.gold.classes[gold]
     counted = (codes == table.delivery.classes[delivery]) & (codes < num_classes)
     counted &= ranked.place[number[delivery]] < DETECTION_LIMITS[-1]
@@ -234,45 +237,3 @@ def _outside(areas: Floats | Integers, limits: Floats) -> npt.NDArray[np.bool_]:
     """Which objects are of another size, by band: bool (bands, n)."""
     outside: npt.NDArray[np.bool_] = (areas < limits[:, :1]) | (areas > limits[:, 1:])
     return outside
-
-
-def _curves(
-    found: npt.NDArray[np.bool_],
-    wrong: npt.NDArray[np.bool_],
-    wanted: Integers,
-    rule: ScoreRule | None,
-) -> tuple[Floats, Floats]:
-    """Mean precision and recall of one class in each band and at each threshold.
-
-    Parameters
-    ----------
-    found, wrong : bool (bands, thresholds, n)
-        By confidence; neither is an object that is not counted.
-    wanted : int64 (bands,)
-        Gold objects to be found, above 0.
-    """
-    bands, thresholds, n = found.shape
-    if not n:
-        return np.zeros((bands, thresholds)), np.zeros((bands, thresholds))
-    rows = bands * thresholds
-    right = found.reshape(rows, n).cumsum(axis=1)
-    counted = right + wrong.reshape(rows, n).cumsum(axis=1)
-    recall = right[:, -1].reshape(bands, thresholds) / wanted[:, None]
-    if rule is ScoreRule.EQUAL:
-        right, counted = right[:, -1:], counted[:, -1:]
-    precision = right / np.maximum(counted, 1)
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    # Precision at a recall is the best where at least that many are found, 0 where they never are:
-    # each point of the curve stands for the recalls it is the first to reach.
-    reached = np.stack([_recalls_reached(int(k), int(wanted.max())) for k in wanted])
-    reached = np.take_along_axis(np.repeat(reached, thresholds, axis=0), right, axis=1)
-    means = (best * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / len(RECALLS)
-    return means.reshape(bands, thresholds), recall
-
-
-@lru_cache(maxsize=128)
-def _recalls_reached(wanted: int, size: int) -> Integers:
-    """How many recalls are reached with 0, 1 and so on of ``wanted`` objects: int64 (size + 1,)."""
-    needed = np.searchsorted(np.arange(wanted + 1) / wanted, RECALLS)
-    needed = np.maximum(needed, 1)  # a recall of 0, too, has a precision only where one is found
-    return np.searchsorted(needed, np.arange(size + 1), side="right")

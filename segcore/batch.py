@@ -27,6 +27,9 @@ from segcore.tasks import Comparison, TaskOptions, task_named
 
 __all__ = ["CheckReport", "check", "evaluate"]
 
+_JOINED = 16
+"""Tables of about one length that are made one."""
+
 _E = TypeVar("_E", Overlap, Crowd, ScoreRule)
 _Tally = TypeVar("_Tally")
 _Table = TypeVar("_Table", bound=Sized)
@@ -227,10 +230,11 @@ class _Run:
         tables: list[_Table] = []
         done = 0
         for counted in count(job, units, jobs=self.jobs, backend=self.backend):
-            tables.append(counted.table)
-            while len(tables) > 1 and len(tables[-2]) <= len(tables[-1]):
-                # Joined in twos as they grow: few objects stay, and each row is copied seldom.
-                tables[-2:] = [plan.join(tables[-2:])]
+            if counted.table is not None:
+                tables.append(counted.table)
+            while len(tables) >= _JOINED and len(tables[-_JOINED]) <= 2 * len(tables[-1]):
+                # Joined as they grow: few objects stay, and each row is copied seldom.
+                tables[-_JOINED:] = [plan.join(tables[-_JOINED:])]
             pair_faults.extend(counted.faults[2])
             for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
                 side.take(read, found)
@@ -275,6 +279,7 @@ def check(
     keys, read, found = source.keys(), ReadCounts(), FaultLog()
     target = source.ontology if given is None else given
     classes = None if target is None else _class_map(source, target)
+    source.expect(keys)
     for done, key in enumerate(keys, start=1):
         annotation = source.read(key)
         read.add(source, key, annotation)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from segcore import kernels
@@ -11,16 +12,29 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.faults import Fault
 from segcore.measures.measured import Measured
 from segcore.pairing import Unit
+from segcore.region_block import RegionBlock
 from segcore.side import ReadCounts
 from segcore.sources import Source
 
 __all__ = ["Counted", "Job", "Plan", "count"]
 
-_CHUNK = 16
-"""Images a worker counts before it reports back."""
+_CHUNKS = 32
+"""Chunks of images a worker counts, more or less, each of which it reports."""
+
+_FEWEST_IMAGES, _MOST_IMAGES = 16, 128
+"""Of a chunk."""
+
+_HELD_IMAGES = 128
+_HELD_RUNS = 1 << 20
+"""Images, and runs of their masks, that make a table: fewer tables are joined sooner, but what
+their tallies hold stays in memory until then."""
 
 Tally = TypeVar("Tally")
 Table = TypeVar("Table", bound=Sized)
+
+
+BlockMeasure = Callable[[tuple[str, ...], RegionBlock, RegionBlock], Measured[Tally] | None]
+"""Keys, gold and delivery of the images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +49,14 @@ class Plan(Generic[Tally, Table]):
         Makes a table of image keys and tallies.
     join : callable
         Makes one table of several, whose keys follow one another.
+    measure_block : callable or None
+        Counts several images at once, or gives None where one of them has to be looked at by itself.
     """
 
     measure: Callable[[ImageAnnotation, ImageAnnotation | None], Measured[Tally]]
     tabulate: Callable[[list[tuple[str, Tally]]], Table]
     join: Callable[[Sequence[Table]], Table]
+    measure_block: BlockMeasure[Tally] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +72,22 @@ class Job(Generic[Tally, Table]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted(Generic[Table]):
-    """What one chunk of images gave; the faults are those of gold, of delivery and of the pair."""
+    """What one chunk of images gave.
+
+    Attributes
+    ----------
+    images : int
+    table : Table or None
+        None where the next one will hold these images as well.
+    read : ReadCounts
+        Of gold and of delivery.
+    faults : tuple of Fault
+        Of gold, of delivery and of the pair.
+    gold_crowd : int
+    """
 
     images: int
-    table: Table
+    table: Table | None
     read: tuple[ReadCounts, ReadCounts]
     faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
     gold_crowd: int
@@ -68,34 +97,78 @@ def count(
     job: Job[Tally, Table], units: list[Unit], *, jobs: int, backend: str | None
 ) -> Iterator[Counted[Table]]:
     """Count chunk by chunk; what comes out is in the order of the keys."""
-    chunks = [units[i : i + _CHUNK] for i in range(0, len(units), _CHUNK)]
+    size = min(max(_FEWEST_IMAGES, len(units) // (_CHUNKS * jobs)), _MOST_IMAGES)
     if jobs == 1 and backend is None:
-        yield from (_count(job, chunk) for chunk in chunks)
+        yield from _count(job, units, size)
         return
     from joblib import Parallel, delayed
 
+    chunks = [units[i : i + size] for i in range(0, len(units), size)]
     parallel = Parallel(n_jobs=jobs, backend=backend, return_as="generator")
-    yield from parallel(delayed(_count_in_worker)(job, chunk) for chunk in chunks)
+    for counted in parallel(delayed(_count_in_worker)(job, chunk) for chunk in chunks):
+        yield from counted
 
 
 _open_job: list[Job[Any, Any]] = []
 """The job this worker process works on: its sources stay open from one chunk to the next."""
 
 
-def _count_in_worker(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
+def _count_in_worker(job: Job[Tally, Table], chunk: list[Unit]) -> list[Counted[Table]]:
     if not _open_job or _open_job[0].token != job.token:
         _open_job[:] = [job]
-    return _count(_open_job[0], chunk)
+    return list(_count(_open_job[0], chunk, len(chunk)))
 
 
-def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
+def _count(job: Job[Tally, Table], units: list[Unit], size: int) -> Iterator[Counted[Table]]:
+    """Count and report up to ``size`` images at a time; several times may make a table."""
+    _expect(job, units)
+    held: list[tuple[str, Tally]] = []
+    done = images = runs = 0
+    while done < len(units):
+        counted, tallies, more = _read(job, units[done : done + size])
+        held += tallies
+        done, images, runs = done + counted.images, images + counted.images, runs + more
+        if done == len(units) or images >= _HELD_IMAGES or runs >= _HELD_RUNS:
+            counted = replace(counted, table=job.plan.tabulate(held))
+            held, images, runs = [], 0, 0
+        yield counted
+
+
+def _expect(job: Job[Tally, Table], units: list[Unit]) -> None:
+    """Tell the sources what they will be asked for."""
+    job.gold.expect([unit.image for unit in units])
+    job.delivery.expect([unit.key for unit in units if unit.delivered])
+
+
+def _read(
+    job: Job[Tally, Table], chunk: list[Unit]
+) -> tuple[Counted[Table], list[tuple[str, Tally]], int]:
+    """Measure a chunk, or the first of it where its masks are large.
+
+    What it gave without a table, the tallies, and how many runs were read.
+    """
     logs = job.gold.faults, job.delivery.faults
     known = tuple(len(log) for log in logs)
     read = ReadCounts(), ReadCounts()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
-    gold_crowd = 0
-    for unit in chunk:
+    gold_crowd = runs = 0
+    at = 0
+    while at < len(chunk) and runs < _HELD_RUNS:
+        several = _read_block(job, chunk[at:])
+        if several is not None:
+            keys, sides, block = several
+            for counts, side in zip(read, sides, strict=True):
+                counts.annotations += len(side.classes)
+                runs += len(side.starts)
+            if not tallies:
+                kernels.prepare(0, runs // len(keys) * job.images)
+            gold_crowd += block.gold_crowd
+            tallies.append((keys[0], block.tally))
+            at += len(keys)
+            continue
+        unit = chunk[at]
+        at += 1
         gold = job.gold.read(unit.image)
         if unit.first:
             read[0].add(job.gold, unit.image, gold)
@@ -107,6 +180,7 @@ def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
             continue
         if not tallies:
             _prepare(gold, delivery, images=job.images)
+        runs += _runs(gold) + (0 if delivery is None else _runs(delivery))
         measured = job.plan.measure(gold, delivery)
         pair_faults += measured.faults
         if unit.first:
@@ -115,18 +189,43 @@ def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
         read[1].rejected += measured.rejected[1]
         tallies.append((unit.key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
-    return Counted(
-        images=len(chunk),
-        table=job.plan.tabulate(tallies),
+    counted: Counted[Table] = Counted(
+        images=at,
+        table=None,
         read=read,
         faults=(new[0], new[1], tuple(pair_faults)),
         gold_crowd=gold_crowd,
     )
+    return counted, tallies, runs
+
+
+def _read_block(
+    job: Job[Tally, Table], units: list[Unit]
+) -> tuple[tuple[str, ...], tuple[RegionBlock, RegionBlock], Measured[Tally]] | None:
+    """The first of ``units`` at once, as many as possible: keys, sides, tally."""
+    measure = job.plan.measure_block
+    if measure is None:
+        return None
+    plain = list(takewhile(lambda unit: unit.delivered and unit.first, units))
+    gold = job.gold.read_block([unit.image for unit in plain]) if plain else None
+    if gold is None:
+        return None
+    delivery = job.delivery.read_block([unit.key for unit in plain[: len(gold)]])
+    if delivery is None:
+        return None
+    gold = gold.part(0, len(delivery))
+    keys = tuple(unit.key for unit in plain[: len(delivery)])
+    found = measure(keys, gold, delivery)
+    return None if found is None else (keys, (gold, delivery), found)
+
+
+def _runs(annotation: ImageAnnotation) -> int:
+    return len(annotation.content.starts) if isinstance(annotation.content, Regions) else 0
 
 
 def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
     dense = any(isinstance(content, LabelMap) for content in sides)
-    runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
+    runs = _runs(gold) + (0 if delivery is None else _runs(delivery))
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)

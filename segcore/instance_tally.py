@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ class Objects:
             stated_areas_px=np.concatenate([part.stated_areas_px for part in parts]),
             crowd=np.concatenate([part.crowd for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
-            ids=tuple(own for part in parts for own in part.ids),
+            ids=tuple(chain.from_iterable(part.ids for part in parts)),
         )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from segcore.errors import DocumentError
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_MEMORY
 from segcore.wording import printable
 
-__all__ = ["parse_json"]
+__all__ = ["no_collection", "parse_json"]
 
 _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)', re.DOTALL)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -21,6 +21,11 @@ _MAX_DIGITS: Final = 4300
 _CONTAINER_BYTES: Final = 64
 _VALUE_BYTES: Final = 32
 """What CPython takes for an empty list, and for a number and its place in a list."""
+_COLON, _QUOTE, _SPACE, _BACKSLASH = b':" \\'
+_BYTES_AT_ONCE: Final = 1 << 18
+_MAX_STEPS: Final = 64
+"""Spaces before a colon, and backslashes before a quotation mark, that are looked through."""
+
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _SIGNATURES: Final = (
@@ -72,11 +77,11 @@ def parse_json(data: bytes, *, file: str) -> object:
             file=file,
         )
     text = _decode(data, file=file)
-    if (memory := _memory(data)) > MAX_DOCUMENT_MEMORY:
+    if (memory := _memory(data, limit=MAX_DOCUMENT_MEMORY)) > MAX_DOCUMENT_MEMORY:
         raise _too_large(f"about {memory >> 20} MB", file)
     try:
         with no_collection():
-            value: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+            value = _loads(text, data)
     except _RefusedError as e:
         line = _line_of_number(text) if e.code == "json.number" else None
         raise DocumentError(e.code, e.problem, file=file, line=line) from None
@@ -93,6 +98,68 @@ def parse_json(data: bytes, *, file: str) -> object:
         problem = f"'{printable(lone)}' holds half a surrogate pair, which is no character"
         raise DocumentError("json.encoding", problem, file=file)
     return value
+
+
+def _loads(text: str, data: bytes) -> object:
+    """Decode; keys are only looked at one by one where it is not certain that none is given twice."""
+    counting = _counting_keys()
+    next(counting)
+    try:
+        value: object = json.loads(text, object_hook=counting.send, parse_constant=_no_constant)
+    except (ValueError, _RefusedError):
+        pass  # what comes first in the text is what is reported, maybe a key that is given twice
+    else:
+        kept = counting.send(None)
+        if kept == _key_count(data):
+            return value
+        del value
+    again: object = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    return again
+
+
+def _counting_keys() -> Generator[Any, Any, None]:
+    """Takes objects and gives them back; None asks for the number of their keys."""
+    keys, found = 0, (yield)
+    while found is not None:
+        keys += len(found)
+        found = yield found
+    yield keys
+
+
+def _key_count(data: bytes) -> int:
+    """How many keys stand in a document that is known to be JSON; -1 where that takes too long to say.
+
+    Every second quotation mark that is not escaped ends a text, and the text is a key if a colon
+    follows.
+    """
+    import numpy as np
+
+    values = np.frombuffer(data, np.uint8)
+    keys = quotes_before = 0
+    for begin in range(0, len(values), _BYTES_AT_ONCE):
+        quotes = begin + np.flatnonzero(values[begin : begin + _BYTES_AT_ONCE] == _QUOTE)
+        escaped = np.zeros(len(quotes), np.bool_)
+        which, at = np.arange(len(quotes)), quotes - 1
+        for _ in range(_MAX_STEPS):
+            backslash = values[at] == _BACKSLASH
+            which, at = which[backslash], at[backslash] - 1
+            if not len(which):
+                break
+            escaped[which] ^= True
+        else:
+            return -1
+        quotes = quotes[~escaped]
+        at = quotes[1 - quotes_before % 2 :: 2] + 1
+        quotes_before += len(quotes)
+        for _ in range(_MAX_STEPS):
+            at = at[at < len(values)]
+            keys += int(np.count_nonzero(values[at] == _COLON))
+            at = at[values[at] <= _SPACE] + 1
+            if not len(at):
+                break
+        else:
+            return -1
+    return keys
 
 
 @contextmanager
@@ -179,8 +246,10 @@ def _explain(e: json.JSONDecodeError) -> str:
     return f"not valid JSON (column {e.colno}): {e.msg}"
 
 
-def _memory(data: bytes) -> int:
+def _memory(data: bytes, *, limit: int) -> int:
     """Bytes the values of a document take at most, roughly: what is in strings is counted as well."""
+    if len(data) * _CONTAINER_BYTES <= limit:
+        return 0
     return _CONTAINER_BYTES * (data.count(b"[") + data.count(b"{")) + _VALUE_BYTES * data.count(b",")
 
 

@@ -181,7 +181,12 @@ class _Instance(Task[InstancePair, InstanceTable]):
             dilation=dilation,
         )
         tabulate = partial(tabulated, dilation=dilation)
-        return Plan(measure=measure, tabulate=tabulate, join=InstanceTable.joined)
+        return Plan(
+            measure=measure,
+            tabulate=tabulate,
+            join=InstanceTable.joined,
+            measure_block=measure.block,
+        )
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
         options = compared.options

@@ -10,7 +10,7 @@ from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Gate, Model, Support
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
-__all__ = ["Coverage", "Defaults", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""

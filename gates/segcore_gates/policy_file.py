@@ -27,8 +27,7 @@ from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
-from segcore_gates.gates import Gate
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
 from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import check_class_names, resolve_rules
@@ -44,7 +43,7 @@ _RESERVED: Final = frozenset({"coverage"})
 _VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
 _PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
 """Formats whose location names something on a platform, not a path."""
-_PATH_OPTIONS: Final = frozenset({"gt", "masks", "ontology"})
+_PATH_OPTIONS: Final = frozenset({"gt", "masks", "names", "ontology"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

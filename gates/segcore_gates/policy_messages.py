@@ -104,12 +104,12 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     if key in _LATER_KEYS.get(model, ()):
         return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
     hint = did_you_mean(key, model.model_fields)
-    if others := [metric for metric, other in GATE_MODELS.items() if key in other.model_fields]:
-        own = _value(document, path[:-1]).get("metric")
-        if own in GATE_MODELS:
-            hint = f": {own} has none ({_and(others)} {'has' if len(others) == 1 else 'have'})"
-            if issubclass(GATE_MODELS[own], CeilingGate) and key in _LESS_IS_BETTER:
-                hint = f": less {own} is better, so write {_LESS_IS_BETTER[key]}, in pixels"
+    others = [metric for metric, other in GATE_MODELS.items() if key in other.model_fields]
+    if others and path[0] == "gates" and len(path) == 3:
+        own = _value(document, path[:-1])["metric"]
+        hint = f": {own} has none ({_and(others)} {'has' if len(others) == 1 else 'have'})"
+        if issubclass(GATE_MODELS[own], CeilingGate) and key in _LESS_IS_BETTER:
+            hint = f": less {own} is better, so write {_LESS_IS_BETTER[key]}, in pixels"
     return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.bands import band, surface
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
+from segcore.kernels.class_curves import ClassCurves
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
     MAX_NUMBER_CHARS,
@@ -39,14 +40,19 @@ __all__ = [
     "SUM_MISMATCH",
     "TRUNCATED",
     "Choice",
+    "ClassCurves",
     "CodedPixels",
     "DecodedCounts",
     "LabelRuns",
     "Overlaps",
     "RegionRuns",
     "active",
+    "areas",
     "band",
     "boundary_runs",
+    "boxes",
+    "class_curves",
+    "continued",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -165,8 +171,10 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     return active().dense_runs(values, codes)  # type: ignore[no-any-return]
 
 
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
-    """Decode COCO's compressed counts of all masks of one image, strictly.
+def decode_counts(
+    data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
+) -> DecodedCounts:
+    """Decode COCO's compressed counts of many masks, strictly.
 
     Parameters
     ----------
@@ -174,8 +182,8 @@ def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) 
         The counts of all masks, one after the other.
     offsets : int64 (r + 1,)
         Mask ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
-    pixels : int
-        Height x width of the image.
+    pixels : int or int64 (r,)
+        Height x width of the image, or of that of each mask.
 
     Returns
     -------
@@ -189,10 +197,11 @@ def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) 
     number two before.
     """
     _check_offsets(offsets, data.size)
+    _check_pixels(pixels, offsets)
     return active().decode_counts(data, offsets, pixels=pixels)  # type: ignore[no-any-return]
 
 
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
     """As :func:`decode_counts`, of uncompressed counts.
 
     Parameters
@@ -201,10 +210,11 @@ def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> Decoded
         Lengths of background and foreground in turn, of all masks.
     offsets : int64 (r + 1,)
         Mask ``i`` is ``counts[offsets[i]:offsets[i + 1]]``.
-    pixels : int
-        Height x width of the image.
+    pixels : int or int64 (r,)
+        Height x width of the image, or of that of each mask.
     """
     _check_offsets(offsets, counts.size)
+    _check_pixels(pixels, offsets)
     return active().runs_from_counts(counts, offsets, pixels=pixels)  # type: ignore[no-any-return]
 
 
@@ -264,8 +274,7 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
         Only the pairs that share a pixel.
     """
     for regions in (gold, delivery):
-        _check_region_runs(regions, heights.size)
-    _check_lengths(heights, "heights")
+        _check_region_runs(regions, heights)
     return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
 
 
@@ -293,9 +302,9 @@ def boundary_runs(regions: RegionRuns, *, heights: Counts, widths_px: Counts) ->
     """
     if not heights.shape == widths_px.shape:
         raise ValueError(f"{heights.size} heights, {widths_px.size} widths of the band")
-    _check_region_runs(regions, heights.size)
-    _check_lengths(heights, "heights")
-    _check_lengths(widths_px, "widths")
+    _check_region_runs(regions, heights)
+    if widths_px.dtype != np.int64 or (widths_px.size and int(widths_px.min()) < 1):
+        raise ValueError("expected int64 widths of 1 or more")
     return active().boundary_runs(regions, heights=heights, widths_px=widths_px)  # type: ignore[no-any-return]
 
 
@@ -314,12 +323,82 @@ def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
     int64 (n,)
     """
     for regions, chosen in ((a, i), (b, j)):
-        _check_region_runs(regions, regions.images.size - 1)
+        _check_region_runs(regions, np.ones(regions.images.size - 1, np.int64))
         if chosen.dtype != np.int64 or chosen.shape != i.shape:
             raise ValueError("expected int64 pairs of one length")
         if chosen.size and not 0 <= int(chosen.min()) <= int(chosen.max()) < regions.offsets.size - 1:
             raise ValueError(f"expected pairs of the {regions.offsets.size - 1} regions there are")
     return active().shared_px(a, i, b, j)  # type: ignore[no-any-return]
+
+
+def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
+    """The pixels of every region.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+
+    Returns
+    -------
+    int64 (r,)
+    """
+    _check_columns(starts, ends, offsets)
+    return active().areas(starts, ends, offsets)  # type: ignore[no-any-return]
+
+
+def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
+    """The box of every region.
+
+    Parameters
+    ----------
+    regions : RegionRuns
+    heights : int64 (n_images,)
+        Length of a column.
+
+    Returns
+    -------
+    int64 (r, 4)
+        First and last column, first and last row; of a region without a run a box that meets none:
+        the largest integer and -1 in turn.
+    """
+    _check_images(regions, heights)
+    return active().boxes(regions, heights=heights)  # type: ignore[no-any-return]
+
+
+def continued(
+    starts: Positions, ends: Positions, offsets: Counts, chosen: Counts, shifts: Counts, *, at_most: int
+) -> Counts:
+    """How much of some regions is foreground some positions further on, too.
+
+    Parameters
+    ----------
+    starts, ends : int32 (n,)
+        Runs of all regions, each region canonical.
+    offsets : int64 (r + 1,)
+        Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
+    chosen : int64 (m,)
+        The regions asked for.
+    shifts : int64 (m,)
+        How many positions further on, 0 or more.
+    at_most : int
+        Runs looked at of each region, evenly apart.
+
+    Returns
+    -------
+    int64 (m, 3)
+        The pixels of the runs looked at that are, all of these runs, and those of the whole region.
+    """
+    _check_columns(starts, ends, offsets)
+    if chosen.shape != shifts.shape or at_most < 1:
+        raise ValueError("expected a shift for every region asked for, and runs to look at")
+    if chosen.size and not (
+        0 <= int(chosen.min()) <= int(chosen.max()) < offsets.size - 1 and int(shifts.min()) >= 0
+    ):
+        raise ValueError("expected regions that there are and shifts of 0 or more")
+    return active().continued(starts, ends, offsets, chosen, shifts, at_most=at_most)  # type: ignore[no-any-return]
 
 
 def match_by_score(
@@ -379,22 +458,79 @@ def match_by_score(
     )
 
 
-def _check_region_runs(regions: RegionRuns, images: int) -> None:
-    _check_regions(regions.starts, regions.ends, regions.offsets, np.iinfo(np.int32).max)
-    _check_offsets(regions.images, regions.offsets.size - 1)
-    if regions.images.size != images + 1:
-        raise ValueError(f"expected the regions of {images} images, got {regions.images.size - 1}")
-    # Runs of one region increase; those of two regions are not compared.
-    apart = regions.starts[1:] >= regions.ends[:-1]
-    inner = regions.offsets[1:-1]
-    apart[inner[(inner > 0) & (inner < regions.starts.size)] - 1] = True
+def class_curves(
+    states: npt.NDArray[np.uint8],
+    rows: Counts,
+    places: Counts,
+    outside: npt.NDArray[np.bool_],
+    wanted: Counts,
+    recalls: npt.NDArray[np.float64],
+    limits: Counts,
+    *,
+    one_point: bool,
+) -> ClassCurves:
+    """Precision over recall of one class.
+
+    Parameters
+    ----------
+    states : uint8 (bands, thresholds, size)
+        What :func:`match_by_score` found of all delivered objects.
+    rows : int64 (n,)
+        The objects of the class, the surest first.
+    places : int64 (size,)
+        How many objects of the same image and class come before each.
+    outside : bool (bands, size)
+        Which objects are of another size; unmatched they do not count.
+    wanted : int64 (bands,)
+        Gold objects of the class that are to be found.
+    recalls : float64 (n_recalls,)
+        Where precision is read, increasing from 0 to 1.
+    limits : int64 (n_limits,)
+        How many delivered objects of an image count, increasing; the last is that of the curves.
+    one_point : bool
+        All objects are as sure: the curve has one point.
+
+    Returns
+    -------
+    ClassCurves
+        Zeros in a band without an object to be found.
+    """
+    if not (
+        states.ndim == 3
+        and places.shape == states.shape[2:]
+        and outside.shape == (len(states), *places.shape)
+        and wanted.shape == states.shape[:1]
+        and limits.size
+    ):
+        raise ValueError("expected every delivered object in each band, and a limit")
+    if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < places.size:
+        raise ValueError("expected objects that there are")
+    return active().class_curves(  # type: ignore[no-any-return]
+        states, rows, places, outside, wanted, recalls, limits, one_point=one_point
+    )
+
+
+def _check_region_runs(regions: RegionRuns, heights: Counts) -> None:
+    _check_images(regions, heights)
+    starts, ends, offsets, _ = regions
+    # Runs of one region increase, so that only its first can lie too low; two regions are not compared.
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    if not ((starts < ends).all() and (starts[first] >= 0).all()):
+        raise ValueError("expected runs that are not empty and lie at 0 or more")
+    apart = starts[1:] >= ends[:-1]
+    apart[first[1:] - 1] = True
     if not apart.all():
         raise ValueError("expected the runs of each region to increase")
 
 
-def _check_lengths(lengths: Counts, what: str) -> None:
-    if lengths.dtype != np.int64 or (lengths.size and int(lengths.min()) < 1):
-        raise ValueError(f"expected int64 {what} of 1 or more")
+def _check_images(regions: RegionRuns, heights: Counts) -> None:
+    """What indexes memory; where the runs lie does not."""
+    _check_columns(regions.starts, regions.ends, regions.offsets)
+    _check_offsets(regions.images, regions.offsets.size - 1)
+    if heights.dtype != np.int64 or (heights.size and int(heights.min()) < 1):
+        raise ValueError("expected int64 heights of 1 or more")
+    if regions.images.size != heights.size + 1:
+        raise ValueError(f"expected the regions of {heights.size} images, got {regions.images.size - 1}")
 
 
 def _check_values(values: Values, codes: Codes, size: int | None) -> None:
@@ -432,10 +568,27 @@ def _check_offsets(offsets: Counts, size: int) -> None:
         raise ValueError("expected offsets that never decrease")
 
 
+def _check_pixels(pixels: int | Counts, offsets: Counts) -> None:
+    if isinstance(pixels, np.ndarray) and (
+        pixels.dtype != np.int64 or pixels.shape != (offsets.size - 1,)
+    ):
+        raise ValueError(f"expected int64 pixels of {offsets.size - 1} masks")
+    if np.min(pixels, initial=0) < 0 or np.max(pixels, initial=0) > np.iinfo(np.int32).max:
+        raise ValueError("expected positions that 32 bits can hold")
+
+
 def _check_regions(starts: Positions, ends: Positions, offsets: Counts, pixels: int) -> None:
+    _check_columns(starts, ends, offsets)
+    _check_runs_within(starts, ends, pixels)
+
+
+def _check_columns(starts: Positions, ends: Positions, offsets: Counts) -> None:
     if starts.dtype != np.int32 or ends.dtype != np.int32 or starts.shape != ends.shape:
         raise ValueError("expected int32 starts and ends of one length")
     _check_offsets(offsets, starts.size)
+
+
+def _check_runs_within(starts: Positions, ends: Positions, pixels: int) -> None:
     if starts.size and not (
         int(starts.min()) >= 0 and int(ends.max()) <= pixels and (starts < ends).all()
     ):

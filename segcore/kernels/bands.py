@@ -94,7 +94,7 @@ def _mixed_corners(codes: Values, *, margin: int) -> Words:
         block, mixed = codes[first - 1 : last], inner[: last - first]
         beside = block[:, 1:] != block[:, :-1]
         below = block[1:] != block[:-1]
-        # Of the four pairs around a corner three decide: if they are equal, so is the last.
+        # Three of the four pairs of neighbours around a corner decide on the fourth.
         np.logical_or(beside[1:], beside[:-1], out=mixed)
         mixed |= below[:, 1:]
         packed[margin + first : margin + last] = np.packbits(

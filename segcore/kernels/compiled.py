@@ -18,12 +18,18 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_boundaries import boundary_runs
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
+from segcore.kernels.compiled_curves import class_curves
 from segcore.kernels.compiled_instances import match_by_score, overlaps, shared_px
+from segcore.kernels.compiled_regions import areas, boxes, continued
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
+    "areas",
     "boundary_runs",
+    "boxes",
+    "class_curves",
+    "continued",
     "decode_counts",
     "dense_runs",
     "joint_dense",

@@ -17,15 +17,18 @@ from segcore.kernels.decoded_counts import (
     SUM_MISMATCH,
     TRUNCATED,
     DecodedCounts,
+    of_each,
 )
 from segcore.kernels.jit import jit
 
 __all__ = ["decode_counts", "runs_from_counts"]
 
 
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
+def decode_counts(
+    data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
+) -> DecodedCounts:
     """As ``reference.decode_counts``."""
-    starts, ends, places, status, detail = _decode_counts(data, offsets, pixels)
+    starts, ends, places, status, detail = _decode_counts(data, offsets, of_each(pixels, offsets))
     return DecodedCounts(starts=starts, ends=ends, offsets=places, status=status, detail=detail)
 
 
@@ -76,7 +79,27 @@ def _classify(data, pixels):
 
 
 @jit
+def _number(data, i, stop):
+    """The number of several characters at ``i``, where the next begins, and whether it is sound."""
+    number = np.int64(0)
+    shift = 0
+    sound = True
+    digit = np.int64(32)
+    while digit & 32 and shift <= 40 and i < stop:
+        digit = np.int64(data[i]) - 48
+        sound &= (digit & ~63) == 0
+        number |= (digit & 31) << shift
+        shift += 5
+        i += 1
+    sound &= digit & 32 == 0
+    if digit & 16:
+        number -= np.int64(1) << shift
+    return number, i, sound
+
+
+@jit
 def _decode_counts(data, offsets, pixels):
+    """Background and foreground in turn; nearly all numbers have one character."""
     masks = offsets.size - 1
     numbers = 0
     for i in range(data.size):
@@ -91,48 +114,55 @@ def _decode_counts(data, offsets, pixels):
         first = n
         i = offsets[r]
         stop = offsets[r + 1]
+        limit = np.uint64(pixels[r])
         sound = stop == i or data[stop - 1] < 80
-        before = last = position = np.int64(0)
-        m = 0
+        # From the fourth number on, a number is the difference to the one two before it.
+        background = foreground = position = np.int64(0)
+        last = np.int64(-1)
+        whole = True
+        begun = False
         while sound and i < stop:
-            digit = np.int64(data[i]) - 48
-            number = digit & 31
-            shift = 5
-            sound = (digit & ~63) == 0
-            while digit & 32 and shift <= 40 and i + 1 < stop:
+            digit = data[i] - np.uint8(48)
+            if digit < 32:
+                number = np.int64(digit & 15) - np.int64(digit & 16)
                 i += 1
-                digit = np.int64(data[i]) - 48
-                sound &= (digit & ~63) == 0
-                number |= (digit & 31) << shift
-                shift += 5
-            sound &= shift <= 40
-            i += 1
-            if digit & 16:
-                number -= np.int64(1) << shift
-            if m > 2:
-                number += before
-            before = last
-            last = number
-            sound &= 0 <= number <= pixels
-            if m & 1 and number > 0:
-                if n > first and ends[n - 1] == position:
-                    ends[n - 1] = position + number
-                else:
-                    starts[n] = position
-                    ends[n] = position + number
-                    n += 1
+            else:
+                number, i, whole = _number(data, i, stop)
+            number += background
+            if begun:
+                background = number
+            begun = True
             position += number
-            m += 1
-        if not sound or position != pixels:
+            sound = whole & (np.uint64(number) <= limit)
+            if i >= stop:
+                break
+            digit = data[i] - np.uint8(48)
+            if digit < 32:
+                number = np.int64(digit & 15) - np.int64(digit & 16)
+                i += 1
+            else:
+                number, i, whole = _number(data, i, stop)
+            number += foreground
+            foreground = number
+            sound &= whole & (np.uint64(number) <= limit)
+            if sound & (number > 0):
+                if position != last:
+                    starts[n] = position
+                    n += 1
+                position += number
+                ends[n - 1] = position
+                last = position
+        if not sound or position != pixels[r]:
             n = first
-            status[r], detail[r] = _classify(data[offsets[r] : stop], pixels)
+            status[r], detail[r] = _classify(data[offsets[r] : stop], pixels[r])
         places[r + 1] = n
-    return starts[:n].copy(), ends[:n].copy(), places, status, detail
+    return starts[:n], ends[:n], places, status, detail
 
 
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
     """As ``reference.runs_from_counts``."""
-    starts, ends, places, status, detail = _runs_from_counts(counts, offsets, pixels)
+    found = _runs_from_counts(counts, offsets, of_each(pixels, offsets))
+    starts, ends, places, status, detail = found
     return DecodedCounts(starts=starts, ends=ends, offsets=places, status=status, detail=detail)
 
 
@@ -150,7 +180,7 @@ def _runs_from_counts(counts, offsets, pixels):
         position = np.int64(0)
         for i in range(offsets[r], offsets[r + 1]):
             number = counts[i]
-            if number > pixels:
+            if number > pixels[r]:
                 status[r] = RUN_TOO_LARGE
                 detail[r] = number
                 break
@@ -165,7 +195,7 @@ def _runs_from_counts(counts, offsets, pixels):
                     ends[n] = position + number
                     n += 1
             position += number
-        if status[r] == 0 and position != pixels:
+        if status[r] == 0 and position != pixels[r]:
             status[r] = SUM_MISMATCH
             detail[r] = position
         if status[r] != 0:

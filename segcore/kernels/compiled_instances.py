@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Counts
+from segcore.kernels.compiled_regions import box_table
 from segcore.kernels.jit import jit
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
 __all__ = ["match_by_score", "overlaps", "shared_px"]
+
+SIDE_BY_SIDE: Final = 8
+"""Runs compared at once: what fits in one register."""
 
 
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
@@ -25,40 +31,6 @@ def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
     shared = np.empty(i.size, np.int64)
     _shared_px(a.starts, a.ends, a.offsets, i, b.starts, b.ends, b.offsets, j, shared)
     return shared
-
-
-@jit
-def _boxes(starts, ends, offsets, images, heights):
-    """First and last column, first and last row of every region."""
-    boxes = np.empty((offsets.size - 1, 4), np.int64)
-    for image in range(heights.size):
-        height = heights[image]
-        for r in range(images[image], images[image + 1]):
-            lo, hi = offsets[r], offsets[r + 1]
-            if lo == hi:
-                boxes[r, 0] = boxes[r, 2] = np.iinfo(np.int64).max
-                boxes[r, 1] = boxes[r, 3] = -1
-                continue
-            top, bottom = height, np.int64(-1)
-            column = np.int64(0)
-            for i in range(lo, hi):
-                # Runs increase, so that a step to their column is shorter than a division.
-                if starts[i] - column >= 2 * height:
-                    column = starts[i] // height * height
-                elif starts[i] - column >= height:
-                    column += height
-                first = starts[i] - column
-                last = ends[i] - 1 - column
-                if last >= height:
-                    first = 0
-                    last = height - 1
-                top = min(top, first)
-                bottom = max(bottom, last)
-            boxes[r, 0] = starts[lo] // height
-            boxes[r, 1] = (ends[hi - 1] - 1) // height
-            boxes[r, 2] = top
-            boxes[r, 3] = bottom
-    return boxes
 
 
 @jit
@@ -77,16 +49,42 @@ def _skip(ends, i, hi, position):
 
 @jit
 def _shared(a_starts, a_ends, i, i_end, b_starts, b_ends, j, j_end):
+    """Pixels of both regions.
+
+    Most regions have one run a column, and so does what they share: then run by run, several at a
+    time.  Where a run reaches beyond the next one of the other region, the ends decide who is next.
+    """
     shared = np.int64(0)
     i = _skip(a_ends, i, i_end, b_starts[j])
     if i < i_end:
         j = _skip(b_ends, j, j_end, a_starts[i])
     while i < i_end and j < j_end:
-        a_end, b_end = a_ends[i], b_ends[j]
-        common = np.int64(min(a_end, b_end)) - np.int64(max(a_starts[i], b_starts[j]))
-        shared += max(common, 0)
-        i += a_end <= b_end
-        j += b_end <= a_end
+        while i + SIDE_BY_SIDE < i_end and j + SIDE_BY_SIDE < j_end:
+            together = crossed = np.int32(0)
+            for k in range(SIDE_BY_SIDE):
+                a_start, a_end = a_starts[i + k], a_ends[i + k]
+                b_start, b_end = b_starts[j + k], b_ends[j + k]
+                common = np.int32(min(a_end, b_end) - max(a_start, b_start))
+                together += max(common, np.int32(0))
+                crossed |= np.int32(a_end > b_starts[j + k + 1])
+                crossed |= np.int32(b_end > a_starts[i + k + 1])
+            if crossed:
+                break
+            shared += together
+            i += SIDE_BY_SIDE
+            j += SIDE_BY_SIDE
+        for _ in range(SIDE_BY_SIDE):
+            a_end, b_end = a_ends[i], b_ends[j]
+            common = np.int64(min(a_end, b_end)) - np.int64(max(a_starts[i], b_starts[j]))
+            shared += max(common, 0)
+            i += a_end <= b_end
+            j += b_end <= a_end
+            if i >= i_end or j >= j_end:
+                return shared
+        while i < i_end and a_ends[i] <= b_starts[j]:
+            i += 1
+        while i < i_end and j < j_end and b_ends[j] <= a_starts[i]:
+            j += 1
     return shared
 
 
@@ -105,8 +103,8 @@ def _shared_px(a_starts, a_ends, a_offsets, i, b_starts, b_ends, b_offsets, j, s
 def _overlaps(
     a_starts, a_ends, a_offsets, a_images, b_starts, b_ends, b_offsets, b_images, heights
 ):  # fmt: skip
-    a_boxes = _boxes(a_starts, a_ends, a_offsets, a_images, heights)
-    b_boxes = _boxes(b_starts, b_ends, b_offsets, b_images, heights)
+    a_boxes = box_table(a_starts, a_ends, a_offsets, a_images, heights)
+    b_boxes = box_table(b_starts, b_ends, b_offsets, b_images, heights)
     found = np.empty((3, 16), np.int64)
     n = 0
     for image in range(heights.size):
@@ -147,14 +145,15 @@ def match_by_score(
     size: int,
 ) -> npt.NDArray[np.uint8]:
     """As ``reference.match_by_score``."""
-    states = np.zeros((len(gold_ignored), thresholds, size), np.uint8)
+    # What is read together, all states of one object, lies together.
+    states = np.zeros((size, len(gold_ignored), thresholds), np.uint8)
     _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states)
-    return states
+    return states.transpose(1, 2, 0)
 
 
 @jit
 def _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states):
-    bands, thresholds, _ = states.shape
+    _, bands, thresholds = states.shape
     taken = np.zeros((bands, thresholds, gold_crowd.size), np.bool_)
     first = 0
     while first < delivery.size:
@@ -176,5 +175,5 @@ def _match_by_score(delivery, gold, levels, gold_ignored, gold_crowd, states):
                 if best >= 0:
                     g = gold[best]
                     taken[band, threshold, g] = True
-                    states[band, threshold, delivery[first]] = 2 if gold_ignored[band, g] else 1
+                    states[delivery[first], band, threshold] = 2 if gold_ignored[band, g] else 1
         first = last

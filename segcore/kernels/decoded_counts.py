@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore.kernels.arrays import Counts
+
 __all__ = [
     "BAD_CHAR",
     "MAX_NUMBER_CHARS",
@@ -17,6 +19,7 @@ __all__ = [
     "SUM_MISMATCH",
     "TRUNCATED",
     "DecodedCounts",
+    "of_each",
 ]
 
 OK: Final = 0
@@ -33,7 +36,7 @@ MAX_NUMBER_CHARS: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedCounts:
-    """The masks of one image, decoded together.
+    """Masks that were decoded together.
 
     Attributes
     ----------
@@ -57,3 +60,10 @@ class DecodedCounts:
     offsets: npt.NDArray[np.int64]
     status: npt.NDArray[np.int8]
     detail: npt.NDArray[np.int64]
+
+
+def of_each(pixels: int | Counts, offsets: Counts) -> Counts:
+    """The pixels of the image of every mask: int64 (r,)."""
+    if isinstance(pixels, np.ndarray):
+        return pixels
+    return np.full(len(offsets) - 1, pixels, np.int64)

@@ -12,10 +12,16 @@ from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_boundaries import boundary_runs
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
+from segcore.kernels.reference_curves import class_curves
 from segcore.kernels.reference_instances import match_by_score, overlaps, shared_px
+from segcore.kernels.reference_regions import areas, boxes, continued
 
 __all__ = [
+    "areas",
     "boundary_runs",
+    "boxes",
+    "class_curves",
+    "continued",
     "decode_counts",
     "dense_runs",
     "joint_dense",

@@ -16,6 +16,7 @@ from segcore.kernels.decoded_counts import (
     SUM_MISMATCH,
     TRUNCATED,
     DecodedCounts,
+    of_each,
 )
 
 __all__ = ["decode_counts", "running_sum", "runs_from_counts"]
@@ -24,8 +25,11 @@ Indices = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.signedinteger[Any]]
 
 
-def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:
+def decode_counts(
+    data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
+) -> DecodedCounts:
     """Decode the numbers of all masks at once; see the facade."""
+    sizes_px = of_each(pixels, offsets)
     digits = data - np.uint8(48)
     lengths = np.diff(offsets)
     status = np.zeros(lengths.size, np.int8)
@@ -70,7 +74,7 @@ def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) 
     sums -= np.repeat(sums[heads] - pairs[heads], sizes[filled], axis=0)
     sums[heads, 0] = leads
     sums[rows[1:][np.diff(firsts) & 1 == 1] - 1, 1] = 0
-    decoded = _runs(sums, rows, pixels)
+    decoded = _runs(sums, rows, sizes_px)
     refused = status != 0
     decoded.status[refused] = status[refused]
     decoded.detail[refused] = detail[refused]
@@ -109,10 +113,10 @@ def _numbers(digits: npt.NDArray[np.uint8]) -> tuple[Counts, Indices, Indices]:
     return numbers, last, longer
 
 
-def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int) -> DecodedCounts:
+def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
     """Runs of uncompressed counts; see the facade."""
     pairs, rows = _pairs(counts, offsets)
-    return _runs(pairs, rows, pixels)
+    return _runs(pairs, rows, of_each(pixels, offsets))
 
 
 def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
@@ -127,7 +131,7 @@ def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
     return pairs, rows
 
 
-def _runs(pairs: Counts, rows: Counts, pixels: int) -> DecodedCounts:
+def _runs(pairs: Counts, rows: Counts, pixels: Counts) -> DecodedCounts:
     """Canonical runs of the sound masks; wrapping sums of the others stay among themselves."""
     sizes = np.diff(rows)
     status = np.zeros(sizes.size, np.int8)
@@ -140,8 +144,9 @@ def _runs(pairs: Counts, rows: Counts, pixels: int) -> DecodedCounts:
     wrong = totals != pixels
     status[wrong] = SUM_MISMATCH
     detail[wrong] = totals[wrong]
-    if flat.size and (int(flat.min()) < 0 or int(flat.max()) > pixels):
-        for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > pixels)):
+    if flat.size and (int(flat.min()) < 0 or int(flat.max()) > int(pixels.min())):
+        limit = np.repeat(pixels, 2 * sizes)
+        for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > limit)):
             where = np.flatnonzero(found)
             owner, first = _first_of_each(rows, where >> 1)
             status[owner] = code

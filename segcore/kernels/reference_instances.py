@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Counts
+from segcore.kernels.reference_regions import boxes
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
 __all__ = ["match_by_score", "overlaps", "shared_px"]
@@ -26,7 +27,8 @@ States = npt.NDArray[np.uint8]
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
     """Compare boxes, then look up the runs of one region among those of the other."""
     found: list[Counts] = [np.empty((3, 0), np.int64)]
-    gold_boxes, delivery_boxes = _boxes(gold, heights), _boxes(delivery, heights)
+    gold_boxes = boxes(gold, heights=heights).T
+    delivery_boxes = boxes(delivery, heights=heights).T
     image = np.repeat(np.arange(heights.size), np.diff(gold.images))
     candidates = np.diff(delivery.images)[image]
     ends = np.cumsum(candidates)
@@ -46,29 +48,6 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
         found.append(np.stack([i, j, shared])[:, shared > 0])
         first = last
     return Overlaps(*np.concatenate(found, axis=1))
-
-
-def _boxes(regions: RegionRuns, heights: Counts) -> Counts:
-    """First and last column, first and last row of every region: int64 (4, r).
-
-    A region without a run gets a box that meets none.
-    """
-    sizes = np.diff(regions.offsets)
-    boxes = np.empty((4, sizes.size), np.int64)
-    boxes[0::2], boxes[1::2] = np.iinfo(np.int64).max, -1
-    full = np.flatnonzero(sizes)
-    if not full.size:
-        return boxes
-    first, last = regions.offsets[full], regions.offsets[full + 1] - 1
-    height = np.repeat(np.repeat(heights, np.diff(regions.images)), sizes)
-    left, top = np.divmod(regions.starts, height)
-    right, bottom = np.divmod(regions.ends - 1, height)
-    # A run over the end of a column covers its last row and the first of the next.
-    over = left != right
-    boxes[0, full], boxes[1, full] = left[first], right[last]
-    boxes[2, full] = np.minimum.reduceat(np.where(over, 0, top), first)
-    boxes[3, full] = np.maximum.reduceat(np.where(over, height - 1, bottom), first)
-    return boxes
 
 
 def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:

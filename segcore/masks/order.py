@@ -12,9 +12,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore import kernels
+from segcore.kernels import RegionRuns
 from segcore.masks.batch import MaskBatch, MaskProblem
 
-__all__ = ["suspect_orders"]
+__all__ = ["suspect_orders", "torn_images"]
 
 _SMALLEST_PX: Final = 100
 _RUNS_LOOKED_AT: Final = 64
@@ -32,39 +34,53 @@ def suspect_orders(batch: MaskBatch, *, height: int, width: int) -> list[MaskPro
     if height == width or not len(batch.starts):
         return []
     item = int(np.diff(batch.offsets).argmax())
-    part = slice(int(batch.offsets[item]), int(batch.offsets[item + 1]))
-    mask = _Runs(batch.starts[part], batch.ends[part])
-    if mask.before[-1] < _SMALLEST_PX:
+    column_wise, area = _continues(batch, item, height)
+    if area < _SMALLEST_PX or column_wise >= _TORN:  # so it is, nearly always
         return []
-    column_wise = mask.continues(height)
-    if column_wise >= _TORN:  # so it is, nearly always
-        return []
-    row_wise = mask.continues(width)
+    row_wise, _ = _continues(batch, item, width)
     if row_wise <= _CONTINUES:
         return []
     got = f"{column_wise:.0%} goes on in the next column, {row_wise:.0%} in the next row"
     return [MaskProblem(item=item, code="rle.suspect_order", expected="column-major runs", got=got)]
 
 
-class _Runs:
-    """The runs of one mask, and how many of its pixels lie before a position."""
+def torn_images(regions: RegionRuns, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether the mask with the most runs of each image is torn along its columns.
 
-    def __init__(self, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32]) -> None:
-        self.starts, self.ends = starts, ends
-        self.before = np.zeros(len(starts) + 1, np.int64)
-        np.cumsum(ends - starts, out=self.before[1:])
-        step = -(-len(starts) // _RUNS_LOOKED_AT)
-        self.looked_at = starts[::step], ends[::step]
+    Parameters
+    ----------
+    regions : RegionRuns
+    sizes : int64 (n_images, 2)
+        Height and width.
 
-    def continues(self, shift: int) -> float:
-        """Share of the pixels looked at that are foreground ``shift`` positions further on, too."""
-        starts, ends = self.looked_at
-        shared = self._pixels_before(ends + shift) - self._pixels_before(starts + shift)
-        return float(shared.sum() / (ends - starts).sum(dtype=np.int64))
+    Returns
+    -------
+    bool (n_images,)
+        False for an image whose masks cannot be judged.
+    """
+    starts, ends, offsets, images = regions
+    torn = np.zeros(len(sizes), np.bool_)
+    runs = np.diff(offsets)
+    full = np.flatnonzero((images[1:] > images[:-1]) & (sizes[:, 0] != sizes[:, 1]))
+    if not len(full):
+        return torn
+    # Of several with as many runs the first.
+    heads = images[full]
+    most = np.repeat(np.maximum.reduceat(runs, heads), np.diff(heads, append=images[-1]))
+    longest = heads[0] + np.flatnonzero(runs[heads[0] :] == most)
+    most = longest[np.searchsorted(longest, heads)]
+    shared, looked_at, areas = kernels.continued(
+        starts, ends, offsets, most, sizes[full, 0], at_most=_RUNS_LOOKED_AT
+    ).T
+    # That a region goes on in the next column is what is usual.
+    torn[full] = (areas >= _SMALLEST_PX) & (shared < _TORN * looked_at)
+    return torn
 
-    def _pixels_before(self, position: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        run = np.searchsorted(self.starts, position, "right") - 1
-        # A position never lies before the first run: it is that of a run, shifted.
-        inside = np.minimum(position, self.ends[run]) - self.starts[run]
-        pixels: npt.NDArray[np.int64] = self.before[run] + inside
-        return pixels
+
+def _continues(batch: MaskBatch, item: int, shift: int) -> tuple[float, int]:
+    """The share of the pixels looked at that are foreground ``shift`` further on, and all pixels."""
+    chosen, shifts = np.array([[item], [shift]], np.int64)
+    shared, looked_at, area = kernels.continued(
+        batch.starts, batch.ends, batch.offsets, chosen, shifts, at_most=_RUNS_LOOKED_AT
+    )[0].tolist()
+    return shared / looked_at, area

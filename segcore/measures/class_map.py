@@ -12,6 +12,7 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.faults import Fault
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Ontology
+from segcore.region_block import RegionBlock
 from segcore.wording import show
 
 __all__ = ["ClassMap"]
@@ -47,9 +48,14 @@ class ClassMap:
         tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
         self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
 
-    def of_regions(self, regions: Regions) -> Codes:
+    def of_regions(self, regions: Regions | RegionBlock) -> Codes:
         """The code of each region: int32 (n_regions,)."""
         return self._codes[regions.classes]
+
+    def unknown(self, codes: Codes) -> npt.NDArray[np.bool_]:
+        """Which codes are no class of the evaluation, and a fault where they count."""
+        found: npt.NDArray[np.bool_] = codes == len(self.target) + 2
+        return found
 
     def of_values(self, label_map: LabelMap) -> Codes:
         """The code of each mask value: int32 (256,) or (65536,)."""
@@ -68,7 +74,7 @@ class ClassMap:
         content = annotation.content
         if not isinstance(content, LabelMap):
             return []
-        unknown = self.of_values(content) == len(self.target) + 2
+        unknown = self.unknown(self.of_values(content))
         lookup = np.where(unknown, np.int32(UNKNOWN), content.lookup)
         judged = replace(annotation, content=LabelMap(values=content.values, lookup=lookup))
         return value_faults(judged, ontology=self.source, file=self.file)
@@ -87,7 +93,7 @@ class ClassMap:
         regions = annotation.content
         if not isinstance(regions, Regions):
             return []
-        unknown = self.of_regions(regions) == len(self.target) + 2
+        unknown = self.unknown(self.of_regions(regions))
         if counted is not None:
             unknown &= counted
         if not unknown.any():

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import ImageAnnotation, LabelMap, Regions, segment_sums
+from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions
 from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
@@ -24,9 +25,11 @@ from segcore.measures.measured import Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import (
     band_runs_above_limit,
     band_steps_above_limit,
+    bands_are_few,
     pairs_above_limit,
 )
 from segcore.ontology import Crowd
+from segcore.region_block import RegionBlock
 
 __all__ = ["Coded", "InstanceMeasure", "InstancePair", "tabulated"]
 
@@ -35,32 +38,36 @@ Order = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Coded:
-    """The regions of one side of an image with their classes in the evaluation.
+    """The regions of one side of some images with their classes in the evaluation.
 
     Attributes
     ----------
-    regions : Regions
+    regions : RegionBlock
     codes : int32 (n_regions,)
     crowd : bool (n_regions,)
         Which count as crowds.
     """
 
-    regions: Regions
+    regions: RegionBlock
     codes: npt.NDArray[np.int32]
     crowd: npt.NDArray[np.bool_]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the image, at least 1."""
-        return max(1, self.regions.height), max(1, self.regions.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InstancePair:
-    """One image; None is a side that was not delivered, or refused."""
+    """One image, or several whose ``keys`` it names.
+
+    None is a side that was not delivered, or refused; only that of one image can be.
+    """
 
     gold: Coded | None
     delivery: Coded | None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return len(self.keys) or 1
 
 
 def _refused(annotation: ImageAnnotation, fault: Fault, *, is_gold: bool) -> Measured[InstancePair]:
@@ -142,12 +149,49 @@ class InstanceMeasure:
         if others is not None and delivery is not None:
             found = self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
             codes = self.delivery.of_regions(others)
-            right = Coded(regions=others, codes=codes, crowd=np.zeros(len(others), np.bool_))
-        left = Coded(regions=own, codes=self.gold.of_regions(own), crowd=ignored)
+            right = Coded(
+                regions=RegionBlock.of(others), codes=codes, crowd=np.zeros(len(others), np.bool_)
+            )
+        codes = self.gold.of_regions(own)
+        left = Coded(regions=RegionBlock.of(own), codes=codes, crowd=ignored)
         return Measured(
             tally=InstancePair(gold=left, delivery=right),
             faults=(*faults, *found),
             rejected=(refused_count(faults), refused_count(found)),
+            gold_crowd=int(np.count_nonzero(ignored)),
+        )
+
+    def block(
+        self, keys: tuple[str, ...], gold: RegionBlock, delivery: RegionBlock
+    ) -> Measured[InstancePair] | None:
+        """Check several images at once; None where one of them has to be looked at by itself.
+
+        Parameters
+        ----------
+        keys : tuple of str
+            The images.
+        gold, delivery : RegionBlock
+            The same images on either side.
+        """
+        pairs = np.diff(gold.images) * np.diff(delivery.images)
+        if not np.array_equal(gold.sizes, delivery.sizes) or pairs.max() > limits.MAX_OBJECT_PAIRS:
+            return None
+        if self.dilation is not None:
+            # What is so narrow for the smallest image is no wider in any other.
+            height, width = gold.sizes.min(axis=0).tolist()
+            if not bands_are_few(gold, delivery, self.dilation.of(height=height, width=width)):
+                return None
+        if (gold.classes < 0).any() or (delivery.classes < 0).any():
+            return None
+        ignored = gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
+        left = Coded(regions=gold, codes=self.gold.of_regions(gold), crowd=ignored)
+        codes = self.delivery.of_regions(delivery)
+        right = Coded(regions=delivery, codes=codes, crowd=np.zeros_like(delivery.crowd))
+        faulty = (self.gold.unknown(left.codes) & ~ignored).any() or self.delivery.unknown(codes).any()
+        if faulty or not (delivery.scores is None or np.isfinite(delivery.scores).all()):
+            return None
+        return Measured(
+            tally=InstancePair(gold=left, delivery=right, keys=keys),
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
@@ -205,30 +249,32 @@ def tabulated(
         How wide boundaries are; None counts none.
     """
     rows = sorted(pairs, key=lambda row: row[0])
-    gold = _Side.of([pair.gold for _, pair in rows])
-    delivery = _Side.of([pair.delivery for _, pair in rows])
-    sizes = [(1, 1) if pair.gold is None else pair.gold.size for _, pair in rows]
-    heights = np.array([height for height, _ in sizes], np.int64)
+    keys = tuple(chain.from_iterable(pair.keys or (key,) for key, pair in rows))
+    gold = _Side.of([(pair.gold, pair.images) for _, pair in rows])
+    delivery = _Side.of([(pair.delivery, pair.images) for _, pair in rows])
+    sizes = [_NO_SIZE if pair.gold is None else pair.gold.regions.sizes for _, pair in rows]
+    known = np.maximum(np.concatenate([_NO_SIZE[:0], *sizes]), 1)
+    heights, widths = np.ascontiguousarray(known.T)
     found = kernels.overlaps(gold.runs, delivery.runs, heights=heights)
     left, right = gold.place[found.gold], delivery.place[found.delivery]
-    by = np.lexsort((right, left))
+    by = np.argsort(left * (1 + len(delivery.objects)) + right)
     boundaries = None
     if dilation is not None:
-        widths = [dilation.of(height=height, width=width) for height, width in sizes]
-        widths_px = np.array(widths, np.int64)
+        images = zip(heights.tolist(), widths.tolist(), strict=True)
+        widths_px = np.array([dilation.of(height=h, width=w) for h, w in images], np.int64)
         own, others = (
             kernels.boundary_runs(side.runs, heights=heights, widths_px=widths_px)
             for side in (gold, delivery)
         )
         boundaries = Boundaries(
-            gold_px=gold.placed(segment_sums(own.ends - own.starts, own.offsets)),
-            delivery_px=delivery.placed(segment_sums(others.ends - others.starts, others.offsets)),
+            gold_px=gold.placed(kernels.areas(own.starts, own.ends, own.offsets)),
+            delivery_px=delivery.placed(kernels.areas(others.starts, others.ends, others.offsets)),
             shared_px=kernels.shared_px(own, found.gold, others, found.delivery)[by],
         )
     left, right = left[by], right[by]
     image = np.searchsorted(gold.runs.images, left, side="right") - 1
     return InstanceTable(
-        keys=tuple(key for key, _ in rows),
+        keys=keys,
         gold=gold.objects,
         delivery=delivery.objects,
         overlaps=Overlaps(
@@ -236,7 +282,7 @@ def tabulated(
         ),
         gold_offsets=gold.runs.images,
         delivery_offsets=delivery.runs.images,
-        overlap_offsets=np.searchsorted(image, np.arange(len(rows) + 1)),
+        overlap_offsets=np.searchsorted(image, np.arange(len(keys) + 1)),
         boundaries=boundaries,
     )
 
@@ -253,10 +299,13 @@ class _Side:
     place: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, images: Sequence[Coded | None]) -> _Side:
-        held = [image for image in images if image is not None]
-        regions = [image.regions for image in held]
-        counts = np.array([0 if image is None else len(image.codes) for image in images], np.int64)
+    def of(cls, parts: Sequence[tuple[Coded | None, int]]) -> _Side:
+        held = [coded for coded, _ in parts if coded is not None]
+        regions = [coded.regions for coded in held]
+        counts = np.concatenate([
+            _NO_COUNTS,
+            *(np.zeros(n, np.int64) if c is None else np.diff(c.regions.images) for c, n in parts),
+        ])  # fmt: skip
         offsets = _offsets(np.concatenate([_NO_COUNTS, *(np.diff(r.offsets) for r in regions)]))
         runs = RegionRuns(
             np.concatenate([_NO_RUNS, *(r.starts for r in regions)]),
@@ -264,24 +313,24 @@ class _Side:
             offsets,
             _offsets(counts),
         )
-        areas = segment_sums(runs.ends - runs.starts, offsets)
+        areas = kernels.areas(runs.starts, runs.ends, offsets)
         stated, scores = areas.astype(np.float64), np.full(len(areas), np.nan)
         begin = 0
         for r in regions:
-            part = slice(begin, begin := begin + len(r))
+            part = slice(begin, begin := begin + len(r.classes))
             if r.stated_areas_px is not None:
                 np.copyto(stated[part], r.stated_areas_px, where=np.isfinite(r.stated_areas_px))
             if r.scores is not None:
                 scores[part] = r.scores
         unordered = Objects(
-            classes=np.concatenate([_NO_RUNS, *(image.codes for image in held)]),
+            classes=np.concatenate([_NO_RUNS, *(coded.codes for coded in held)]),
             areas_px=areas,
             stated_areas_px=stated,
-            crowd=np.concatenate([np.empty(0, np.bool_), *(image.crowd for image in held)]),
+            crowd=np.concatenate([np.empty(0, np.bool_), *(coded.crowd for coded in held)]),
             scores=scores,
-            ids=tuple(own for r in regions for own in (r.ids or range(len(r)))),
+            ids=tuple(chain.from_iterable(_ids(r) for r in regions)),
         )
-        order = _canonical(unordered, runs, np.repeat(np.arange(len(images)), counts))
+        order = _canonical(unordered, runs, np.repeat(np.arange(len(counts)), counts))
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
         return cls(runs=runs, objects=unordered.take(order), place=place)
@@ -295,6 +344,14 @@ class _Side:
 
 _NO_RUNS = np.empty(0, np.int32)
 _NO_COUNTS = np.empty(0, np.int64)
+_NO_SIZE = np.ones((1, 2), np.int64)
+
+
+def _ids(regions: RegionBlock) -> Sequence[AnnotationId]:
+    """The ids of the file; where it has none, the positions of the regions in their images."""
+    if len(regions.ids) == len(regions.classes):
+        return regions.ids
+    return list(chain.from_iterable(range(n) for n in np.diff(regions.images).tolist()))
 
 
 def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -307,15 +364,20 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
     Only objects alike in all a score depends on are left in the order of their ids.
     """
     n, lo, hi = len(objects), runs.offsets[:-1], runs.offsets[1:]
-    first = np.full(n, -1, np.int64)
-    last = np.full(n, -1, np.int64)
+    position = np.full(n, -1, np.int64)
     full = hi > lo
-    first[full] = runs.starts[lo[full]]
-    last[full] = runs.ends[hi[full] - 1]
-    keys = np.stack([last, first, -objects.areas_px, objects.classes, images])
-    order: Order = np.lexsort(keys)
-    keys = keys[:, order]
-    same = (keys[:, 1:] == keys[:, :-1]).all(axis=0)
+    # Of where an object begins and where it ends, what is the same number for the same place.
+    position[full] = (runs.starts[lo[full]].astype(np.int64) << 32) | runs.ends[hi[full] - 1]
+    groups = images * (1 + int(objects.classes.max(initial=0))) + objects.classes
+    order: Order = np.argsort((groups << 31) - objects.areas_px)  # an area has less than 31 bits
+    alike = _alike(groups[order], objects.areas_px[order])
+    if not alike.any():
+        return order
+    # Few are as large as another of their class.
+    rows = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    some = order[rows]
+    order[rows] = some[np.lexsort((position[some], -objects.areas_px[some], groups[some]))]
+    same = _alike(groups[order], objects.areas_px[order], position[order])
     if not same.any():
         return order
 
@@ -335,3 +397,9 @@ def _canonical(objects: Objects, runs: RegionRuns, images: npt.NDArray[np.int64]
         if end - begin > 1:
             order[begin:end] = sorted(order[begin:end].tolist(), key=rest)
     return order
+
+
+def _alike(*columns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are like the next one: bool (n - 1,)."""
+    alike: npt.NDArray[np.bool_] = np.logical_and.reduce([c[1:] == c[:-1] for c in columns])
+    return alike

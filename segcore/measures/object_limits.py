@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from segcore import limits
 from segcore.annotation import Regions, segment_sums
+from segcore.region_block import RegionBlock
 
-__all__ = ["band_runs_above_limit", "band_steps_above_limit", "pairs_above_limit"]
+__all__ = ["band_runs_above_limit", "band_steps_above_limit", "bands_are_few", "pairs_above_limit"]
 
 Counts = npt.NDArray[np.int64]
 
@@ -38,6 +39,25 @@ def band_steps_above_limit(gold: Regions, delivery: Regions, width_px: int) -> i
         return 0
     steps = int(own @ _met(gold, delivery)) + int(other @ _met(delivery, gold))
     return steps if steps > limits.MAX_BOUNDARY_STEPS else 0
+
+
+def bands_are_few(gold: RegionBlock, delivery: RegionBlock, width_px: int) -> bool:
+    """Whether all images together stay below the limits of one, by a coarse count.
+
+    Parameters
+    ----------
+    gold, delivery : RegionBlock
+        The same images.
+    width_px : int
+        The least width of a band in any of them.
+    """
+    runs, objects = [], []
+    for block in (gold, delivery):
+        areas = segment_sums(block.ends - block.starts, block.offsets)
+        runs.append(len(block.starts) + int((areas // (2 * width_px + 1)).sum()))
+        objects.append(int(np.diff(block.images).max(initial=0)))
+    steps = runs[0] * objects[1] + runs[1] * objects[0]
+    return max(runs) <= limits.MAX_BOUNDARY_RUNS and steps <= limits.MAX_BOUNDARY_STEPS
 
 
 def _met(regions: Regions, others: Regions) -> Counts:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
 from segcore.ontology import Ontology
+from segcore.region_block import RegionBlock
 
 __all__ = ["Progress", "Source"]
 
@@ -60,6 +61,17 @@ class Source(ABC):
         """The image a key stands for: the key itself, unless several annotations of one are offered."""
         return key
 
+    def expect(self, keys: Sequence[str]) -> None:  # noqa: B027 - most read one image as fast as many
+        """Say which images are read next, and in what order.
+
+        What :meth:`read` gives, and when its faults appear, does not depend on it.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Of :meth:`keys`; what was expected before is forgotten.
+        """
+
     @abstractmethod
     def read(self, key: str) -> ImageAnnotation | None:
         """The annotation of one image.
@@ -69,6 +81,22 @@ class Source(ABC):
         ImageAnnotation or None
             None where the image as a whole had to be refused; :attr:`faults` says why.
         """
+
+    def read_block(self, keys: Sequence[str]) -> RegionBlock | None:  # noqa: ARG002
+        """Images that can be read at once, as :meth:`read` would read each of them.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Of :meth:`keys`, in the order they were expected; not empty.
+
+        Returns
+        -------
+        RegionBlock or None
+            Of the first of ``keys``, as many as are at hand: all their annotations are sound.
+            None where the first has to be read by itself.
+        """
+        return None
 
     @abstractmethod
     def annotation_count(self, key: str) -> int:

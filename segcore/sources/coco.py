@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,33 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
+from segcore.kernels import RegionRuns
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
+from segcore.region_block import RegionBlock
 from segcore.sources.base import Source
+from segcore.sources.coco_block import Ahead
+from segcore.sources.coco_columns import CocoColumns
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
+from segcore.sources.coco_stated import (
+    areas_differ,
+    boxes_differ,
+    drawn_boxes,
+    shown_box,
+)
 from segcore.sources.spec import Spec
+from segcore.strict_json import no_collection
 from segcore.wording import show
 
 __all__ = ["CocoSource", "open_source"]
 
-_AREA_SLACK_PX, _AREA_SLACK_SHARE = 50.0, 0.20
-_BOX_SLACK_PX, _BOX_SLACK_SHARE = 2.0, 0.05
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 def open_source(spec: Spec) -> CocoSource:
@@ -70,13 +84,17 @@ class CocoSource(Source):
         self._gold = gold
         self._loaded: tuple[Any, str] | None = None
         self._digest: str | None = None
-        self._own_index: CocoIndex | None = None
+        self._own: tuple[CocoIndex, CocoColumns] | None = None
         self._index: CocoIndex | None = None
         self._places: dict[str, int] = {}
+        self._columns = CocoColumns.of(CocoIndex())
+        self._ahead = Ahead()
+        self._resolved: CocoSource | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # The document is as large as the file; a worker reads it again.
-        return self.__dict__ | {"_loaded": None, "_own_index": None, "_index": None, "_places": {}}
+        fresh = CocoSource(self._spec, gold=self._gold)
+        return fresh.__dict__ | {"faults": self.faults, "_digest": self._digest}
 
     @property
     def ontology(self) -> Ontology | None:
@@ -106,7 +124,7 @@ class CocoSource(Source):
 
     def digest(self) -> str:
         """SHA-256 (hex) of the file; of nothing where it could not be read."""
-        return self._load()[1]
+        return self._load()[1] if self._digest is None else self._digest
 
     def resolve(
         self,
@@ -121,57 +139,78 @@ class CocoSource(Source):
         SpecError
             This is a list of results and the gold is not a COCO data set.
         """
-        if self._gold is not None or gold is None or not isinstance(self._load()[0], list):
+        if self._gold is not None or gold is None:
             return self
-        if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
-            raise self._needs_gold()
-        resolved = CocoSource(self._spec, gold=gold)
-        resolved._loaded, resolved._digest = self._loaded, self._digest
+        if self._resolved is not None and self._resolved._gold is gold:
+            return self._resolved
+        with no_collection():
+            if not isinstance(self._load()[0], list):
+                return self
+            if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
+                raise self._needs_gold()
+            resolved = CocoSource(self._spec, gold=gold)
+            # The document goes over: it is kept only until it is indexed.
+            resolved._loaded, resolved._digest = self._loaded, self._digest
+            self._loaded, self._resolved = None, resolved
+            resolved._indexed()
         return resolved
+
+    def expect(self, keys: Sequence[str]) -> None:
+        """Images that follow one another are decoded together; see :class:`Source`."""
+        self._opened()
+        self._ahead = Ahead(places=[self._places[key] for key in dict.fromkeys(keys)])
 
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in file order."""
         index = self._opened()
         place = self._places[key]
-        image = index.images[place]
-        entries = index.order[index.offsets[place] : index.offsets[place + 1]]
-        sound = entries[index.classes[entries] >= 0]
-        found = [index.entries[at] for at in sound.tolist()]
-        masks = decode_segmentations(
-            [entry.get("segmentation") for entry in found], height=image.height, width=image.width
+        content = self._ahead.regions(self._columns, place)
+        if content is None:
+            content = self._read_alone(index.images[place], place)
+        read = self.annotation_count(key)
+        return ImageAnnotation(
+            key=key,
+            height=content.height,
+            width=content.width,
+            content=content,
+            read=read,
+            rejected=read - len(content),
+            file=self._spec.location,
         )
+
+    def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
+        """Those of the first of ``keys`` that were decoded together."""
+        self._opened()
+        return self._ahead.block(self._columns, [self._places[key] for key in keys])
+
+    def _read_alone(self, image: CocoImage, place: int) -> Regions:
+        """The sound regions of one image; whatever is wrong with the others becomes a fault."""
+        columns = self._columns
+        rows = np.arange(columns.begins[place], columns.begins[place + 1])
+        rows = rows[columns.classes[rows] >= 0]
+        found = [columns.segmentation(row) for row in rows.tolist()]
+        masks = decode_segmentations(found, height=image.height, width=image.width)
         for problem in masks.problems:
-            annotation = index.ids[int(sound[problem.item])]
+            annotation = columns.ids[int(rows[problem.item])]
             self.faults.add(self._fault(problem.code, image, annotation, problem.expected, problem.got))
         used = np.flatnonzero(~masks.refused)
         kept = masks if len(used) == len(masks) else masks.take(used)
-        rows = sound[used]
-        areas = None
-        if not index.is_results:  # the box and area of a detection are the model's, not the mask's
-            stated = [found[i] for i in used.tolist()]
-            areas = np.array([_number(entry.get("area")) for entry in stated], np.float64)
-            self._compare_areas(image, index, rows, areas, kept)
-            self._compare_boxes(image, index, rows, stated, kept)
-        content = Regions(
+        rows = rows[used]
+        if columns.areas is not None:
+            self._compare_areas(image, rows, columns.areas[rows], kept)
+        if columns.corners is not None:
+            self._compare_boxes(image, rows, columns.corners[rows], kept)
+        return Regions(
             height=image.height,
             width=image.width,
             starts=kept.starts,
             ends=kept.ends,
             offsets=kept.offsets,
-            classes=index.classes[rows],
-            crowd=np.fromiter((found[i].get("iscrowd", 0) == 1 for i in used), np.bool_, len(used)),
-            scores=None if index.scores is None else index.scores[rows],
-            ids=tuple(index.ids[at] for at in rows.tolist()),
-            stated_areas_px=areas,
-        )
-        return ImageAnnotation(
-            key=key,
-            height=image.height,
-            width=image.width,
-            content=content,
-            read=len(entries),
-            rejected=len(entries) - len(used),
-            file=self._spec.location,
+            classes=columns.classes[rows],
+            crowd=columns.crowd[rows],
+            scores=None if columns.scores is None else columns.scores[rows],
+            ids=tuple(columns.ids[row] for row in rows.tolist()),
+            stated_areas_px=None if columns.areas is None else columns.areas[rows],
         )
 
     # ---- opening
@@ -212,35 +251,40 @@ class CocoSource(Source):
     def _opened(self) -> CocoIndex:
         """The document with the classes it is to be read with."""
         if self._index is None:
-            index = self._indexed()
+            index, columns = self._indexed()
             if "ontology" in self._spec.options:
                 ontology = load_ontology(self._spec.options["ontology"])
                 index = adopt_ontology(index, ontology, file=self._spec.location)
+                columns = columns.adopt(index.classes)
             self.faults.extend(index.faults)
-            self._index = index
+            self._index, self._columns = index, columns
             self._places = {image.key: place for place, image in enumerate(index.images)}
         return self._index
 
-    def _indexed(self) -> CocoIndex:
+    def _indexed(self) -> tuple[CocoIndex, CocoColumns]:
         """The document with the categories it names itself."""
-        if self._own_index is None:
-            document, digest = self._load()
-            file = self._spec.location
-            if isinstance(document, list):
-                self._own_index = index_results(document, file=file, gold=self._gold_index())
-            elif document is None:
-                self._own_index = CocoIndex()
-            else:
-                self._own_index = index_dataset(document, file=file)
-            # What is not an annotation (licences, info, extra keys) need not stay in memory.
-            self._loaded = ([] if isinstance(document, list) else {}, digest)
-        return self._own_index
+        if self._own is None:
+            with no_collection():
+                document, digest = self._load()
+                file = self._spec.location
+                if isinstance(document, list):
+                    index = index_results(document, file=file, gold=self._gold_index())
+                elif document is None:
+                    index = CocoIndex()
+                else:
+                    index = index_dataset(document, file=file)
+                columns = CocoColumns.of(index)
+                # What was not taken as a column need not stay in memory.
+                self._loaded = ([] if isinstance(document, list) else {}, digest)
+                self._own = replace(index, entries=[]), columns
+                del document, index
+        return self._own
 
     def _gold_index(self) -> CocoIndex:
         if self._gold is None or isinstance(self._gold._load()[0], list):
             raise self._needs_gold()
         # Detections refer to the ids of the gold's categories, whatever the gold maps them to.
-        index = self._gold._indexed()
+        index, _ = self._gold._indexed()
         if "gt" in self._spec.options:  # nobody else reports on a file only this spec names
             self.faults.extend(self._gold.faults)
             self.faults.extend(index.faults)
@@ -267,80 +311,19 @@ class CocoSource(Source):
             got=got,
         )
 
-    def _compare_areas(
-        self,
-        image: CocoImage,
-        index: CocoIndex,
-        rows: npt.NDArray[np.int64],
-        stated: npt.NDArray[np.float64],
-        masks: MaskBatch,
-    ) -> None:
+    def _compare_areas(self, image: CocoImage, rows: Integers, stated: Floats, masks: MaskBatch) -> None:
         drawn = masks.areas_px()
-        slack = np.maximum(_AREA_SLACK_PX, _AREA_SLACK_SHARE * drawn)
-        for i in np.flatnonzero(np.abs(stated - drawn) > slack):
-            annotation = index.ids[int(rows[i])]
+        for i in np.flatnonzero(areas_differ(stated, drawn)):
+            annotation = self._columns.ids[int(rows[i])]
             expected, got = f"about {drawn[i]} px, the area of the mask", f"area {stated[i]:.6g}"
             self.faults.add(self._fault("coco.area_mismatch", image, annotation, expected, got))
 
-    def _compare_boxes(
-        self,
-        image: CocoImage,
-        index: CocoIndex,
-        rows: npt.NDArray[np.int64],
-        entries: list[dict[str, Any]],
-        masks: MaskBatch,
-    ) -> None:
-        boxes = np.array([_box(entry.get("bbox")) for entry in entries], np.float64)
-        stated: npt.NDArray[np.float64] = boxes.reshape(-1, 4)
-        # As corners, inside the image: boxes of clipped polygons may reach out of it.
-        limits = np.array([image.width, image.height, image.width, image.height], np.float64)
-        stated[:, 2:] += stated[:, :2]
-        stated = np.clip(stated, 0, limits)
-        drawn = _drawn_boxes(masks, height=image.height)
-        sides = np.tile(drawn[:, 2:] - drawn[:, :2], 2)
-        slack = _BOX_SLACK_PX + _BOX_SLACK_SHARE * sides
-        for i in np.flatnonzero((np.abs(stated - drawn) > slack).any(axis=1)):
-            annotation = index.ids[int(rows[i])]
-            expected = f"about {_as_box(drawn[i])}, the box of the mask"
-            fault = self._fault(
-                "seg.bbox_mismatch", image, annotation, expected, f"bbox {_as_box(stated[i])}"
-            )
-            self.faults.add(fault)
-
-
-def _number(value: object) -> float:
-    """NaN where nothing comparable is stated."""
-    if (type(value) is float or type(value) is int) and -1e300 < value < 1e300:
-        return float(value)
-    return float("nan")
-
-
-def _box(value: object) -> list[float]:
-    if not isinstance(value, list) or len(value) != 4:
-        return [np.nan] * 4
-    return [_number(v) for v in value]
-
-
-def _as_box(corners: npt.NDArray[np.float64]) -> str:
-    x0, y0, x1, y1 = corners.tolist()
-    return f"[{x0:.6g}, {y0:.6g}, {x1 - x0:.6g}, {y1 - y0:.6g}]"
-
-
-def _drawn_boxes(masks: MaskBatch, *, height: int) -> npt.NDArray[np.float64]:
-    """Left, top, right and bottom edge of every mask, float64 (n, 4); every mask has a run."""
-    boxes = np.zeros((len(masks), 4))
-    full = np.flatnonzero(np.diff(masks.offsets))
-    if not len(full):
-        return boxes
-    first = masks.offsets[full]
-    last = masks.offsets[full + 1] - 1
-    left, right = masks.starts // height, (masks.ends - 1) // height
-    # A run over a column's end covers the last row of one column and the first of the next.
-    over = left != right
-    top = np.where(over, 0, masks.starts - left * height)
-    bottom = np.where(over, height, masks.ends - right * height)
-    boxes[full, 0] = left[first]
-    boxes[full, 2] = right[last] + 1
-    boxes[full, 1] = np.minimum.reduceat(top, first)
-    boxes[full, 3] = np.maximum.reduceat(bottom, first)
-    return boxes
+    def _compare_boxes(self, image: CocoImage, rows: Integers, stated: Floats, masks: MaskBatch) -> None:
+        one = np.array([0, len(masks)], np.int64)
+        runs = RegionRuns(masks.starts, masks.ends, masks.offsets, one)
+        drawn = drawn_boxes(runs, heights=np.array([image.height], np.int64))
+        for i in np.flatnonzero(boxes_differ(stated, drawn)):
+            annotation = self._columns.ids[int(rows[i])]
+            expected = f"about {shown_box(drawn[i])}, the box of the mask"
+            got = f"bbox {shown_box(stated[i])}"
+            self.faults.add(self._fault("seg.bbox_mismatch", image, annotation, expected, got))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "EntryFaults",
     "EntryReader",
     "TooManyFaultsError",
+    "column",
     "entries_at",
     "is_id",
     "is_plain",
@@ -79,6 +81,8 @@ class CocoIndex:
         Image ``i`` owns ``order[offsets[i]:offsets[i + 1]]``.
     classes : int32 (n_entries,)
         Class index of each entry; -1 where the entry was refused.
+    crowd : bool (n_entries,)
+        Which of the others are crowds.
     scores : float64 (n_entries,) or None
         Where every entry has a score.
     unplaced : int
@@ -93,10 +97,22 @@ class CocoIndex:
     order: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     offsets: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     classes: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    crowd: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     scores: npt.NDArray[np.float64] | None = None
     unplaced: int = 0
     faults: tuple[Fault, ...] = ()
     is_results: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Columns:
+    """What is said of every entry: see :class:`CocoIndex`; ``places`` is -1 where it has no image."""
+
+    ids: Sequence[AnnotationId]
+    places: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int32]
+    crowd: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,9 +133,69 @@ class EntryReader:
         place_of = {image.id: at for at, image in enumerate(self.images)}
         names = () if self.ontology is None else self.ontology.classes
         class_of = {c.id: index for index, c in enumerate(names)}
-        places = np.full(len(entries), -1, np.int64)
-        classes = np.full(len(entries), -1, np.int32)
-        scores = np.full(len(entries) if self.scored else 0, np.nan)
+        columns = self._sound_columns(entries, place_of, class_of)
+        if columns is None:
+            columns = self._checked_columns(entries, place_of, class_of)
+        order = np.argsort(columns.places, kind="stable")
+        return CocoIndex(
+            images=self.images,
+            ontology=self.ontology,
+            entries=entries,
+            ids=columns.ids,
+            order=order,
+            offsets=np.searchsorted(columns.places[order], np.arange(len(self.images) + 1)),
+            classes=columns.classes,
+            crowd=columns.crowd,
+            scores=columns.scores if self.scored else None,
+            unplaced=int(np.count_nonzero(columns.places < 0)),
+            faults=tuple(self.faults),
+            is_results=self.results,
+        )
+
+    def _sound_columns(
+        self, entries: list[Any], place_of: Mapping[int, int], class_of: Mapping[int, int]
+    ) -> _Columns | None:
+        """All entries at once where nothing is wrong with any of them, as in nearly all files."""
+        if set(map(type, entries)) != {dict}:
+            return None
+        count = len(entries)
+        given: Sequence[Any] = range(count) if self.results else column(entries, "id")
+        named = column(entries, "image_id"), column(entries, "category_id")
+        crowd = [entry.get("iscrowd", 0) for entry in entries]
+        scores = column(entries, "score") if self.scored else []
+        if {*map(type, given), *map(type, named[0]), *map(type, named[1]), *map(type, crowd)} != {int}:
+            return None
+        if not self.results and not (
+            len(set(given)) == count and min(given) >= -_MAX_ID and max(given) <= _MAX_ID
+        ):
+            return None
+        if not set(crowd) <= {0, 1} or not set(map(type, scores)) <= {int, float}:
+            return None
+        if not all(-1e300 < score < 1e300 for score in scores):
+            return None
+        places = list(map(place_of.get, named[0]))
+        classes = list(map(class_of.get, named[1]))
+        if None in places or None in classes:
+            return None
+        return _Columns(
+            ids=given,
+            places=np.array(places, np.int64),
+            classes=np.array(classes, np.int32),
+            crowd=np.array(crowd, np.bool_),
+            scores=np.array(scores, np.float64),
+        )
+
+    def _checked_columns(
+        self, entries: list[Any], place_of: Mapping[int, int], class_of: Mapping[int, int]
+    ) -> _Columns:
+        """Entry by entry, with every reason why one was not sound."""
+        columns = _Columns(
+            ids=[],
+            places=np.full(len(entries), -1, np.int64),
+            classes=np.full(len(entries), -1, np.int32),
+            crowd=np.zeros(len(entries), np.bool_),
+            scores=np.full(len(entries) if self.scored else 0, np.nan),
+        )
         ids: list[AnnotationId] = []
         seen: dict[int, list[int]] = {}
         for at, entry in enumerate(entries):
@@ -136,7 +212,7 @@ class EntryReader:
             image_id, category_id, crowd = get("image_id"), get("category_id"), get("iscrowd", 0)
             place = place_of.get(image_id, -1) if type(image_id) is int else -1
             index = class_of.get(category_id, -1) if type(category_id) is int else -1
-            places[at] = place
+            columns.places[at] = place
             sound = (
                 place >= 0
                 and index >= 0
@@ -147,29 +223,16 @@ class EntryReader:
             if self.scored:
                 score = get("score")
                 if _is_finite(score):
-                    scores[at] = score
+                    columns.scores[at] = score
                 else:
                     sound = False
             if sound:
-                classes[at] = index
+                columns.classes[at] = index
+                columns.crowd[at] = crowd
             else:
                 self._explain(entry, own_id, self.images[place] if place >= 0 else None, class_of)
-        self._refuse_duplicates(seen, places, classes)
-        order = np.argsort(places, kind="stable")
-        unplaced = int(np.count_nonzero(places < 0))
-        return CocoIndex(
-            images=self.images,
-            ontology=self.ontology,
-            entries=entries,
-            ids=ids,
-            order=order,
-            offsets=np.searchsorted(places[order], np.arange(len(self.images) + 1)),
-            classes=classes,
-            scores=scores if self.scored else None,
-            unplaced=unplaced,
-            faults=tuple(self.faults),
-            is_results=self.results,
-        )
+        self._refuse_duplicates(seen, columns.places, columns.classes)
+        return replace(columns, ids=ids)
 
     def _where(self, at: int) -> AnnotationId:
         return at if self.results else f"annotations[{at}]"
@@ -238,6 +301,14 @@ class EntryReader:
                 image = self.images[place] if place >= 0 else None
                 got = entries_at("annotations", at)
                 self._fault("coco.duplicate_annotation_id", own_id, image, "one annotation", got)
+
+
+def column(entries: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    """The values under one key, None where it is missing."""
+    try:
+        return list(map(itemgetter(name), entries))
+    except KeyError:
+        return [entry.get(name) for entry in entries]
 
 
 def is_id(value: object) -> TypeGuard[int]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from segcore import kernels
+
 if TYPE_CHECKING:
     import fsspec
 
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
 # The helpers of this folder are plain modules; their assertions explain themselves as those of a test.
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite(
-    "coco_files", "mask_batches", "mask_files", "pixel_references", "png_writer"
+    "coco_files",
+    "format_faults",
+    "instance_scenes",
+    "mask_batches",
+    "mask_files",
+    "pixel_references",
+    "png_writer",
 )
 
 
@@ -54,6 +62,16 @@ def compiled() -> ModuleType:
     return importlib.import_module("segcore.kernels.compiled")
 
 
+@pytest.fixture(params=["numpy", "numba"])
+def either_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Work with the one kind of kernels, then with the other."""
+    if request.param == "numba":
+        pytest.importorskip("numba", reason="missing: numba")
+    kernels.use(request.param)
+    yield
+    kernels.use("auto")
+
+
 DECODERS = ["deflate", "kornia_rs", "Pillow"]
 """The first takes what it can and leaves the rest to the next."""
 
@@ -75,15 +93,3 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
     yield fs
     for path in fs.ls("/", detail=False):
         fs.rm(path, recursive=True)
-
-
-@pytest.fixture(params=["numpy", "numba"])
-def either_kind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Once with each kind of kernels."""
-    from segcore import kernels
-
-    if request.param == "numba":
-        pytest.importorskip("numba", reason="missing: numba")
-    kernels.use(request.param)
-    yield
-    kernels.use("auto")

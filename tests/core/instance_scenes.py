@@ -15,7 +15,9 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from segcore.annotation import RunMask
 from segcore.dilation import Dilation
+from segcore.kernels import RegionRuns
 
 HEIGHT, WIDTH = 100, 120
 CLASSES = 3
@@ -119,6 +121,18 @@ def pycocotools(gold: Path, results: Path, evaluation: Any = COCOeval) -> COCOev
         found.accumulate()
         found.summarize()
     return found
+
+
+def region_runs(images: list[np.ndarray]) -> RegionRuns:
+    """The runs of masks, bool (n, H, W) for each image."""
+    masks = [RunMask.from_array(mask) for image in images for mask in image]
+    none = np.empty(0, np.int32)
+    return RegionRuns(
+        np.concatenate([none, *(mask.starts for mask in masks)]),
+        np.concatenate([none, *(mask.ends for mask in masks)]),
+        np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
+        np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
+    )
 
 
 def band(mask: np.ndarray, width_px: int) -> np.ndarray:

@@ -136,6 +136,8 @@ def changed(**fields: Any) -> LabelRuns:
         ),
         (lambda: k.decode_counts(MAP[0], np.array([0, 4]), pixels=6), "offsets from 0 to 3"),
         (lambda: k.decode_counts(MAP[0], np.array([0, 4, 3]), pixels=6), "never decrease"),
+        (lambda: k.decode_counts(MAP[0], np.array([0, 3]), pixels=np.array([6, 6])), "of 1 masks"),
+        (lambda: k.decode_counts(MAP[0], np.array([0, 3]), pixels=1 << 40), "32 bits can hold"),
         (
             lambda: k.paint(ZERO, ONE * 7, np.array([0, 1]), ZERO, ZERO, pixels=6, background=0),
             "lie within 0 to 6",

@@ -256,6 +256,24 @@ def test_no_masks_and_no_pixels_are_decoded_to_nothing(kind: ModuleType) -> None
 
 
 @either_kind
+def test_masks_of_images_of_several_sizes_are_held_each_to_its_own(kind: ModuleType) -> None:
+    texts = [encoded([3, 4, 3]), encoded([3, 4, 3]), encoded([1, 1]), encoded([0, 20])]
+    flat, offsets = np.array([3, 4, 3, 3, 4, 3, 1, 1, 0, 20]), np.array([0, 3, 6, 8, 10])
+    pixels = np.array([10, 11, 2, 19])
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    verdicts = [kernels.OK, kernels.SUM_MISMATCH, kernels.OK, kernels.RUN_TOO_LARGE]
+
+    decoded = kind.decode_counts(data, np.append(0, np.cumsum([*map(len, texts)])), pixels=pixels)
+    plain = kind.runs_from_counts(flat, offsets, pixels=pixels)
+
+    for found in (decoded, plain):
+        assert found.status.tolist() == verdicts
+        assert found.detail.tolist() == [0, 10, 0, 20]
+        assert (found.starts.tolist(), found.ends.tolist()) == ([3, 1], [7, 2])
+        assert found.offsets.tolist() == [0, 1, 1, 2, 2]
+
+
+@either_kind
 @relaxed
 @given(case=uncompressed_counts)
 def test_uncompressed_counts_get_the_same_verdicts(kind: ModuleType, case: Any) -> None:

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from instance_scenes import band
+from instance_scenes import band, region_runs
 
 from segcore import kernels
-from segcore.annotation import RunMask
 from segcore.dilation import Dilation
 from segcore.kernels import RegionRuns, reference, reference_boundaries
 
@@ -24,18 +23,6 @@ relaxed = settings(deadline=None, max_examples=150)
 @pytest.fixture(scope="session", params=["reference", "compiled"], ids=["numpy", "numba"])
 def kind(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"segcore.kernels.{request.param}")
-
-
-def region_runs(images: list[np.ndarray]) -> RegionRuns:
-    """The runs of masks, bool (n, H, W) for each image."""
-    masks = [RunMask.from_array(mask) for image in images for mask in image]
-    none = np.empty(0, np.int32)
-    return RegionRuns(
-        np.concatenate([none, *(mask.starts for mask in masks)]),
-        np.concatenate([none, *(mask.ends for mask in masks)]),
-        np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
-        np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
-    )
 
 
 def bands(kind: ModuleType, images: list[np.ndarray], *widths_px: int) -> RegionRuns:

@@ -543,6 +543,18 @@ def test_the_worst_images_come_first_with_their_counts(judge_objects, metric):
     ]
 
 
+def test_an_object_that_is_too_bad_for_its_size_is_said_to_be_not_good(judge_objects):
+    record = judge_objects(GOLD, DELIVERY, gate("good-object-share", 0.1))["g[car]"]
+
+    assert [(w.image, w.reason) for w in record.worst] == [
+        ("004", "0 good, 3 not"),
+        ("001", "1 good, 2 not"),
+        ("002", "1 good, 2 not"),
+        ("003", "1 good, 2 not"),
+    ]
+    assert record.confusions == ()
+
+
 def test_records_of_objects_survive_json_and_hold_their_settings(judge_objects):
     gates = "\n".join(gate(m, 0.76).replace("g:", f"{m}:") for m in ASKED)
 

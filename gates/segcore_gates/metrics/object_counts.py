@@ -62,6 +62,8 @@ class ClassObjects:
     in_gold, in_delivery : bool
         Whether the gold has an object of the class that is no crowd, and the delivery has any, whatever
         their sizes.
+    curved : bool
+        Whether matched means good enough for its size.
     """
 
     keys: tuple[str, ...]
@@ -73,6 +75,7 @@ class ClassObjects:
     confusions: tuple[Confusion, ...]
     in_gold: bool
     in_delivery: bool
+    curved: bool
 
     @property
     def support_images(self) -> int:
@@ -91,7 +94,9 @@ class ClassObjects:
             WorstImage(
                 image=self.keys[i],
                 value=float(parts[i] / wholes[i]),
-                reason=f"{self.matched[i]} matched, {self.missed[i]} missed, {self.extra[i]} extra",
+                reason=f"{self.matched[i]} good, {self.missed[i]} not"
+                if self.curved
+                else f"{self.matched[i]} matched, {self.missed[i]} missed, {self.extra[i]} extra",
             )
             for i in at
         ]
@@ -139,9 +144,13 @@ def objects_of(
         extra=by_image(extra, table.delivery_images),
         iou_sums=iou_sums,
         ious=ious,
-        confusions=_confusions(evaluation, _matching(evaluation, asked).confused, missed, extra),
+        # What is drawn too badly for its size need not be missed, so it was taken for nothing else.
+        confusions=()
+        if asked.curve
+        else _confusions(evaluation, _matching(evaluation, asked).confused, missed, extra),
         in_gold=in_gold,
         in_delivery=in_delivery,
+        curved=bool(asked.curve),
     )
 
 
