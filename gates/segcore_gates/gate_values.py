@@ -81,6 +81,8 @@ def _width(value: object) -> Dilation:
             return Dilation.parse(value)
         except UsageError:
             pass
+    if isinstance(value, str) and re.fullmatch(r"0?\.[0-9]+", value):
+        raise ValueError("a share of the diagonal is a number, written without quotes")
     raise ValueError("expected a share of the diagonal such as 0.02, or pixels such as 5px")
 
 
@@ -120,7 +122,7 @@ BandWidth = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                {"type": "string", "pattern": "^0*[1-9][0-9]* ?px$"},
+                {"type": "string", "pattern": "^(?!0+ ?px$)[0-9]{1,6} ?px$"},
             ]
         }
     ),
