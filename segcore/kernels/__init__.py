@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.arrays import Codes, Colors, Counts, Positions, Values
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
@@ -41,6 +41,7 @@ __all__ = [
     "Overlaps",
     "RegionRuns",
     "active",
+    "color_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",
@@ -154,6 +155,28 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
         raise ValueError(f"a label map has two dimensions, got {values.ndim}")
     _check_values(values, codes, None)
     return active().dense_runs(values, codes)  # type: ignore[no-any-return]
+
+
+def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
+    """The row-major runs of one colour.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 3), C-contiguous
+        Red, green, blue.
+
+    Returns
+    -------
+    starts : int32 (n,)
+        Where each run begins: pixel (x, y) is ``y * width + x``; empty for an empty image.
+    colors : uint32 (n,)
+        Its colour, red + 256 green + 65536 blue; neighbouring runs differ.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"expected uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    if not pixels.flags.c_contiguous:
+        raise ValueError("expected C-contiguous pixels")
+    return active().color_runs(pixels)  # type: ignore[no-any-return]
 
 
 def decode_counts(data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int) -> DecodedCounts:

@@ -18,10 +18,12 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
 from segcore.kernels.compiled_instances import match_by_score, overlaps
+from segcore.kernels.compiled_segments import color_runs
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
+    "color_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",

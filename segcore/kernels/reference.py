@@ -12,8 +12,10 @@ from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 from segcore.kernels.reference_instances import match_by_score, overlaps
+from segcore.kernels.reference_segments import color_runs
 
 __all__ = [
+    "color_runs",
     "decode_counts",
     "dense_runs",
     "joint_dense",
