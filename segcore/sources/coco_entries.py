@@ -51,9 +51,9 @@ class EntryFaults(list[Fault]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoImage:
-    """One entry of ``images`` that was accepted."""
+    """One entry of ``images`` that was accepted; only panoptic documents may have text as ids."""
 
-    id: int
+    id: int | str
     key: str
     height: int
     width: int
@@ -105,7 +105,7 @@ class EntryReader:
 
     file: str
     images: tuple[CocoImage, ...]
-    refused_images: frozenset[int]
+    refused_images: frozenset[int | str]
     ontology: Ontology | None
     refused_classes: frozenset[int]
     scored: bool
