@@ -7,7 +7,12 @@ from segcore.evaluation import OTHER
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.side import Side
 
-__all__ = ["instance_conventions", "semantic_conventions", "source_conventions"]
+__all__ = [
+    "instance_conventions",
+    "panoptic_conventions",
+    "semantic_conventions",
+    "source_conventions",
+]
 
 
 def source_conventions(sides: tuple[Side, Side]) -> dict[str, str]:
@@ -70,4 +75,23 @@ def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str
         "sizes": "by the area the gold states, else by its pixels: small to 32 x 32, large from 96 x 96",
         "split": "gold objects that several delivered ones are parts of, one of them extra",
         "ties": "of equal scores the image with the smaller key first, in an image the larger object",
+    }
+
+
+def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
+    """How segments are matched and counted."""
+    crowd = {
+        Crowd.IGNORE: "gold crowds are neither found nor missed; a delivered segment with more than half of "
+        "its pixels in void or in crowds of its class is not counted",
+        Crowd.CLASS: "crowd segments are segments like any other",
+    }
+    return {
+        "crowd": crowd[ontology.crowd],
+        "match": "panopticapi: same class and an IoU above .5, without the pixels the gold leaves void",
+        "mean": "classes with a segment that counts, each weighted the same",
+        "missing_image": "a gold image that was not delivered counts with all its segments missed",
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "segments": "of regions, each thing is one segment and all of a stuff class in an image is one; "
+        "no pixel may lie in two",
+        "void": "pixels in no gold segment; what is delivered there is neither right nor wrong",
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from segcore import kernels
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, Regions
 from segcore.faults import Fault
 from segcore.measures.measured import Measured
 from segcore.pairing import Unit
@@ -127,6 +127,6 @@ def _count(job: Job[Tally, Table], chunk: list[Unit]) -> Counted[Table]:
 def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
-    dense = any(isinstance(content, LabelMap) for content in sides)
+    dense = any(not isinstance(content, Regions) for content in sides)
     runs = sum(len(content.starts) for content in sides if isinstance(content, Regions))
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)

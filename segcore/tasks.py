@@ -9,16 +9,19 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from segcore.average_precision import ScoreRule
-from segcore.conventions import instance_conventions, semantic_conventions
+from segcore.conventions import instance_conventions, panoptic_conventions, semantic_conventions
 from segcore.counting import Plan
-from segcore.errors import UsageError
+from segcore.errors import OntologyError, UsageError
 from segcore.evaluation import Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.instance_tally import InstanceTable
 from segcore.measures.class_map import ClassMap
 from segcore.measures.instance import InstanceMeasure, InstancePair, tabulated
+from segcore.measures.panoptic import PanopticMeasure, SegmentPair
+from segcore.measures.panoptic import tabulated as tabulated_segments
 from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Ontology, Overlap
+from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.tally import Tally, TallyTable
 
 __all__ = ["TASKS", "Comparison", "Task", "TaskOptions", "task_named"]
@@ -131,7 +134,34 @@ class _Instance(Task[InstancePair, InstanceTable]):
         return InstanceEvaluation(tallies=table, score_rule=rule, ontology=compared.ontology, **batch)
 
 
-TASKS: Mapping[str, Task[Any, Any]] = {task.name: task for task in (_Semantic(), _Instance())}
+class _Panoptic(Task[SegmentPair, InstanceTable]):
+    name = "panoptic"
+    takes = frozenset[str]()
+
+    def plan(self, compared: Comparison) -> Plan[SegmentPair, InstanceTable]:
+        unsaid = [c.name for c in compared.ontology.classes if c.thing is None]
+        if unsaid:
+            more = f" and {len(unsaid) - 8} more" if len(unsaid) > 8 else ""
+            raise OntologyError(
+                "the panoptic task treats things and stuff differently, and the ontology does not say "
+                f"what these classes are: {', '.join(map(repr, unsaid[:8]))}{more}; add `thing: true` or "
+                "`thing: false` to each in the ontology file (--ontology FILE, or `ontology:` in a policy)"
+            )
+        measure = PanopticMeasure(
+            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+        )
+        return Plan(measure=measure, tabulate=tabulated_segments, join=InstanceTable.joined)
+
+    def conventions(self, compared: Comparison) -> Mapping[str, str]:
+        return panoptic_conventions(compared.ontology)
+
+    def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> PanopticEvaluation:
+        return PanopticEvaluation(tallies=table, ontology=compared.ontology, **batch)
+
+
+TASKS: Mapping[str, Task[Any, Any]] = {
+    task.name: task for task in (_Semantic(), _Instance(), _Panoptic())
+}
 """By name, as ``--task`` has it."""
 
 

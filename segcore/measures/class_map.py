@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, LabelMap, Regions, SegmentMap
 from segcore.faults import Fault
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Ontology
@@ -47,8 +47,8 @@ class ClassMap:
         tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
         self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
 
-    def of_regions(self, regions: Regions) -> Codes:
-        """The code of each region: int32 (n_regions,)."""
+    def of_regions(self, regions: Regions | SegmentMap) -> Codes:
+        """The code of each region or segment: int32 (n_regions,)."""
         return self._codes[regions.classes]
 
     def of_values(self, label_map: LabelMap) -> Codes:
@@ -76,7 +76,9 @@ class ClassMap:
     def name_faults(
         self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
     ) -> list[Fault]:
-        """One fault for every region whose class is none of the evaluation's; none for mask values.
+        """One fault for every region or segment whose class is none of the evaluation's.
+
+        None for mask values: see :meth:`value_faults`.
 
         Parameters
         ----------
@@ -85,7 +87,7 @@ class ClassMap:
             The regions that count; None is all of them.
         """
         regions = annotation.content
-        if not isinstance(regions, Regions):
+        if isinstance(regions, LabelMap):
             return []
         unknown = self.of_regions(regions) == len(self.target) + 2
         if counted is not None:

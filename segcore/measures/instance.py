@@ -13,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import ImageAnnotation, LabelMap, Regions, segment_sums
+from segcore.annotation import ImageAnnotation, Regions, segment_sums
 from segcore.errors import UsageError
 from segcore.faults import Fault
 from segcore.instance_tally import InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.segments import as_objects
 from segcore.ontology import Crowd
 
-__all__ = ["Coded", "InstanceMeasure", "InstancePair", "tabulated"]
+__all__ = ["Coded", "InstanceMeasure", "InstancePair", "pairs_above_limit", "tabulated"]
 
 Order = npt.NDArray[np.intp]
 
@@ -96,7 +97,7 @@ class InstanceMeasure:
                 return Measured(
                     tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
                 )
-            if pairs := _pairs_above_limit(own, others):
+            if pairs := pairs_above_limit(own, others):
                 fault = Fault(
                     code="limits.annotations",
                     file=self.delivery.place(delivery),
@@ -125,13 +126,17 @@ class InstanceMeasure:
         )
 
     def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
-        if isinstance(annotation.content, LabelMap):
+        if isinstance(annotation.content, Regions):
+            return annotation.content
+        things = np.array([c.thing is True for c in classes.source.classes], np.bool_)
+        regions = as_objects(annotation.content, things)
+        if regions is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
                 "tell objects apart; the instance task needs regions (coco:, label-studio:, "
                 "fiftyone:), or measure it with task semantic"
             )
-        return annotation.content
+        return regions
 
     def _score_faults(self, annotation: ImageAnnotation, regions: Regions) -> list[Fault]:
         if regions.scores is None:
@@ -149,7 +154,7 @@ class InstanceMeasure:
         ]
 
 
-def _pairs_above_limit(gold: Regions, delivery: Regions) -> int:
+def pairs_above_limit(gold: Regions, delivery: Regions) -> int:
     """How many pairs may overlap, where that is too many to compare; else 0.
 
     Those whose columns overlap, and a small share of all: to rule a pair out takes time, too.

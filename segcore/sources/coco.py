@@ -179,9 +179,7 @@ class CocoSource(Source):
 
     def _read_document(self) -> tuple[Any, str]:
         expected = "an object with images, annotations and categories, or a list of results"
-        return read_json(
-            self._spec.location, kinds=(dict, list), expected=expected, faults=self.faults
-        )
+        return read_json(self._spec.location, kinds=(dict, list), expected=expected, faults=self.faults)
 
     def _opened(self) -> CocoIndex:
         """The document with the classes it is to be read with."""

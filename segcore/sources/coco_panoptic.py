@@ -10,7 +10,6 @@ format too; their image ids are text, and are the keys.
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -25,9 +24,9 @@ from segcore.masks.segment_ids import NumberedRuns, number_segments
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.coco_panoptic_document import (
+    ListedSegments,
     PanopticIndex,
     PanopticMask,
-    Segments,
     index_panoptic,
     segments_of,
 )
@@ -81,7 +80,7 @@ class CocoPanopticSource(Source):
         self.faults = FaultLog()
         self._spec = spec
         self._gold = gold
-        self._masks = spec.options.get("masks") or str(PurePosixPath(spec.location).with_suffix(""))
+        self._masks = spec.options.get("masks") or spec.location.removesuffix(".json")
         self._document: dict[str, Any] | None = None
         self._digest: str | None = None
         self._index: PanopticIndex | None = None
@@ -258,7 +257,7 @@ class CocoPanopticSource(Source):
             self._add("path.not_regular", mask, None, "a readable file", got)
         return None
 
-    def _compare(self, mask: PanopticMask, segments: Segments, found: NumberedRuns) -> int:
+    def _compare(self, mask: PanopticMask, segments: ListedSegments, found: NumberedRuns) -> int:
         """What is listed against what was drawn; the number of segments that were not."""
         strangers = [s for s in found.strangers if s.id not in segments.refused]
         for stranger in strangers[:_MAX_STRANGERS]:
@@ -296,7 +295,7 @@ class CocoPanopticSource(Source):
         )
 
 
-def _digest(data: bytes, segments: Segments) -> bytes:
+def _digest(data: bytes, segments: ListedSegments) -> bytes:
     """Of a PNG, and of what the document says its colours mean."""
     digest = hashlib.sha256(data)
     for column in (segments.ids, segments.classes, segments.crowd):

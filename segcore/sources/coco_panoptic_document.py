@@ -27,7 +27,14 @@ from segcore.sources.coco_entries import (
 )
 from segcore.wording import show
 
-__all__ = ["MAX_SEGMENT_ID", "PanopticIndex", "PanopticMask", "Segments", "index_panoptic", "segments_of"]
+__all__ = [
+    "MAX_SEGMENT_ID",
+    "ListedSegments",
+    "PanopticIndex",
+    "PanopticMask",
+    "index_panoptic",
+    "segments_of",
+]
 
 MAX_SEGMENT_ID: Final = (1 << 24) - 1
 """The largest number three bytes of colour hold; 0 is void."""
@@ -212,7 +219,7 @@ def _segments(entry: Any) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Segments:
+class ListedSegments:
     """The sound segments of one image.
 
     Attributes
@@ -241,7 +248,7 @@ def segments_of(
     refused_classes: frozenset[int],
     file: str,
     faults: list[Fault],
-) -> Segments:
+) -> ListedSegments:
     """Check ``segments_info`` of one image.
 
     Parameters
@@ -261,7 +268,11 @@ def segments_of(
     seen: list[int] = []
     for at, entry in enumerate(mask.entries):
         if type(entry) is not dict:
-            faults.append(_fault(mask, file, "coco.bad_structure", f"segments_info[{at}]", "an object", show(entry)))
+            faults.append(
+                _fault(
+                    mask, file, "coco.bad_structure", f"segments_info[{at}]", "an object", show(entry)
+                )
+            )
             continue
         own_id, category_id = entry.get("id"), entry.get("category_id")
         crowd, area = entry.get("iscrowd", 0), entry.get("area")
@@ -284,7 +295,7 @@ def segments_of(
         refused.add(own_id)
     kept = sorted(own_id for own_id in sound if own_id not in refused)
     rows = [sound[own_id] for own_id in kept]
-    return Segments(
+    return ListedSegments(
         ids=np.array(kept, np.uint32),
         classes=np.array([row[0] for row in rows], np.int32),
         crowd=np.array([row[1] == 1 for row in rows], np.bool_),

@@ -15,9 +15,7 @@ from segcore.wording import show
 __all__ = ["read_json"]
 
 
-def read_json(
-    file: str, *, kinds: tuple[type, ...], expected: str, faults: FaultLog
-) -> tuple[Any, str]:
+def read_json(file: str, *, kinds: tuple[type, ...], expected: str, faults: FaultLog) -> tuple[Any, str]:
     """The parsed document, and the SHA-256 (hex) of its bytes.
 
     Parameters
