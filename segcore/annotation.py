@@ -1,4 +1,4 @@
-"""What a source says about one image: a dense label map, a map of segments, or regions as run-length masks."""
+"""What a source says about one image: a dense label map, a map of segments, or regions of runs."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str
 def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
     """How segments are matched and counted."""
     crowd = {
-        Crowd.IGNORE: "gold crowds are neither found nor missed; a delivered segment with more than half of "
-        "its pixels in void or in crowds of its class is not counted",
+        Crowd.IGNORE: "gold crowds are neither found nor missed, and void to delivered segments of "
+        "their class",
         Crowd.CLASS: "crowd segments are segments like any other",
     }
     return {
@@ -93,5 +93,6 @@ def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
         "polygons": "rasterised by the COCO rule (pycocotools)",
         "segments": "of regions, each thing is one segment and all of a stuff class in an image is one; "
         "no pixel may lie in two",
-        "void": "pixels in no gold segment; what is delivered there is neither right nor wrong",
+        "void": "pixels in no gold segment; a delivered segment with more than half of its pixels there "
+        "is not counted",
     }

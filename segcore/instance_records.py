@@ -83,7 +83,7 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
     under another class.
     """
     found = matching.at(MATCH_IOU)
-    groups = {
+    groups: dict[str, Pairs | Integers] = {
         "matched": found,
         "missed": matching.missed_gold(),
         "extra": matching.extra_delivered(),

@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.evaluation import MeasuredBatch
+from segcore.instance_matching import Pairs
 from segcore.instance_records import record_columns
 from segcore.instance_tally import InstanceTable
 from segcore.panoptic_quality import (
@@ -178,7 +180,7 @@ class PanopticEvaluation(MeasuredBatch):
         with an IoU above .5.
         """
         found = self.matching
-        groups = {
+        groups: dict[str, Pairs | npt.NDArray[np.int64]] = {
             "matched": found.matched,
             "missed": found.missed,
             "extra": found.extra,

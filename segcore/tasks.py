@@ -144,8 +144,9 @@ class _Panoptic(Task[SegmentPair, InstanceTable]):
             more = f" and {len(unsaid) - 8} more" if len(unsaid) > 8 else ""
             raise OntologyError(
                 "the panoptic task treats things and stuff differently, and the ontology does not say "
-                f"what these classes are: {', '.join(map(repr, unsaid[:8]))}{more}; add `thing: true` or "
-                "`thing: false` to each in the ontology file (--ontology FILE, or `ontology:` in a policy)"
+                f"what these classes are: {', '.join(map(repr, unsaid[:8]))}{more}; add `thing: true` "
+                "or `thing: false` to each in an ontology file (--ontology FILE, or `ontology:` in a "
+                "policy)"
             )
         measure = PanopticMeasure(
             gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd

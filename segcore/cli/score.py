@@ -24,8 +24,8 @@ def score(
         str,
         typer.Option(
             metavar="TASK",
-            help="What is compared: pixels (semantic), objects (instance) or segments of things and stuff "
-            "(panoptic).",
+            help="What is compared: pixels (semantic), objects (instance), or segments of things and "
+            "stuff (panoptic).",
         ),
     ] = "semantic",
     ontology: Annotated[

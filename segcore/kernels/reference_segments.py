@@ -18,7 +18,7 @@ BLOCK_BYTES: Final = 3 << 17
 def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
     """Compare every byte with the one three before, block by block; see the facade."""
     flat = pixels.reshape(-1)
-    parts = [np.zeros(min(flat.size, 1), np.int32)]
+    parts: list[Positions] = [np.zeros(min(flat.size, 1), np.int32)]
     for start in range(3, flat.size, BLOCK_BYTES):
         changes = _changed_pixels(flat[start - 3 : start + BLOCK_BYTES])
         changes += start // 3
@@ -50,4 +50,5 @@ def _changed_pixels(flat: npt.NDArray[np.uint8]) -> Positions:
     changes = (found.astype(np.uint32) // np.uint32(3)).view(np.int32)
     first = np.ones(changes.size, np.bool_)
     np.not_equal(changes[1:], changes[:-1], out=first[1:])
-    return changes[first]
+    kept: Positions = changes[first]
+    return kept

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import ImageAnnotation, LabelMap, Regions, SegmentMap
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import UsageError
 from segcore.faults import Fault
 from segcore.instance_tally import InstanceTable, Objects

@@ -144,7 +144,7 @@ def _of_values(
     present = np.unique(found.codes)
     present = present[codes[present] < len(things)]
     classes = codes[present]
-    crowd = np.zeros(len(present), np.bool_)
+    crowd: Bools = np.zeros(len(present), np.bool_)
     if groups and label_map.objects is not None:
         # A value that means things, but not one of them, is a group of them.
         crowd = things[classes] & ~label_map.objects[present]

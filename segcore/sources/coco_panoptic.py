@@ -263,10 +263,9 @@ class CocoPanopticSource(Source):
         for stranger in strangers[:_MAX_STRANGERS]:
             got = f"{stranger.pixels} px, first at x={stranger.x} y={stranger.y}"
             self._add("panoptic.unlisted_segment", mask, stranger.id, "an entry in segments_info", got)
-        if more := len(strangers) - _MAX_STRANGERS:
-            if more > 0:
-                got = f"{more} more segments without one"
-                self._add("panoptic.unlisted_segment", mask, None, "an entry in segments_info", got)
+        if (more := len(strangers) - _MAX_STRANGERS) > 0:
+            got = f"{more} more segments without one"
+            self._add("panoptic.unlisted_segment", mask, None, "an entry in segments_info", got)
         drawn = found.areas_px
         missing = np.flatnonzero(drawn == 0)
         for i in missing.tolist():

@@ -274,21 +274,20 @@ def segments_of(
                 )
             )
             continue
-        own_id, category_id = entry.get("id"), entry.get("category_id")
-        crowd, area = entry.get("iscrowd", 0), entry.get("area")
-        known = type(own_id) is int and 0 < own_id <= MAX_SEGMENT_ID
+        get = entry.get
+        own_id, category_id, crowd, area = get("id"), get("category_id"), get("iscrowd", 0), get("area")
         index = class_of.get(category_id, -1) if type(category_id) is int else -1
-        if known:
+        name: int | str = f"segments_info[{at}]"
+        known = type(own_id) is int and 0 < own_id <= MAX_SEGMENT_ID
+        if type(own_id) is int and known:
             seen.append(own_id)
-        if known and index >= 0 and type(crowd) is int and (crowd == 0 or crowd == 1):
-            stated = area if type(area) in (int, float) and abs(area) < 1e300 else np.nan
-            sound[own_id] = index, crowd, stated
-            continue
-        if known:
+            name = own_id
+            if index >= 0 and type(crowd) is int and (crowd == 0 or crowd == 1):
+                sound[own_id] = index, crowd, _number(area)
+                continue
             refused.add(own_id)
-        name = own_id if known else f"segments_info[{at}]"
-        for problem in _problems(entry, known=known, index=index, refused_classes=refused_classes):
-            faults.append(_fault(mask, file, problem[0], name, *problem[1:]))
+        problems = _problems(entry, known=known, index=index, refused_classes=refused_classes)
+        faults += [_fault(mask, file, code, name, *found) for code, *found in problems]
     for own_id, places in repeated(seen).items():
         got = f"{len(places)} in segments_info"
         faults.append(_fault(mask, file, "panoptic.duplicate_segment", own_id, "one segment", got))
@@ -302,6 +301,13 @@ def segments_of(
         areas_px=np.array([row[2] for row in rows], np.float64),
         refused=frozenset(refused),
     )
+
+
+def _number(value: object) -> float:
+    """NaN where nothing comparable is stated."""
+    if (type(value) is float or type(value) is int) and -1e300 < value < 1e300:
+        return float(value)
+    return float("nan")
 
 
 def _problems(
