@@ -7,7 +7,7 @@ Nothing is matched here.  Which object matches which is a pure function of the t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +89,10 @@ class InstanceMeasure:
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
         own, others = self._regions(gold, self.gold), None
+        gold = replace(gold, content=own)
         if delivery is not None:
             others = self._regions(delivery, self.delivery)
+            delivery = replace(delivery, content=others)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
                 refused = 0, delivery.read - delivery.rejected
