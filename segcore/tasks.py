@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from segcore.average_precision import ScoreRule
 from segcore.conventions import instance_conventions, panoptic_conventions, semantic_conventions
 from segcore.counting import Plan
-from segcore.errors import OntologyError, UsageError
+from segcore.errors import UsageError
 from segcore.evaluation import Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.instance_tally import InstanceTable
@@ -139,15 +139,7 @@ class _Panoptic(Task[SegmentPair, InstanceTable]):
     takes = frozenset[str]()
 
     def plan(self, compared: Comparison) -> Plan[SegmentPair, InstanceTable]:
-        unsaid = [c.name for c in compared.ontology.classes if c.thing is None]
-        if unsaid:
-            more = f" and {len(unsaid) - 8} more" if len(unsaid) > 8 else ""
-            raise OntologyError(
-                "the panoptic task treats things and stuff differently, and the ontology does not say "
-                f"what these classes are: {', '.join(map(repr, unsaid[:8]))}{more}; add `thing: true` "
-                "or `thing: false` to each in an ontology file (--ontology FILE, or `ontology:` in a "
-                "policy)"
-            )
+        compared.ontology.things("the panoptic task treats things and stuff differently")
         measure = PanopticMeasure(
             gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
         )

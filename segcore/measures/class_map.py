@@ -59,6 +59,22 @@ class ClassMap:
             known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
         return known[1]
 
+    def things(self, purpose: str) -> npt.NDArray[np.bool_]:
+        """Which classes of the source are things; what it does not say, the evaluation's ontology does.
+
+        Raises
+        ------
+        OntologyError
+            See :meth:`Ontology.things`.
+        """
+        found = (self.target.index(c.name) for c in self.source.classes)
+        said = [None if i is None else self.target.classes[i].thing for i in found]
+        classes = (
+            replace(c, thing=thing if c.thing is None else c.thing)
+            for c, thing in zip(self.source.classes, said, strict=True)
+        )
+        return Ontology(tuple(classes)).things(purpose)
+
     def place(self, annotation: ImageAnnotation) -> str:
         """What faults call the file of ``annotation``."""
         return annotation.file or self.file

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import ImageAnnotation, Regions, segment_sums
+from segcore.annotation import ImageAnnotation, LabelMap, Regions, segment_sums
 from segcore.errors import UsageError
 from segcore.faults import Fault
 from segcore.instance_tally import InstanceTable, Objects
@@ -130,15 +130,14 @@ class InstanceMeasure:
     def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
         if isinstance(annotation.content, Regions):
             return annotation.content
-        things = np.array([c.thing is True for c in classes.source.classes], np.bool_)
-        regions = as_objects(annotation.content, things)
-        if regions is None:
+        if isinstance(annotation.content, LabelMap) and annotation.content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
                 "tell objects apart; the instance task needs regions (coco:, label-studio:, "
                 "fiftyone:), or measure it with task semantic"
             )
-        return regions
+        things = classes.things("the instance task takes the things of a mask, and not its stuff")
+        return as_objects(annotation.content, things)
 
     def _score_faults(self, annotation: ImageAnnotation, regions: Regions) -> list[Fault]:
         if regions.scores is None:

@@ -75,8 +75,7 @@ class PanopticMeasure:
     crowd: Crowd
 
     def __post_init__(self) -> None:
-        classes = self.gold.target.classes
-        self._things = np.array([c.thing is True for c in classes], np.bool_)
+        self._things = self.gold.target.things("segments are of things and of stuff")
 
     def __call__(self, gold: ImageAnnotation, delivery: ImageAnnotation | None) -> Measured[SegmentPair]:
         """Count one image.

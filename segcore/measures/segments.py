@@ -185,18 +185,17 @@ def as_label_map(annotation: ImageAnnotation, *, void: int, ignored: Bools | Non
     return replace(annotation, content=LabelMap(values=values, lookup=lookup))
 
 
-def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions | None:
-    """The things of a dense mask as regions; None where it does not tell them apart.
+def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions:
+    """The things of a dense mask as regions.
 
     Parameters
     ----------
     content : LabelMap or SegmentMap
+        One that tells them apart.
     things : bool (n_classes,)
         Which classes of the source are things.
     """
     if isinstance(content, LabelMap):
-        if content.objects is None:
-            return None
         height, width = content.values.shape
         # Void has negative indices: beyond all classes.
         codes = np.where(content.lookup < 0, len(things), content.lookup).astype(np.int32)

@@ -124,10 +124,6 @@ def index_panoptic(document: Mapping[str, Any], *, file: str) -> PanopticIndex:
     try:
         images, refused_images = index_images(parts["images"], file=file, faults=faults, text_ids=True)
         ontology, refused_classes = index_categories(parts["categories"], file=file, faults=faults)
-        for c in () if ontology is None else ontology.classes:
-            if c.thing is None:
-                expected, got = f"isthing of category {c.id} {show(c.name)}: 0 or 1", "neither"
-                faults.append(Fault(code="coco.missing_field", file=file, expected=expected, got=got))
         reader = _MaskReader(file, images, refused_images, faults)
         masks = reader.read(entries)
     except TooManyFaultsError:

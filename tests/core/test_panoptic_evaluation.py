@@ -317,7 +317,7 @@ def test_classes_that_are_neither_thing_nor_stuff_are_named(tmp_path):
     }))  # fmt: skip
     spec = f"coco:{tmp_path}/gold.json"
 
-    with pytest.raises(OntologyError, match=r"these classes are: 'cat'; add `thing: true`"):
+    with pytest.raises(OntologyError, match=r"which these classes are: 'cat'; add `thing: true`"):
         segcore.evaluate(spec, spec, task="panoptic")
 
 
