@@ -23,6 +23,7 @@ PARTS = {
     "g": "starting",
     "h": "datasets",
     "i": "instances",
+    "j": "panoptic",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",

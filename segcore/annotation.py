@@ -54,6 +54,8 @@ class SegmentMap:
         Strictly increasing from 0; empty for an empty image.
     numbers : int32 (n_runs,)
         The segment of each run, counted from 1; 0 is void.
+    areas_px : int64 (n_segments,)
+        Pixels of every segment.
     classes : int32 (n_segments,)
         Class index in the source's ontology.
     crowd : bool (n_segments,)
@@ -71,6 +73,7 @@ class SegmentMap:
     width: int
     starts: npt.NDArray[np.int32]
     numbers: npt.NDArray[np.int32]
+    areas_px: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
     crowd: npt.NDArray[np.bool_]
     ids: tuple[AnnotationId, ...]

@@ -49,6 +49,7 @@ __all__ = [
     "joint_runs_dense",
     "keep_heap",
     "match_by_score",
+    "number_colors",
     "overlaps",
     "paint",
     "prepare",
@@ -260,6 +261,27 @@ def paint(
     return active().paint(  # type: ignore[no-any-return]
         starts, ends, offsets, priority, codes, pixels=pixels, background=background
     )
+
+
+def number_colors(colors: Colors, ids: Colors) -> Positions:
+    """The place of every colour among some ids.
+
+    Parameters
+    ----------
+    colors : uint32 (n,)
+    ids : uint32 (m,)
+        Strictly increasing.
+
+    Returns
+    -------
+    int32 (n,)
+        Counted from 1; 0 for a colour that is none of them.
+    """
+    if colors.dtype != np.uint32 or ids.dtype != np.uint32:
+        raise ValueError(f"expected uint32 colors and ids, got {colors.dtype} and {ids.dtype}")
+    if not (ids[1:] > ids[:-1]).all():
+        raise ValueError("expected ids that increase")
+    return active().number_colors(colors, ids)  # type: ignore[no-any-return]
 
 
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:

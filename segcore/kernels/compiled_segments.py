@@ -14,7 +14,7 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Colors, Positions
 from segcore.kernels.jit import jit
 
-__all__ = ["color_runs"]
+__all__ = ["color_runs", "number_colors"]
 
 CHUNK_GROUPS: Final = 512
 """Groups of 8 pixels looked through at a time."""
@@ -123,3 +123,30 @@ def _groups(words, starts, n):
             starts[n] = first + 7
             n += (c >> np.uint64(40)) != 0
     return n, starts
+
+
+def number_colors(colors: Colors, ids: Colors) -> Positions:
+    """As ``reference.number_colors``."""
+    numbers = np.zeros(colors.size, np.int32)
+    if ids.size:
+        # A table four times as large as what is in it, so that few ids share a place.
+        bits = max(4, 2 + int(ids.size).bit_length())
+        _number_colors(colors, ids, np.zeros(1 << bits, np.int32), np.uint64(64 - bits), numbers)
+    return numbers
+
+
+@jit
+def _number_colors(colors, ids, table, shift, numbers):
+    """Find each colour in a hash table; ids that share a place follow one another in it."""
+    last = np.uint64(table.size - 1)
+    spread = np.uint64(0x9E3779B97F4A7C15)
+    for i in range(ids.size):
+        place = (np.uint64(ids[i]) * spread) >> shift
+        while table[place] != 0:
+            place = (place + np.uint64(1)) & last
+        table[place] = i + 1
+    for i in range(colors.size):
+        place = (np.uint64(colors[i]) * spread) >> shift
+        while table[place] != 0 and ids[table[place] - 1] != colors[i]:
+            place = (place + np.uint64(1)) & last
+        numbers[i] = table[place]

@@ -64,15 +64,12 @@ def number_segments(pixels: npt.NDArray[np.uint8], ids: Colors) -> NumberedRuns:
     """
     height, width = pixels.shape[:2]
     starts, colors = kernels.color_runs(pixels)
-    numbers = np.zeros(len(colors), np.int32)
-    if len(ids):
-        slots = np.searchsorted(ids, colors)
-        np.minimum(slots, len(ids) - 1, out=slots)
-        np.add(slots, 1, out=numbers, where=ids[slots] == colors, casting="same_kind")
+    numbers = kernels.number_colors(colors, ids)
     lengths = np.diff(starts, append=np.int32(height * width))
     # The weights are summed as float64, which is exact far beyond the pixels of an image.
     areas = np.bincount(numbers, lengths, minlength=len(ids) + 1).astype(np.int64)[1:]
-    unknown = np.flatnonzero((numbers == 0) & (colors != 0))
+    nobody = np.flatnonzero(numbers == 0)
+    unknown = nobody[colors[nobody] != 0]
     strangers: tuple[Stranger, ...] = ()
     if len(unknown):
         found, first, of = np.unique(colors[unknown], return_index=True, return_inverse=True)

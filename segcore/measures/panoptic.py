@@ -285,7 +285,7 @@ def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDAr
     """
     held = [segments for segments in images if segments is not None]
     offsets = np.append(0, np.cumsum([0 if s is None else len(s) for s in images])).astype(np.int64)
-    areas = np.concatenate([_NO_COUNTS, *(s.areas_px() for s in held)])
+    areas = np.concatenate([_NO_COUNTS, *(s.areas_px for s in held)])
     objects = Objects(
         classes=np.concatenate([np.empty(0, np.int32), *(s.classes for s in held)]),
         areas_px=areas,
@@ -294,14 +294,16 @@ def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDAr
         scores=np.full(len(areas), np.nan),
         ids=tuple(own_id for s in held for own_id in s.ids),
     )
-    first = np.concatenate([_NO_COUNTS, *(s.first_positions() for s in held)])
     image = np.repeat(np.arange(len(images)), np.diff(offsets))
-    keys = [first, -areas, objects.classes, image]
-    if (areas == 0).any():  # nothing but their ids tells these from one another
-        names = {name: n for n, name in enumerate(sorted(set(map(str, objects.ids))))}
-        keys.insert(0, np.array([names[str(own_id)] for own_id in objects.ids]))
-        keys.insert(1, objects.crowd)
+    keys = np.stack([-areas, objects.classes, image])
     order = np.lexsort(keys)
+    ordered = keys[:, order]
+    if (ordered[:, 1:] == ordered[:, :-1]).all(axis=0).any():
+        first = np.concatenate([_NO_COUNTS, *(s.first_positions() for s in held)])
+        names = {name: n for n, name in enumerate(sorted(set(map(str, objects.ids))))}
+        # Nothing but their ids tells those without a pixel from one another.
+        own = np.array([names[str(own_id)] for own_id in objects.ids])
+        order = np.lexsort([own, first, *keys])
     place = np.empty(len(order), np.intp)
     place[order] = np.arange(len(order))
     return objects.take(order), offsets, place

@@ -28,6 +28,8 @@ class Segments:
     ----------
     runs : LabelRuns
         The number of the segment at every position, from 1; 0 is void.
+    areas_px : int64 (n,)
+        Pixels of every segment.
     classes : int32 (n,)
         Class index in the ontology of the evaluation.
     crowd : bool (n,)
@@ -36,19 +38,13 @@ class Segments:
     """
 
     runs: LabelRuns
+    areas_px: npt.NDArray[np.int64]
     classes: Codes
     crowd: Bools
     ids: tuple[AnnotationId, ...]
 
     def __len__(self) -> int:
         return len(self.classes)
-
-    def areas_px(self) -> npt.NDArray[np.int64]:
-        """Pixels of every segment, int64 (n,)."""
-        # The weights are summed as float64, which is exact far beyond the pixels of an image.
-        lengths = np.diff(self.runs.starts, append=np.int32(self.runs.pixels))
-        areas = np.bincount(self.runs.codes, lengths, minlength=len(self) + 1)[1:]
-        return areas.astype(np.int64)
 
     def first_positions(self) -> npt.NDArray[np.int64]:
         """The first position of every segment, int64 (n,); that behind the last for an empty one."""
@@ -96,7 +92,14 @@ def as_segments(
     runs = LabelRuns(pixels=pixels, starts=content.starts, codes=content.numbers)
     if not row_major:
         runs = _columns(content)
-    return Segments(runs=runs, classes=codes, crowd=crowd, ids=content.ids)
+    return Segments(runs=runs, areas_px=content.areas_px, classes=codes, crowd=crowd, ids=content.ids)
+
+
+def _areas_px(runs: LabelRuns, count: int) -> npt.NDArray[np.int64]:
+    """Pixels of the segments 1 to ``count``."""
+    lengths = np.diff(runs.starts, append=np.int32(runs.pixels))
+    # The weights are summed as float64, which is exact far beyond the pixels of an image.
+    return np.bincount(runs.codes, lengths, minlength=count + 1)[1:].astype(np.int64)
 
 
 def segment_numbers(classes: Codes, crowd: Bools, things: Bools) -> tuple[npt.NDArray[np.int64], int]:
@@ -128,6 +131,7 @@ def _of_regions(regions: Regions, codes: Codes, crowd: Bools, things: Bools) -> 
     member[numbers[order]] = order
     return Segments(
         runs=runs,
+        areas_px=_areas_px(runs, count),
         classes=codes[member],
         crowd=crowd[member],
         ids=tuple(ids[i] for i in member.tolist()),
@@ -155,7 +159,11 @@ def _of_values(
     member[numbers[::-1]] = np.arange(len(present))[::-1]
     runs = LabelRuns(pixels=found.pixels, starts=found.starts, codes=of_value[found.codes])
     return Segments(
-        runs=runs, classes=classes[member], crowd=crowd[member], ids=tuple(present[member].tolist())
+        runs=runs,
+        areas_px=_areas_px(runs, count),
+        classes=classes[member],
+        crowd=crowd[member],
+        ids=tuple(present[member].tolist()),
     )
 
 

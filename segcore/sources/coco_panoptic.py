@@ -171,6 +171,7 @@ class CocoPanopticSource(Source):
             width=width,
             starts=found.starts,
             numbers=found.numbers,
+            areas_px=found.areas_px,
             classes=segments.classes,
             crowd=segments.crowd,
             ids=tuple(segments.ids.tolist()),

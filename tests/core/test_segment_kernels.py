@@ -76,6 +76,28 @@ def test_images_of_many_blocks_give_the_same_runs_in_both_kinds(monkeypatch):
     assert found[0].tolist() == expected(pixels)[0]
 
 
+@relaxed
+@given(
+    colors=hnp.arrays(
+        np.uint32, st.integers(0, 60), elements=st.integers(0, 30) | st.integers(0, 2**24 - 1)
+    ),
+    ids=st.sets(st.integers(1, 30) | st.integers(1, 2**24 - 1), max_size=40),
+)
+def test_colors_are_numbered_by_their_place_among_the_ids(kind, colors, ids):
+    known = sorted(ids)
+
+    numbers = kind.number_colors(colors, np.array(known, np.uint32))
+
+    places = {own_id: n for n, own_id in enumerate(known, 1)}
+    assert numbers.tolist() == [places.get(color, 0) for color in colors.tolist()]
+    assert numbers.dtype == np.int32
+
+
+def test_ids_that_do_not_increase_are_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="increase"):
+        kernels.number_colors(np.zeros(1, np.uint32), np.array([5, 5], np.uint32))
+
+
 @pytest.mark.parametrize(
     "pixels",
     [
