@@ -49,7 +49,7 @@ __all__ = [
     "joint_runs_dense",
     "keep_heap",
     "match_by_score",
-    "number_colors",
+    "number_runs",
     "overlaps",
     "paint",
     "prepare",
@@ -263,25 +263,37 @@ def paint(
     )
 
 
-def number_colors(colors: Colors, ids: Colors) -> Positions:
-    """The place of every colour among some ids.
+def number_runs(
+    starts: Positions, colors: Colors, ids: Colors, *, pixels: int
+) -> tuple[Positions, Counts, Counts]:
+    """The place of the colour of every run among some ids, and how many pixels each id has.
 
     Parameters
     ----------
+    starts : int32 (n,)
     colors : uint32 (n,)
+        As :func:`color_runs` gives them.
     ids : uint32 (m,)
-        Strictly increasing.
+        Strictly increasing, without 0.
+    pixels : int
+        Where the last run ends.
 
     Returns
     -------
-    int32 (n,)
-        Counted from 1; 0 for a colour that is none of them.
+    numbers : int32 (n,)
+        Places counted from 1; 0 for a colour that is none of the ids.
+    areas_px : int64 (m,)
+        Pixels of every id.
+    strangers : int64 (s,)
+        The runs of a colour that is neither 0 nor one of the ids.
     """
     if colors.dtype != np.uint32 or ids.dtype != np.uint32:
         raise ValueError(f"expected uint32 colors and ids, got {colors.dtype} and {ids.dtype}")
-    if not (ids[1:] > ids[:-1]).all():
-        raise ValueError("expected ids that increase")
-    return active().number_colors(colors, ids)  # type: ignore[no-any-return]
+    if starts.shape != colors.shape:
+        raise ValueError(f"{starts.size} starts, {colors.size} colors")
+    if ids.size and not (ids[0] > 0 and (ids[1:] > ids[:-1]).all()):
+        raise ValueError("expected ids that increase from 1")
+    return active().number_runs(starts, colors, ids, pixels=pixels)  # type: ignore[no-any-return]
 
 
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
 from segcore.kernels.compiled_instances import match_by_score, overlaps
-from segcore.kernels.compiled_segments import color_runs, number_colors
+from segcore.kernels.compiled_segments import color_runs, number_runs
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
@@ -30,7 +30,7 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "match_by_score",
-    "number_colors",
+    "number_runs",
     "overlaps",
     "paint",
     "runs_from_counts",

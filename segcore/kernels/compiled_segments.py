@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.arrays import Colors, Positions
+from segcore.kernels.arrays import Colors, Counts, Positions
 from segcore.kernels.jit import jit
 
-__all__ = ["color_runs", "number_colors"]
+__all__ = ["color_runs", "number_runs"]
 
 CHUNK_GROUPS: Final = 512
 """Groups of 8 pixels looked through at a time."""
@@ -125,18 +125,22 @@ def _groups(words, starts, n):
     return n, starts
 
 
-def number_colors(colors: Colors, ids: Colors) -> Positions:
-    """As ``reference.number_colors``."""
-    numbers = np.zeros(colors.size, np.int32)
-    if ids.size:
-        # A table four times as large as what is in it, so that few ids share a place.
-        bits = max(4, 2 + int(ids.size).bit_length())
-        _number_colors(colors, ids, np.zeros(1 << bits, np.int32), np.uint64(64 - bits), numbers)
-    return numbers
+def number_runs(
+    starts: Positions, colors: Colors, ids: Colors, *, pixels: int
+) -> tuple[Positions, Counts, Counts]:
+    """As ``reference.number_runs``."""
+    # A table four times as large as what is in it, so that few ids share a place.
+    bits = max(4, 2 + int(ids.size).bit_length())
+    table = np.zeros(1 << bits, np.int32)
+    numbers: Positions
+    areas: Counts
+    strangers: Counts
+    numbers, areas, strangers = _number_runs(starts, colors, ids, pixels, table, np.uint64(64 - bits))
+    return numbers, areas, strangers
 
 
 @jit
-def _number_colors(colors, ids, table, shift, numbers):
+def _number_runs(starts, colors, ids, pixels, table, shift):
     """Find each colour in a hash table; ids that share a place follow one another in it."""
     last = np.uint64(table.size - 1)
     spread = np.uint64(0x9E3779B97F4A7C15)
@@ -145,8 +149,23 @@ def _number_colors(colors, ids, table, shift, numbers):
         while table[place] != 0:
             place = (place + np.uint64(1)) & last
         table[place] = i + 1
+    numbers = np.empty(colors.size, np.int32)
+    areas = np.zeros(ids.size + 1, np.int64)
+    strange = 0
     for i in range(colors.size):
         place = (np.uint64(colors[i]) * spread) >> shift
         while table[place] != 0 and ids[table[place] - 1] != colors[i]:
             place = (place + np.uint64(1)) & last
-        numbers[i] = table[place]
+        number = table[place]
+        numbers[i] = number
+        end = np.int64(starts[i + 1]) if i + 1 < starts.size else np.int64(pixels)
+        areas[number] += end - starts[i]
+        strange += number == 0 and colors[i] != 0
+    strangers = np.empty(strange, np.int64)
+    if strange:
+        n = 0
+        for i in range(colors.size):
+            if numbers[i] == 0 and colors[i] != 0:
+                strangers[n] = i
+                n += 1
+    return numbers, areas[1:], strangers

@@ -12,7 +12,7 @@ from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 from segcore.kernels.reference_instances import match_by_score, overlaps
-from segcore.kernels.reference_segments import color_runs, number_colors
+from segcore.kernels.reference_segments import color_runs, number_runs
 
 __all__ = [
     "color_runs",
@@ -22,7 +22,7 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "match_by_score",
-    "number_colors",
+    "number_runs",
     "overlaps",
     "paint",
     "runs_from_counts",

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.arrays import Colors, Positions
+from segcore.kernels.arrays import Colors, Counts, Positions
 
-__all__ = ["color_runs", "number_colors"]
+__all__ = ["color_runs", "number_runs"]
 
 BLOCK_BYTES: Final = 3 << 17
 """Bytes compared at a time, a multiple of 24: their scratch stays in the cache of a core."""
@@ -54,11 +54,16 @@ def _changed_pixels(flat: npt.NDArray[np.uint8]) -> Positions:
     return kept
 
 
-def number_colors(colors: Colors, ids: Colors) -> Positions:
+def number_runs(
+    starts: Positions, colors: Colors, ids: Colors, *, pixels: int
+) -> tuple[Positions, Counts, Counts]:
     """Look every colour up; see the facade."""
     numbers = np.zeros(colors.size, np.int32)
     if ids.size:
         slots = np.searchsorted(ids, colors)
         np.minimum(slots, ids.size - 1, out=slots)
         np.add(slots, 1, out=numbers, where=ids.take(slots) == colors, casting="same_kind")
-    return numbers
+    # The weights are summed as float64, which is exact far beyond the pixels of an image.
+    areas = np.bincount(numbers, np.diff(starts, append=pixels), minlength=ids.size + 1)
+    nobody = np.flatnonzero(numbers == 0)
+    return numbers, areas[1:].astype(np.int64), nobody[colors[nobody] != 0]

@@ -64,16 +64,12 @@ def number_segments(pixels: npt.NDArray[np.uint8], ids: Colors) -> NumberedRuns:
     """
     height, width = pixels.shape[:2]
     starts, colors = kernels.color_runs(pixels)
-    numbers = kernels.number_colors(colors, ids)
-    lengths = np.diff(starts, append=np.int32(height * width))
-    # The weights are summed as float64, which is exact far beyond the pixels of an image.
-    areas = np.bincount(numbers, lengths, minlength=len(ids) + 1).astype(np.int64)[1:]
-    nobody = np.flatnonzero(numbers == 0)
-    unknown = nobody[colors[nobody] != 0]
+    numbers, areas, unknown = kernels.number_runs(starts, colors, ids, pixels=height * width)
     strangers: tuple[Stranger, ...] = ()
     if len(unknown):
         found, first, of = np.unique(colors[unknown], return_index=True, return_inverse=True)
-        totals = np.bincount(of, lengths[unknown]).astype(np.int64)
+        lengths = np.diff(starts, append=np.int32(height * width))[unknown]
+        totals = np.bincount(of, lengths).astype(np.int64)
         rows, columns = np.divmod(starts[unknown[first]], width)
         strangers = tuple(
             Stranger(id=own_id, pixels=total, x=x, y=y)

@@ -83,19 +83,35 @@ def test_images_of_many_blocks_give_the_same_runs_in_both_kinds(monkeypatch):
     ),
     ids=st.sets(st.integers(1, 30) | st.integers(1, 2**24 - 1), max_size=40),
 )
-def test_colors_are_numbered_by_their_place_among_the_ids(kind, colors, ids):
+def test_runs_are_numbered_by_the_place_of_their_color_among_the_ids(kind, colors, ids):
     known = sorted(ids)
+    starts = (np.arange(len(colors)) ** 2).astype(np.int32)
+    pixels = len(colors) ** 2
 
-    numbers = kind.number_colors(colors, np.array(known, np.uint32))
+    numbers, areas, strangers = kind.number_runs(
+        starts, colors, np.array(known, np.uint32), pixels=pixels
+    )
 
     places = {own_id: n for n, own_id in enumerate(known, 1)}
+    lengths = [2 * n + 1 for n in range(len(colors))]
     assert numbers.tolist() == [places.get(color, 0) for color in colors.tolist()]
-    assert numbers.dtype == np.int32
+    assert areas.tolist() == [
+        sum(n for n, color in zip(lengths, colors.tolist(), strict=True) if color == own_id)
+        for own_id in known
+    ]
+    assert strangers.tolist() == [
+        i for i, color in enumerate(colors.tolist()) if color and color not in ids
+    ]
+    assert [array.dtype for array in (numbers, areas, strangers)] == [np.int32, np.int64, np.int64]
 
 
 def test_ids_that_do_not_increase_are_a_mistake_of_the_caller():
+    runs = np.zeros(1, np.int32), np.zeros(1, np.uint32)
+
     with pytest.raises(ValueError, match="increase"):
-        kernels.number_colors(np.zeros(1, np.uint32), np.array([5, 5], np.uint32))
+        kernels.number_runs(*runs, np.array([5, 5], np.uint32), pixels=1)
+    with pytest.raises(ValueError, match="increase"):
+        kernels.number_runs(*runs, np.array([0, 5], np.uint32), pixels=1)
 
 
 @pytest.mark.parametrize(
