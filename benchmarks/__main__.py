@@ -23,6 +23,7 @@ PARTS = {
     "g": "starting",
     "h": "datasets",
     "i": "instances",
+    "j": "panoptic",
     "k": "boundary",
     "l": "object_boundaries",
 }

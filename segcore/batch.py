@@ -20,6 +20,7 @@ from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.pairing import pair, units_of
+from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
@@ -91,6 +92,14 @@ def evaluate(
     gold: str | Spec | Source,
     delivery: str | Spec | Source,
     *,
+    task: Literal["panoptic"],
+    **options: Unpack[_Options],
+) -> PanopticEvaluation: ...
+@overload
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
     task: str,
     **options: Unpack[_Options],
 ) -> MeasuredBatch: ...
@@ -117,7 +126,8 @@ def evaluate(
     gold, delivery : str, Spec or Source
         The trusted annotations and the batch under test; the formats may differ.
     task : str
-        ``semantic`` compares pixels, ``instance`` objects.
+        ``semantic`` compares pixels, ``instance`` objects, ``panoptic`` segments: objects of things
+        and areas of stuff, without overlap.
     ontology : Ontology, str or None
         The classes, the path of an ontology file, or ``preset:NAME``.  None takes the classes
         the gold names.
@@ -146,18 +156,19 @@ def evaluate(
 
     Returns
     -------
-    Evaluation or InstanceEvaluation
+    Evaluation, InstanceEvaluation or PanopticEvaluation
         By the task; what both have is a :class:`segcore.evaluation.MeasuredBatch`.
 
     Raises
     ------
     UsageError
         The task does not exist, has no use for an option, or compares objects and is given label
-        maps.
+        maps that do not tell them apart.
     InvalidInputError
         Either input has faults that refuse it; all of them are named.
     OntologyError
-        Neither the caller nor the gold says what the classes are.
+        Neither the caller nor the gold says what the classes are, or in panoptic view which of
+        them are things.
     SpecError
         An input cannot be opened.
     """

@@ -13,6 +13,7 @@ from segcore.side import Side
 __all__ = [
     "boundary_conventions",
     "instance_conventions",
+    "panoptic_conventions",
     "semantic_conventions",
     "source_conventions",
     "surface_conventions",
@@ -119,4 +120,24 @@ def instance_conventions(
         "sizes": "by the area the gold states, else by its pixels: small to 32 x 32, large from 96 x 96",
         "split": "gold objects that several delivered ones are parts of, one of them extra",
         "ties": "of equal scores the image with the smaller key first, in an image the larger object",
+    }
+
+
+def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
+    """How segments are matched and counted."""
+    crowd = {
+        Crowd.IGNORE: "gold crowds are neither found nor missed, and void to delivered segments of "
+        "their class",
+        Crowd.CLASS: "crowd segments are segments like any other",
+    }
+    return {
+        "crowd": crowd[ontology.crowd],
+        "match": "panopticapi: same class and an IoU above .5, without the pixels the gold leaves void",
+        "mean": "classes with a segment that counts, each weighted the same",
+        "missing_image": "a gold image that was not delivered counts with all its segments missed",
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "segments": "of regions, each thing is one segment and all of a stuff class in an image is one; "
+        "no pixel may lie in two",
+        "void": "pixels in no gold segment; a delivered segment with more than half of its pixels there "
+        "is not counted",
     }

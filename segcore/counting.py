@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from segcore import kernels
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, Regions
 from segcore.faults import Fault
 from segcore.measures.measured import Measured
 from segcore.pairing import Unit
@@ -226,6 +226,6 @@ def _runs(annotation: ImageAnnotation) -> int:
 def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
-    dense = any(isinstance(content, LabelMap) for content in sides)
+    dense = any(not isinstance(content, Regions) for content in sides)
     runs = _runs(gold) + (0 if delivery is None else _runs(delivery))
     kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)

@@ -104,6 +104,13 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "mask.id_scheme": (_E, "the values look like another id scheme of the same data set"),
     "mask.suspect_blend": (_E, "the values look blended: resampled or anti-aliased"),
     "mask.vendor_void": (_W, "the delivery marks pixels as ignore; over real gold they count as wrong"),
+    # panoptic masks
+    "panoptic.unlisted_segment": (_E, "the PNG holds a segment that segments_info does not list"),
+    "panoptic.missing_segment": (_E, "segments_info lists a segment that the PNG does not hold"),
+    "panoptic.duplicate_segment": (_E, "two segments of an image share an id"),
+    "panoptic.size_mismatch": (_E, "the PNG has not the size of the image"),
+    "panoptic.missing_mask": (_E, "the PNG of an image is not in the folder of masks"),
+    "panoptic.overlap": (_E, "a pixel lies in two segments"),
     # Label Studio
     "ls.rle_size": (_E, "the brush mask is not of the image's size"),
     "ls.rle_truncated": (_E, "the brush mask ends inside a run"),

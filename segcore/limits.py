@@ -19,6 +19,7 @@ __all__ = [
     "MAX_FOLDER_ENTRIES",
     "MAX_IMAGE_BITMASK_PIXELS",
     "MAX_IMAGE_RUNS",
+    "MAX_IMAGE_SEGMENTS",
     "MAX_IMAGE_STEPS",
     "MAX_IMPORT_MEMORY",
     "MAX_LABEL_BYTES",
@@ -86,6 +87,9 @@ MAX_IMAGE_STEPS: Final = 16_000_000
 
 MAX_IMAGE_RUNS: Final = 16_000_000
 """Runs of all brush masks of one image: a mask of stripes is a few bytes in its file."""
+
+MAX_IMAGE_SEGMENTS: Final = 65535
+"""Segments of one panoptic mask: what 16 bits can number."""
 
 MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
 """Pixels of all bitmask files of one image: an empty one is a thousandth of that in its file."""

@@ -14,6 +14,7 @@ from segcore.average_precision import ScoreRule
 from segcore.conventions import (
     boundary_conventions,
     instance_conventions,
+    panoptic_conventions,
     semantic_conventions,
     surface_conventions,
 )
@@ -27,8 +28,11 @@ from segcore.instance_tally import InstanceTable
 from segcore.measures.class_map import ClassMap
 from segcore.measures.instance import InstanceMeasure, InstancePair, tabulated
 from segcore.measures.outline import OutlineMeasure
+from segcore.measures.panoptic import PanopticMeasure, SegmentPair
+from segcore.measures.panoptic import tabulated as tabulated_segments
 from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Ontology, Overlap
+from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.semantic_tally import SemanticTable, SemanticTally
 
 __all__ = ["TASKS", "Comparison", "Task", "TaskOptions", "task_named"]
@@ -203,7 +207,27 @@ class _Instance(Task[InstancePair, InstanceTable]):
         )
 
 
-TASKS: Mapping[str, Task[Any, Any]] = {task.name: task for task in (_Semantic(), _Instance())}
+class _Panoptic(Task[SegmentPair, InstanceTable]):
+    name = "panoptic"
+    takes = frozenset[str]()
+
+    def plan(self, compared: Comparison) -> Plan[SegmentPair, InstanceTable]:
+        compared.ontology.things("the panoptic task treats things and stuff differently")
+        measure = PanopticMeasure(
+            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+        )
+        return Plan(measure=measure, tabulate=tabulated_segments, join=InstanceTable.joined)
+
+    def conventions(self, compared: Comparison) -> Mapping[str, str]:
+        return panoptic_conventions(compared.ontology)
+
+    def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> PanopticEvaluation:
+        return PanopticEvaluation(tallies=table, ontology=compared.ontology, **batch)
+
+
+TASKS: Mapping[str, Task[Any, Any]] = {
+    task.name: task for task in (_Semantic(), _Instance(), _Panoptic())
+}
 """By name, as ``--task`` has it."""
 
 

@@ -22,7 +22,11 @@ def score(
     *,
     task: Annotated[
         str,
-        typer.Option(metavar="TASK", help="What is compared: pixels (semantic) or objects (instance)."),
+        typer.Option(
+            metavar="TASK",
+            help="What is compared: pixels (semantic), objects (instance), or segments of things and "
+            "stuff (panoptic).",
+        ),
     ] = "semantic",
     ontology: Annotated[
         str | None,
@@ -70,8 +74,8 @@ def score(
 ) -> int:
     """Print the scores of every class.
 
-    IoU, Dice, precision and recall of pixels, or AP, F1, missed and extra objects; worst class
-    first; no policy, no verdict.  Outlines where asked for.
+    IoU, Dice, precision and recall of pixels; AP, F1, missed and extra objects; or panoptic
+    quality; worst class first; no policy, no verdict.  Outlines where asked for.
 
     Example: segcore score coco:gold.json coco:delivery.json --json scores.json
     """

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from segcore.cli.output import share, table_text
 from segcore.evaluation import ClassScores, Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation, InstanceScores
+from segcore.panoptic_evaluation import PanopticEvaluation, PanopticScores
 from segcore.surface_scores import mean_of
 from segcore.wording import escaped
 
@@ -51,6 +52,14 @@ _INSTANCE_BOUNDARY: Final = {
     "mean_boundary_iou": "boundary.mean_iou",
 }
 """What is added where boundaries were asked for."""
+
+_PANOPTIC: Final = {
+    name: name
+    for name in (
+        "id", "name", "thing", "pq", "sq", "rq", "tp", "fp", "fn", "ignored", "iou_sum",
+        "support_images", "support_instances",
+    )
+}  # fmt: skip
 
 
 def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
@@ -195,6 +204,33 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
     return headings, rows, summary
 
 
+def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
+    def worst_first(c: PanopticScores) -> tuple[bool, float]:
+        return c.pq is None, c.pq or 0.0
+
+    rows = [
+        (
+            c.name,
+            "thing" if c.thing else "stuff",
+            *map(share, (c.pq, c.sq, c.rq)),
+            *map(str, (c.fn, c.fp, c.support_instances)),
+        )
+        for c in sorted(evaluation.classes, key=worst_first)
+    ]
+    kinds = ("all", "things", "stuff")
+    found = [(kind, getattr(evaluation.overall, kind)) for kind in kinds]
+    summary = [
+        f"{kind}: PQ {share(q.pq)}, SQ {share(q.sq)}, RQ {share(q.rq)} over {q.classes} classes"
+        for kind, q in found
+    ]
+    total = evaluation.overall.all
+    summary.append(
+        f"segments: {total.tp} matched, {total.fn} missed, {total.fp} extra, {total.ignored} delivered "
+        "ones not counted (void or crowd)"
+    )
+    return ("class", "kind", "PQ", "SQ", "RQ", "missed", "extra", "gold segments"), rows, summary
+
+
 def _notes(evaluation: MeasuredBatch) -> list[str]:
     images = evaluation.images
     return [
@@ -229,4 +265,5 @@ class _Layout(NamedTuple):
 _LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
     Evaluation: _Layout(lambda _: _SEMANTIC, _semantic),
     InstanceEvaluation: _Layout(_instance_columns, lambda evaluation, _: _instance(evaluation)),
+    PanopticEvaluation: _Layout(lambda _: _PANOPTIC, lambda evaluation, _: _panoptic(evaluation)),
 }

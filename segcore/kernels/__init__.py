@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.arrays import Codes, Colors, Counts, Positions, Values
 from segcore.kernels.bands import band, surface
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
 from segcore.kernels.class_curves import ClassCurves
@@ -52,6 +52,7 @@ __all__ = [
     "boundary_runs",
     "boxes",
     "class_curves",
+    "color_runs",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -60,6 +61,7 @@ __all__ = [
     "joint_runs_dense",
     "keep_heap",
     "match_by_score",
+    "number_runs",
     "overlaps",
     "paint",
     "prepare",
@@ -171,6 +173,28 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     return active().dense_runs(values, codes)  # type: ignore[no-any-return]
 
 
+def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
+    """The row-major runs of one colour.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 3), C-contiguous
+        Red, green, blue.
+
+    Returns
+    -------
+    starts : int32 (n,)
+        Where each run begins: pixel (x, y) is ``y * width + x``; empty for an empty image.
+    colors : uint32 (n,)
+        Its colour, red + 256 green + 65536 blue; neighbouring runs differ.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"expected uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    if not pixels.flags.c_contiguous:
+        raise ValueError("expected C-contiguous pixels")
+    return active().color_runs(pixels)  # type: ignore[no-any-return]
+
+
 def decode_counts(
     data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
 ) -> DecodedCounts:
@@ -256,6 +280,39 @@ def paint(
     return active().paint(  # type: ignore[no-any-return]
         starts, ends, offsets, priority, codes, pixels=pixels, background=background
     )
+
+
+def number_runs(
+    starts: Positions, colors: Colors, ids: Colors, *, pixels: int
+) -> tuple[Positions, Counts, Counts]:
+    """The place of the colour of every run among some ids, and how many pixels each id has.
+
+    Parameters
+    ----------
+    starts : int32 (n,)
+    colors : uint32 (n,)
+        As :func:`color_runs` gives them.
+    ids : uint32 (m,)
+        Strictly increasing, without 0.
+    pixels : int
+        Where the last run ends.
+
+    Returns
+    -------
+    numbers : int32 (n,)
+        Places counted from 1; 0 for a colour that is none of the ids.
+    areas_px : int64 (m,)
+        Pixels of every id.
+    strangers : int64 (s,)
+        The runs of a colour that is neither 0 nor one of the ids.
+    """
+    if colors.dtype != np.uint32 or ids.dtype != np.uint32:
+        raise ValueError(f"expected uint32 colors and ids, got {colors.dtype} and {ids.dtype}")
+    if starts.shape != colors.shape:
+        raise ValueError(f"{starts.size} starts, {colors.size} colors")
+    if ids.size and not (ids[0] > 0 and (ids[1:] > ids[:-1]).all()):
+        raise ValueError("expected ids that increase from 1")
+    return active().number_runs(starts, colors, ids, pixels=pixels)  # type: ignore[no-any-return]
 
 
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:

@@ -15,12 +15,14 @@ from segcore.kernels.reference_counts import decode_counts, running_sum, runs_fr
 from segcore.kernels.reference_curves import class_curves
 from segcore.kernels.reference_instances import match_by_score, overlaps, shared_px
 from segcore.kernels.reference_regions import areas, boxes, continued
+from segcore.kernels.reference_segments import color_runs, number_runs
 
 __all__ = [
     "areas",
     "boundary_runs",
     "boxes",
     "class_curves",
+    "color_runs",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -28,6 +30,7 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "match_by_score",
+    "number_runs",
     "overlaps",
     "paint",
     "runs_from_counts",

@@ -28,6 +28,7 @@ from segcore.measures.object_limits import (
     bands_are_few,
     pairs_above_limit,
 )
+from segcore.measures.segments import as_objects
 from segcore.ontology import Crowd
 from segcore.region_block import RegionBlock
 
@@ -199,17 +200,21 @@ class InstanceMeasure:
         self, annotation: ImageAnnotation, classes: ClassMap
     ) -> tuple[ImageAnnotation, Regions]:
         """The annotation without what is marked as ignored or as background, and its regions."""
-        if isinstance(annotation.content, LabelMap):
+        content = annotation.content
+        if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
                 "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
                 "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
             )
-        regions = annotation.content
+        if isinstance(content, Regions):
+            regions = content
+        else:
+            things = classes.things("the instance task takes the things of a mask, and not its stuff")
+            regions = as_objects(content, things)
         if (regions.classes < 0).any():
             regions = regions.take(np.flatnonzero(regions.classes >= 0))
-            annotation = replace(annotation, content=regions)
-        return annotation, regions
+        return annotation if regions is content else replace(annotation, content=regions), regions
 
     def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
         return Fault(

@@ -202,6 +202,24 @@ def folder(spec: str, files: dict[str, object], options: str = "") -> Callable[[
     return faults
 
 
+def panoptic(
+    entries: list[dict[str, Any]] | None = None, *, size: tuple[int, int] = (2, 1), name: str = "a.png"
+) -> Callable[[Path], Faults]:
+    """The faults of a panoptic image of two pixels, of which the first is in segment 5."""
+
+    def faults(folder: Path) -> Faults:
+        content = dataset() | {
+            "images": [{"id": 7, "file_name": "a.jpg", "width": size[0], "height": size[1]}]
+        }
+        listed = [{"id": 5, "category_id": 3}] if entries is None else entries
+        content["annotations"] = [{"image_id": 7, "file_name": name, "segments_info": listed}]
+        (folder / "d").mkdir()
+        (folder / "d" / "a.png").write_bytes(stored(header(2, 1, color=2), rows([5, 0, 0, 0, 0, 0])))
+        return segcore.check(f"coco-panoptic:{written(folder / 'd.json', content)}").faults
+
+    return faults
+
+
 def labelme(shape: dict[str, object] | None = None, **changes: object) -> Callable[[Path], Faults]:
     """The faults of a LabelMe file of one shape, a square of 6 x 6."""
     square = {"label": "car", "points": [[2, 2], [8, 2], [8, 8], [2, 8]]} | (shape or {})
@@ -213,6 +231,14 @@ def yolo(line: str, **files: str) -> Callable[[Path], Faults]:
     """The faults of a YOLO label file of one line, in an image of 10 x 20."""
     names = {"classes.txt": "car\n"} if not files else {k.replace("_", "."): v for k, v in files.items()}
     return folder("yolo", {"a.txt": line, **names}, "?size=20x10")
+
+
+def shared(folder: Path) -> Faults:
+    """Two cars on the same pixels."""
+    content = dataset()
+    content["annotations"].append({"id": 6, "image_id": 7, "category_id": 3, "segmentation": SQUARE})
+    gold, delivery = written(folder / "g.json", dataset()), written(folder / "d.json", content)
+    return judged(f"coco:{gold}", f"coco:{delivery}", task="panoptic")
 
 
 # ---- PNG files, chunk by chunk
@@ -341,6 +367,16 @@ CASES: Final[dict[str, Case]] = {
     "mask.id_scheme": Case("d/a.png", IMAGE, mask(png([[7, 8, 11, 12, 21, 22, 23, 24, 26, 33]]), CITY)),
     "mask.suspect_blend": Case("d/a.png", IMAGE, mask(blended)),
     "mask.vendor_void": Case("d/a.png", IMAGE, pair({"a": [[0, 1]]}, {"a": [[0, 255]]})),
+    "panoptic.unlisted_segment": Case("d/a.png", ANNOTATION, panoptic([])),
+    "panoptic.missing_segment": Case("d/a.png", ("a", 7, 6), panoptic(
+        [{"id": 5, "category_id": 3}, {"id": 6, "category_id": 3}]
+    )),
+    "panoptic.duplicate_segment": Case("d.json", ANNOTATION, panoptic(
+        [{"id": 5, "category_id": 3}] * 2
+    )),
+    "panoptic.size_mismatch": Case("d/a.png", ("a", 7, None), panoptic(size=(1, 2))),
+    "panoptic.missing_mask": Case("d/b.png", ("a", 7, None), panoptic(name="b.png")),
+    "panoptic.overlap": Case("d.json", ("a", None, 6), shared),
     "delivery.missing_image": Case("d", ("b", None, None), pair(
         {"a": [[0, 1]], "b": [[0, 1]]}, {"a": [[0, 1]]}
     )),
