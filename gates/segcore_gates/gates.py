@@ -7,7 +7,7 @@ beside its limits, as fields of :class:`segcore_gates.rules.Rule`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -72,6 +72,9 @@ class Support(Model):
 
 
 class _Gate(Model):
+    needs_things: ClassVar[bool] = False
+    """Whether the ontology has to say which classes are things."""
+
     severity: Level | None = Field(default=None, description=SEVERITY)
     judge: Judge | None = Field(
         default=None,
@@ -351,6 +354,48 @@ class BoundaryApGate(_RankedGate):
         return {**super().settings(), "dilation": self.dilation}
 
 
+class _SegmentGate(FloorGate):
+    needs_things: ClassVar[bool] = True
+
+
+class PqGate(_SegmentGate):
+    """Panoptic quality, class by class."""
+
+    metric: Literal["pq"] = Field(
+        description="Panoptic quality: sum of the IoUs of matched segments / (TP + FP / 2 + FN / 2)."
+    )
+
+
+class SqGate(_SegmentGate):
+    """Segmentation quality, class by class."""
+
+    metric: Literal["sq"] = Field(description="Segmentation quality: mean IoU of the matched segments.")
+
+
+class RqGate(_SegmentGate):
+    """Recognition quality, class by class."""
+
+    metric: Literal["rq"] = Field(
+        description="Recognition quality: TP / (TP + FP / 2 + FN / 2) of the segments."
+    )
+
+
+class MeanPqGate(BatchGate):
+    """Mean panoptic quality over classes."""
+
+    needs_things: ClassVar[bool] = True
+    metric: Literal["mean-pq"] = Field(
+        description="Mean of the panoptic qualities of the classes that occur."
+    )
+    classes: Literal["all", "things", "stuff"] = Field(
+        default="all", description="Over which classes the mean is: all, things or stuff."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Over which classes the mean is."""
+        return {"kinds": self.classes}
+
+
 AnyGate = (
     ClassIouGate
     | MeanIouGate
@@ -367,6 +412,10 @@ AnyGate = (
     | ApGate
     | ArGate
     | BoundaryApGate
+    | PqGate
+    | SqGate
+    | RqGate
+    | MeanPqGate
 )
 Gate = Annotated[AnyGate, Field(discriminator="metric")]
 

@@ -149,7 +149,8 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
     if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] != "iou":
-        return "mean-iou has one limit, not one for each class: write a number"
+        metric = _value(document, path[:2])["metric"]
+        return f"{metric} has one limit, not one for each class: write a number"
     return f"expected {wanted}, got {_shown(document, path)}"
 
 

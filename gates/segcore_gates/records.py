@@ -101,7 +101,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """Pixels, or objects, of a class that were labelled as another one.
+    """Pixels, objects or segments of a class that were labelled as another one.
 
     Attributes
     ----------
@@ -110,42 +110,45 @@ class Confusion:
     extra : bool
         False: gold pixels of the rule's class that were delivered as ``class_name`` (missed).
         True: the other way round.
-    pixels, objects : int or None
-        How many; one of the two.
+    pixels, objects, segments : int or None
+        How many; one of the three.
     share : float
-        Of all missed (or all extra) pixels or objects of the rule's class.
+        Of all missed (or all extra) pixels, objects or segments of the rule's class.
     """
 
     class_name: str
     extra: bool
     pixels: int | None = None
     objects: int | None = None
+    segments: int | None = None
     share: float
 
     @property
     def count(self) -> int:
         """How many, of whatever is counted."""
-        return self.pixels or self.objects or 0
+        return self.pixels or self.objects or self.segments or 0
 
     def describe(self, name: str) -> str:
         """``31 % of missed person pixels went to rider``."""
         share = f"{self.share:.0%}".replace("%", " %")
-        if self.objects is not None:
-            return f"{share} of {self._objects(name)}"
+        if self.pixels is None:
+            return f"{share} of {self._one_by_one(name)}"
         if self.extra:
             where = " (no class in the gold)" if self.class_name == OTHER else ""
             return f"{share} of extra {name} pixels came from {self.class_name}{where}"
         where = " (no class delivered)" if self.class_name == OTHER else ""
         return f"{share} of missed {name} pixels went to {self.class_name}{where}"
 
-    def _objects(self, name: str) -> str:
+    def _one_by_one(self, name: str) -> str:
+        which = f"{name} {'segments' if self.objects is None else 'objects'} ({self.count})"
         if self.extra:
-            return f"extra {name} objects ({self.objects}) are {self.class_name} in the gold"
-        return f"missed {name} objects ({self.objects}) were delivered as {self.class_name}"
+            return f"extra {which} are {self.class_name} in the gold"
+        return f"missed {which} were delivered as {self.class_name}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        counted = {"pixels": self.pixels} if self.objects is None else {"objects": self.objects}
+        kinds = {"pixels": self.pixels, "objects": self.objects, "segments": self.segments}
+        counted = {kind: n for kind, n in kinds.items() if n is not None}
         direction = "extra" if self.extra else "missed"
         return {"class": self.class_name, "direction": direction, **counted, "share": self.share}
 
@@ -303,6 +306,7 @@ class Record:
                     extra=c["direction"] == "extra",
                     pixels=c.get("pixels"),
                     objects=c.get("objects"),
+                    segments=c.get("segments"),
                     share=c["share"],
                 )
                 for c in data["confusions"]

@@ -50,6 +50,14 @@ class Metric(enum.StrEnum):
     """Average recall of one class, as COCO defines it."""
     BOUNDARY_AP = "boundary-ap"
     """Average precision of one class by the smaller of IoU and boundary IoU."""
+    PQ = "pq"
+    """Panoptic quality of one class."""
+    SQ = "sq"
+    """Segmentation quality of one class: mean IoU of the segments that were found."""
+    RQ = "rq"
+    """Recognition quality of one class: F1 of the segments."""
+    MEAN_PQ = "mean-pq"
+    """Mean of the panoptic qualities of all classes, of things or of stuff."""
     COVERAGE = "coverage"
     """Share of the gold images that were delivered."""
 
@@ -152,6 +160,8 @@ class Rule:
         The width of the band that counts as boundary.
     tolerance_px : float or None
         How far an outline may be off.
+    kinds : str
+        Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
     """
 
     id: str
@@ -177,6 +187,7 @@ class Rule:
     curve: Curve = ()
     dilation: Dilation | None = None
     tolerance_px: float | None = None
+    kinds: str = ""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -189,5 +200,6 @@ class Rule:
             "curve": {str(area): share for area, share in self.curve} or None,
             "dilation": self.dilation and str(self.dilation),
             "tolerance_px": self.tolerance_px,
+            "classes": self.kinds or None,
         }
         return {key: value for key, value in given.items() if value is not None}

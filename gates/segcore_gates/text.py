@@ -207,6 +207,9 @@ def _measure(record: Record) -> str:
     """``F1@0.5``, ``NSD@2px``, ``boundary AP@0.5/0.02``: with what decides on its meaning."""
     told, tolerance = record.settings, record.settings.get("tolerance_px")
     near = None if tolerance is None else f"{tolerance:g}px"
+    kinds = told.get("classes", "all")
+    if kinds != "all":
+        return f"{title(record.metric)} of {kinds}"
     given = [part for part in (told.get("iou"), told.get("dilation"), near) if part is not None]
     return f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)
 

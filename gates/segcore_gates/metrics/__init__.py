@@ -15,6 +15,7 @@ from segcore_gates.metrics.objects import F1, GOOD_OBJECT_SHARE, MATCHED_IOU, PR
 from segcore_gates.metrics.outlines import ASSD, BOUNDARY_F1, BOUNDARY_IOU, HD95, NSD
 from segcore_gates.metrics.pixels import IOU, MEAN_IOU
 from segcore_gates.metrics.ranked import AP, AR, BOUNDARY_AP
+from segcore_gates.metrics.segments import MEAN_PQ, PQ, RQ, SQ
 from segcore_gates.rules import Metric
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ METRICS: Final[Mapping[Metric, How[Any]]] = {
     Metric.AP: AP,
     Metric.AR: AR,
     Metric.BOUNDARY_AP: BOUNDARY_AP,
+    Metric.PQ: PQ,
+    Metric.SQ: SQ,
+    Metric.RQ: RQ,
+    Metric.MEAN_PQ: MEAN_PQ,
 }
 """Every metric a gate may have; coverage is a rule of its own."""
 

@@ -68,7 +68,9 @@ def what(rule: Rule) -> str:
     return f"{rule.class_name}" if rule.size is None else f"{rule.size.value} {rule.class_name}"
 
 
-def one_sided(rule: Rule, objects: ClassObjects, *, extra_counts: bool) -> Finding | None:
+def one_sided(
+    rule: Rule, objects: ClassObjects, *, extra_counts: bool, noun: str = "objects"
+) -> Finding | None:
     """What there is to say of a class, or a size band, that is not on both sides.
 
     Parameters
@@ -76,13 +78,15 @@ def one_sided(rule: Rule, objects: ClassObjects, *, extra_counts: bool) -> Findi
     extra_counts : bool
         Whether the metric is worse for extra objects; then a band that only the delivery has is not
         missing.
+    noun : str
+        ``objects`` or ``segments``.
     """
     images, instances = objects.support_images, objects.support_instances
     worst = objects.lowest(*f1_parts(objects))
     extra = int(objects.extra.sum())
     if not instances and not (extra and (extra_counts or not objects.in_gold)):
         where = "neither gold nor delivery contains" if not extra else "the gold does not contain"
-        return Finding(absent=f"{where} {what(rule)} objects", images=images, instances=instances)
+        return Finding(absent=f"{where} {what(rule)} {noun}", images=images, instances=instances)
     if not objects.in_gold:
         reason = f"{rule.class_name} is in the delivery and nowhere in the gold"
     elif not objects.in_delivery:
