@@ -9,142 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Field
 
+from segcore_gates.gate_base import BatchGate, CeilingGate, FloorGate, MetricGate, Model
 from segcore_gates.gate_values import (
     SWEEP,
     BandWidth,
-    Confidence,
     CurvePoints,
-    Name,
     Overlap,
     Overlaps,
     PerClass,
-    PerClassPx,
     Pixels,
-    Share,
-    kind,
 )
-from segcore_gates.rules import Judge, Level, Size, Thin
+from segcore_gates.rules import Size
 
-__all__ = [
-    "ABSENT",
-    "CONFIDENCE",
-    "GATE_MODELS",
-    "JUDGE",
-    "SEVERITY",
-    "BatchGate",
-    "CeilingGate",
-    "ClassGate",
-    "FloorGate",
-    "Gate",
-    "Model",
-    "SizedGate",
-    "Sizes",
-    "Support",
-]
+__all__ = ["GATE_MODELS", "Gate", "SizedGate", "Sizes"]
 
-BAND = "Width of the band inside outlines: a share of the diagonal such as 0.02, or pixels such as 5px."
-ABSENT = "What a gated class does that neither side contains: error or warn."
-CONFIDENCE = "One-sided confidence of the bound, between 0.5 and 1."
-JUDGE = "What is compared with min: the estimate, or the pessimistic end of its interval (bound)."
-SEVERITY = "error fails the batch, warn never does."
-
-
-class Model(BaseModel):
-    """Knows its keys and takes no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Support(Model):
-    """How much gold makes a judgement."""
-
-    images: int = Field(
-        default=30,
-        ge=1,
-        strict=True,
-        description="Gold images that hold the class; fewer is thin evidence.",
-    )
-    instances: int = Field(
-        default=0, ge=0, strict=True, description="Gold instances of the class; fewer is thin evidence."
-    )
-
-
-class _Gate(Model):
-    needs_things: ClassVar[bool] = False
-    """Whether the ontology has to say which classes are things."""
-
-    severity: Level | None = Field(default=None, description=SEVERITY)
-    judge: Judge | None = Field(
-        default=None,
-        description=JUDGE,
-    )
-    confidence: Confidence | None = Field(default=None, description=CONFIDENCE)
-    support: Support | None = Field(
-        default=None,
-        description="Less gold than this is thin evidence; keys left out come from defaults.",
-    )
-    thin: Thin | None = Field(default=None, description="What thin evidence does: error, warn or skip.")
-    absent: Level | None = Field(default=None, description=ABSENT)
-
-    def settings(self) -> dict[str, Any]:
-        """What the metric is told beside its limits."""
-        return {}
-
-
-class BatchGate(_Gate):
-    """A metric with one value for the batch."""
-
-    metric: Any
-    min: Share = Field(description="The floor, a share between 0 and 1.")
-    warn_below: Share | None = Field(default=None, description="A soft limit, not below min.")
-
-
-class ClassGate(_Gate):
-    """A metric that is judged class by class.
-
-    The floor stands below ``min``; where less is better there are ``max`` and ``warn_above`` instead.
-    """
-
-    metric: Any
-    classes: Annotated[
-        Annotated[Literal["all", "things", "stuff"], Tag("<text>")]
-        | Annotated[Annotated[tuple[Name, ...], Field(min_length=1)], Tag("<list>")],
-        Discriminator(kind),
-    ] = Field(
-        default="all", description="The classes it judges: all, things, stuff, or a list of names."
-    )
-
-
-class FloorGate(ClassGate):
-    """A metric of which more is better, a share."""
-
-    min: PerClass = Field(
-        description="The floor of each class, a share; default covers the classes that are not named."
-    )
-    warn_below: PerClass | None = Field(
-        default=None,
-        description=(
-            "A soft limit of each class, not below its floor. A default below the floor of a class is "
-            "off for that class."
-        ),
-    )
-
-
-class CeilingGate(ClassGate):
-    """A metric of which less is better, in pixels."""
-
-    max: PerClassPx = Field(
-        description="The ceiling of each class in pixels; default covers the classes that are not named."
-    )
-    warn_above: PerClassPx | None = Field(
-        default=None,
-        description=(
-            "A soft limit of each class, not above its ceiling. A default above the ceiling of a class "
-            "is off for that class."
-        ),
-    )
+_BAND: Final = (
+    "Width of the band inside outlines: a share of the diagonal such as 0.02, or pixels such as 5px."
+)
 
 
 class ClassIouGate(FloorGate):
@@ -165,7 +48,7 @@ class BoundaryIouGate(FloorGate):
     metric: Literal["boundary-iou"] = Field(
         description="Pooled IoU of the bands inside the outlines of each class."
     )
-    dilation: BandWidth = Field(description=BAND)
+    dilation: BandWidth = Field(description=_BAND)
 
     def settings(self) -> dict[str, Any]:
         """The width of the band."""
@@ -254,7 +137,7 @@ class _MatchedGate(SizedGate):
 class _BandedGate(_MatchedGate):
     dilation: BandWidth | None = Field(
         default=None,
-        description=f"Found is then what reaches iou by IoU and by boundary IoU. {BAND}",
+        description=f"Found is then what reaches iou by IoU and by boundary IoU. {_BAND}",
     )
 
     def settings(self) -> dict[str, Any]:
@@ -347,7 +230,7 @@ class BoundaryApGate(_RankedGate):
     metric: Literal["boundary-ap"] = Field(
         description="Average precision of each class by the smaller of IoU and boundary IoU."
     )
-    dilation: BandWidth = Field(description=BAND)
+    dilation: BandWidth = Field(description=_BAND)
 
     def settings(self) -> dict[str, Any]:
         """As for AP, and the width of the band."""
@@ -419,7 +302,7 @@ AnyGate = (
 )
 Gate = Annotated[AnyGate, Field(discriminator="metric")]
 
-GATE_MODELS: Final[Mapping[str, type[_Gate]]] = {
+GATE_MODELS: Final[Mapping[str, type[MetricGate]]] = {
     get_args(model.model_fields["metric"].annotation)[0]: model for model in get_args(AnyGate)
 }
 """By metric, in the order messages name them."""

@@ -11,7 +11,15 @@ from segcore_gates.metrics import METRICS
 from segcore_gates.records import Outcome, Record, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
-from segcore_gates.text import fault_line, headings, note, remarks, shown_value, summary_line, worst_first
+from segcore_gates.text import (
+    fault_line,
+    headings,
+    note,
+    remarks,
+    shown_value,
+    summary_line,
+    worst_first,
+)
 
 __all__ = ["append_job_summary", "markdown"]
 

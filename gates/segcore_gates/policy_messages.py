@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
-from segcore_gates.gates import GATE_MODELS, CeilingGate, Sizes, Support
+from segcore_gates.gate_base import CeilingGate, Support
+from segcore_gates.gates import GATE_MODELS, Sizes
 from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import Any, Final
 from segcore.documents import YamlDocument
 from segcore.ontology import Ontology
 from segcore.wording import did_you_mean, printable
+from segcore_gates.gate_base import BatchGate, ClassGate
 from segcore_gates.gate_values import PerClass
-from segcore_gates.gates import BatchGate, ClassGate, Gate, SizedGate
+from segcore_gates.gates import Gate, SizedGate
 from segcore_gates.policy import Coverage, Defaults
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Size, Thin
 

@@ -12,7 +12,7 @@ from segcore.documents import parse_yaml
 from segcore.evaluation import Evaluation, Images
 from segcore.ontology import LabelClass, Ontology
 from segcore.tally import TallyTable
-from segcore_gates.gates import CeilingGate
+from segcore_gates.gate_base import CeilingGate
 from segcore_gates.metrics import Finding, How
 from segcore_gates.policy import Coverage, Defaults
 from segcore_gates.records import Record, Verdict

@@ -3,11 +3,11 @@
 The batch: boxes of 20 x 20 pixels on images of 300 x 300, three of them delivered two pixels further
 right and one grown by a pixel on every side.  By hand, with bands of one pixel and a tolerance of one:
 
-- A box has an outline of 76 pixels.  Shifted by two, the rows above and below agree in 18 columns each, 36
-  pixels; of the other 40, four lie one pixel off the other outline (at the ends of the rows that stick
-  out, two, and beside the rows that do not, two) and 36 lie two off.  Both ways it is the same.
-- The grown box has 84, all one pixel off but for its four corners, which are off by the root of two; the
-  76 within it are one off.
+- A box has an outline of 76 pixels.  Shifted by two, the rows above and below agree in 18 columns each,
+  36 pixels; of the other 40, four lie one pixel off the other outline (at the ends of the rows that
+  stick out, two, and beside the rows that do not, two) and 36 lie two off.  Both ways it is the same.
+- The grown box has 84, all one pixel off but for its four corners, which are off by the root of two;
+  the 76 within it are one off.
 """
 
 from __future__ import annotations
@@ -215,9 +215,7 @@ def test_images_without_the_class_change_nothing(judge_objects, metric):
 WITH_ONE_MISSED = {
     "boundary-iou": 108 / (508 + 76),
     "nsd": 396 / (616 + 76),
-    "boundary-f1": float(
-        2 * PRECISION * Fraction(196, 380) / (PRECISION + Fraction(196, 380))
-    ),
+    "boundary-f1": float(2 * PRECISION * Fraction(196, 380) / (PRECISION + Fraction(196, 380))),
     "hd95": (4 * DISTANCES["hd95"] + DIAGONAL) / 5,
     "assd": (4 * DISTANCES["assd"] + DIAGONAL) / 5,
 }
@@ -314,9 +312,7 @@ def test_the_record_says_which_classes_missed_and_extra_pixels_were_given_to(jud
 
     record = judge_objects(GOLD, delivery, gate(metric))["g[car]"]
 
-    assert [c.describe("car") for c in record.confusions] == [
-        "100 % of missed car pixels went to rider"
-    ]
+    assert [c.describe("car") for c in record.confusions] == ["100 % of missed car pixels went to rider"]
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -149,7 +149,9 @@ class BoundaryEval(COCOeval):
         if not len(ious):
             return ious
         found = sorted(self._dts[imgId, catId], key=lambda d: -d["score"])
-        bands = [[self._band(a["segmentation"]) for a in side] for side in (found, self._gts[imgId, catId])]
+        bands = [
+            [self._band(a["segmentation"]) for a in side] for side in (found, self._gts[imgId, catId])
+        ]
         return np.minimum(ious, coco_mask.iou(bands[0], bands[1], [0] * len(bands[1])))
 
     @staticmethod

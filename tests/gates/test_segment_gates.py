@@ -316,7 +316,9 @@ def test_the_worst_images_come_first_with_their_counts(judge, metric, lowest):
 
     shown = [(w.image, w.value, w.reason) for w in worst]
     missed = [("004", 0.0, "0 matched, 1 missed, 1 extra")] if metric != "sq" else []
-    rest = [] if lowest is None else [(f"00{k}", lowest, "1 matched, 0 missed, 0 extra") for k in (1, 2, 3)]
+    rest = (
+        [] if lowest is None else [(f"00{k}", lowest, "1 matched, 0 missed, 0 extra") for k in (1, 2, 3)]
+    )
     assert shown == [*missed, *rest]
 
 

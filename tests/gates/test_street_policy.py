@@ -106,7 +106,11 @@ def test_every_gate_of_the_policy_is_a_rule_of_each_of_its_classes(judge):
     assert list(records) == [
         "coverage",
         *(f"class-iou[{name}]" for name in NAMES),
-        *(f"{gate}[{n}]" for gate in ("boundary", "mask-ap50", "mask-ap75", "mask-ap") for n in NAMES[1:]),
+        *(
+            f"{gate}[{n}]"
+            for gate in ("boundary", "mask-ap50", "mask-ap75", "mask-ap")
+            for n in NAMES[1:]
+        ),
         *(f"panoptic[{name}]" for name in NAMES),
     ]
     assert failing(records) == []

@@ -8,7 +8,7 @@ All count objects matched one to one (:mod:`segcore.instance_matching`).  What t
   for each of these metrics: it is not left to the precision of others.
 - An image without an object of the class on either side does not count; all objects of one that was not
   delivered are missed.
-- With ``dilation`` an object counts as found where the smaller of IoU and boundary IoU reaches the limit;
+- With ``dilation`` an object is found where the smaller of IoU and boundary IoU reaches the limit;
   crowds go by their masks.
 - In a size band, F1 and precision are missing where neither side has such an object, the others where
   the gold has none: they say nothing of extra objects.

@@ -169,7 +169,9 @@ def _worst_shares(
     return lowest([image for image, _ in imperfect], [n for _, n in imperfect])
 
 
-def _distance(title: str, of: Callable[[ImageSurfaces], npt.NDArray[np.float64]], about: str) -> How[Evaluation]:
+def _distance(
+    title: str, of: Callable[[ImageSurfaces], npt.NDArray[np.float64]], about: str
+) -> How[Evaluation]:
     """A mean over images of a distance in pixels, of which less is better."""
 
     def find(rule: Rule, evaluation: Evaluation) -> Finding:

@@ -2,8 +2,8 @@
 
 Segments match and count by :mod:`segcore.panoptic_quality`.  What the metrics of a class have in common:
 
-- Crowds of the gold are neither found nor missed; delivered segments that lie mostly in void or in crowds
-  of their class are ignored: they neither count nor make a class missing or present.
+- Crowds of the gold are neither found nor missed.  Delivered segments that lie mostly in void or in
+  crowds of their class are ignored: they are neither right nor wrong.
 - A class without a segment that counts on either side is missing; ``absent`` in the policy decides.
 - A class that only the gold has is 0, whatever the evidence.  So is one that only the delivery has.
 - An image without a segment of the class that counts plays no part; all segments of one that was not
@@ -37,6 +37,8 @@ from segcore_gates.views import View
 if TYPE_CHECKING:
     from segcore.panoptic_evaluation import PanopticEvaluation
     from segcore_gates.rules import Rule
+
+    Numbers = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 __all__ = ["MEAN_PQ", "PQ", "RQ", "SQ"]
 
@@ -84,7 +86,7 @@ def _judged(
     rule: Rule,
     evaluation: PanopticEvaluation,
     value: Callable[[ClassObjects], Fraction | float],
-    parts: Callable[[ClassObjects], tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]],
+    parts: Callable[[ClassObjects], tuple[Numbers, npt.NDArray[np.int64]]],
 ) -> Finding:
     """A class by what counts in both sides, where extra segments count."""
     segments = _segments(rule, evaluation)
