@@ -50,6 +50,8 @@ class Support(Model):
 
 
 class MetricGate(Model):
+    """What every gate may say, whatever its metric."""
+
     needs_things: ClassVar[bool] = False
     """Whether the ontology has to say which classes are things."""
 
