@@ -27,7 +27,7 @@ __all__ = ["Ahead", "decode_images"]
 _FIRST_IMAGES: Final = 8
 """Only from these on it is known which kernels pay."""
 
-_MAX_IMAGES: Final = 128
+_MAX_IMAGES: Final = 64
 _MAX_ROWS: Final = 2048
 
 

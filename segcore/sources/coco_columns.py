@@ -17,7 +17,7 @@ from segcore.sources.coco_stated import stated_areas, stated_boxes
 
 __all__ = ["MAX_CHARACTERS", "CocoColumns"]
 
-MAX_CHARACTERS: Final = 1 << 19
+MAX_CHARACTERS: Final = 1 << 18
 """Of the run lengths decoded at once, whose masks then stay within the processor's cache."""
 
 Bools = npt.NDArray[np.bool_]
