@@ -88,10 +88,10 @@ class InstanceMeasure:
         """
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
-        own, others = self._regions(gold, self.gold), None
-        gold = replace(gold, content=own)
+        own, strange = self._regions(gold, self.gold)
+        gold, others, found = replace(gold, content=own), None, list[Fault]()
         if delivery is not None:
-            others = self._regions(delivery, self.delivery)
+            others, found = self._regions(delivery, self.delivery)
             delivery = replace(delivery, content=others)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
@@ -112,11 +112,10 @@ class InstanceMeasure:
                     tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
                 )
         ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
-        faults = self.gold.name_faults(gold, counted=~ignored)
-        found: list[Fault] = []
+        faults = strange + self.gold.name_faults(gold, counted=~ignored)
         right = None
         if others is not None and delivery is not None:
-            found = self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
+            found += self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
             codes = self.delivery.of_regions(others)
             right = Coded(regions=others, codes=codes, crowd=np.zeros(len(others), np.bool_))
         left = Coded(regions=own, codes=self.gold.of_regions(own), crowd=ignored)
@@ -127,9 +126,10 @@ class InstanceMeasure:
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
-    def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
+    def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> tuple[Regions, list[Fault]]:
+        """The objects, and the faults of values that are none."""
         if isinstance(annotation.content, Regions):
-            return annotation.content
+            return annotation.content, []
         if isinstance(annotation.content, LabelMap) and annotation.content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
@@ -137,7 +137,8 @@ class InstanceMeasure:
                 "fiftyone:), or measure it with task semantic"
             )
         things = classes.things("the instance task takes the things of a mask, and not its stuff")
-        return as_objects(annotation.content, things)
+        regions, unknown = as_objects(annotation.content, things)
+        return regions, classes.value_faults(annotation) if unknown else []
 
     def _score_faults(self, annotation: ImageAnnotation, regions: Regions) -> list[Fault]:
         if regions.scores is None:

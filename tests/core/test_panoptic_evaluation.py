@@ -383,7 +383,7 @@ def test_many_segments_are_counted_without_a_table_of_all_pairs():
     rng = np.random.default_rng(3)
     gold, delivery = (np.repeat(rng.integers(0, 2000, 9000), 3) for _ in range(2))
 
-    found = shared_pixels(runs(gold), runs(delivery))
+    found = shared_pixels(runs(gold), runs(delivery), segments=2000)
 
     both = (gold > 0) & (delivery > 0)
     pairs, pixels = np.unique(np.stack([gold, delivery])[:, both] - 1, axis=1, return_counts=True)
@@ -543,6 +543,18 @@ def test_the_instance_task_reads_the_objects_of_instance_ids(cityscapes):
 
     assert {c.name: c.at50.matched for c in found.classes if c.at50.matched} == {"person": 2, "car": 4}
     assert found.overall.at50.f1 == 1.0
+
+
+@pytest.mark.parametrize("task", ["panoptic", "instance", "semantic"])
+def test_an_instance_id_of_no_class_is_a_fault_and_not_void(cityscapes, task):
+    path = cityscapes / "gold/val/bonn/bonn_000000_000019_gtFine_instanceIds.png"
+    ids = np.array(Image.open(path)).astype(np.uint16)
+    ids[0, 0] = 34_000
+    Image.fromarray(ids).save(path)
+    spec = f"cityscapes:{cityscapes}/gold/val?file=instanceIds"
+
+    with pytest.raises(InvalidInputError, match=r"mask.unknown_value.*34000"):
+        segcore.evaluate(spec, spec, task=task)
 
 
 def test_label_ids_do_not_tell_things_apart(cityscapes):
