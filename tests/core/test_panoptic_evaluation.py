@@ -128,6 +128,18 @@ def test_every_segment_is_listed_with_its_id_and_what_became_of_it(specs):
     ]
 
 
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_segments_alike_in_class_and_area_are_listed_by_their_place(tmp_path, order):
+    # neither in the order of their ids nor in that of their last pixels
+    one = scene("c c b b a a b a c", a=PERSON, b=PERSON, c=PERSON)
+    one.classes = {ord(letter): PERSON for letter in order}
+    spec = save(tmp_path, "gold", {"i": one})
+
+    objects = segcore.evaluate(spec, spec, task="panoptic").objects()
+
+    assert [chr(own_id) for own_id in objects["gold_id"]] == ["c", "b", "a"]
+
+
 def test_a_segment_under_another_class_is_listed_as_confused(tmp_path):
     gold, delivery = (
         {"i": scene("a a a .", a=PERSON)},
