@@ -199,7 +199,8 @@ class InstanceMeasure:
         self, annotation: ImageAnnotation, classes: ClassMap
     ) -> tuple[ImageAnnotation, Regions, list[Fault]]:
         """The annotation without what is marked as ignored or as background, its regions, and the
-        faults of mask values that are none."""
+        faults of mask values that are none.
+        """
         content = annotation.content
         if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
