@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sized
+from collections.abc import Sized
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from segcore import sources
 from segcore.average_precision import ScoreRule
-from segcore.conventions import instance_conventions, semantic_conventions, source_conventions
+from segcore.conventions import source_conventions
 from segcore.counting import Job, Plan, count
 from segcore.errors import InvalidInputError, OntologyError, UsageError
-from segcore.evaluation import Evaluation, InputInfo, SideCounts
+from segcore.evaluation import Evaluation, InputInfo, MeasuredBatch, SideCounts
 from segcore.faults import Fault, FaultLog
 from segcore.instance_evaluation import InstanceEvaluation
-from segcore.instance_tally import InstanceTable
 from segcore.measures.class_map import ClassMap
-from segcore.measures.instance import InstanceMeasure, tabulated
 from segcore.measures.measured import refused_count
-from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.pairing import pair, units_of
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
-from segcore.tally import TallyTable
+from segcore.tasks import Comparison, TaskOptions, task_named
 
 __all__ = ["CheckReport", "check", "evaluate"]
 
@@ -94,7 +90,7 @@ def evaluate(
     *,
     task: str,
     **options: Unpack[_Options],
-) -> Evaluation | InstanceEvaluation: ...
+) -> MeasuredBatch: ...
 def evaluate(
     gold: str | Spec | Source,
     delivery: str | Spec | Source,
@@ -108,7 +104,7 @@ def evaluate(
     scores: ScoreRule | str | None = None,
     keep_cells: bool = False,
     progress: Progress | None = None,
-) -> Evaluation | InstanceEvaluation:
+) -> MeasuredBatch:
     """Measure a delivery against gold.
 
     Parameters
@@ -141,6 +137,7 @@ def evaluate(
     Returns
     -------
     Evaluation or InstanceEvaluation
+        By the task; what both have is a :class:`segcore.evaluation.MeasuredBatch`.
 
     Raises
     ------
@@ -154,8 +151,12 @@ def evaluate(
     SpecError
         An input cannot be opened.
     """
-    _check_options(task, overlap=overlap, scores=scores, keep_cells=keep_cells)
-    rule = None if scores is None else _choice(ScoreRule, scores, "scores")
+    options = TaskOptions(
+        overlap=overlap,
+        scores=None if scores is None else _choice(ScoreRule, scores, "scores"),
+        keep_cells=keep_cells,
+    )
+    chosen = task_named(task, options)
     if jobs < 1:
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
     gold_source, delivery_source = sources.open(gold), sources.open(delivery)
@@ -180,29 +181,16 @@ def evaluate(
     )
     delivery_source = delivery_source.resolve(ontology=target, gold=gold_source)
     sides = Side("gold", gold_source), Side("delivery", delivery_source)
-    maps = _class_map(gold_source, target), _class_map(delivery_source, target)
-    run = _Run(jobs=jobs, backend=backend, progress=progress)
-    if task == "instance":
-        objects = InstanceMeasure(gold=maps[0], delivery=maps[1], crowd=target.crowd)
-        told = instance_conventions(target, rule)
-        plan = Plan(
-            measure=objects,
-            tabulate=tabulated,
-            join=InstanceTable.joined,
-            measure_block=objects.block,
-        )
-        found, rest = run(plan, sides, ontology=target, conventions=told)
-        return InstanceEvaluation(tallies=found, score_rule=rule, **rest)
-    pixels = SemanticMeasure(gold=maps[0], delivery=maps[1], overlap=target.overlap, crowd=target.crowd)
-    tabulate = partial(TallyTable.from_tallies, num_classes=len(target), keep_cells=keep_cells)
-    join = partial(TallyTable.joined, num_classes=len(target))
-    counts, rest = run(
-        Plan(measure=pixels, tabulate=tabulate, join=join),
-        sides,
+    compared = Comparison(
         ontology=target,
-        conventions=semantic_conventions(target),
+        gold=_class_map(gold_source, target),
+        delivery=_class_map(delivery_source, target),
+        options=options,
     )
-    return Evaluation(tallies=counts, **rest)
+    run = _Run(jobs=jobs, backend=backend, progress=progress)
+    table, batch = run(chosen.plan(compared), sides)
+    conventions = {**source_conventions(sides), **chosen.conventions(compared)}
+    return chosen.evaluation(table, compared, conventions=conventions, **batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,14 +202,9 @@ class _Run:
     progress: Progress | None
 
     def __call__(
-        self,
-        plan: Plan[_Tally, _Table],
-        sides: tuple[Side, Side],
-        *,
-        ontology: Ontology,
-        conventions: Mapping[str, str],
+        self, plan: Plan[_Tally, _Table], sides: tuple[Side, Side]
     ) -> tuple[_Table, dict[str, Any]]:
-        """Count all images; the table, and the attributes of :class:`MeasuredBatch`."""
+        """Count all images; the table, and what :class:`MeasuredBatch` says of the batch itself."""
         images = pair(sides)
         units = units_of(images, sides)
         job = Job(
@@ -252,12 +235,10 @@ class _Run:
             pair_faults.add(Fault(code="delivery.same_as_gold", file=sides[1].source.name))
         faults = _refuse(sides, pair_faults)
         return plan.join(tables), {
-            "ontology": ontology,
             "images": images,
             "inputs": tuple(side.info() for side in sides),
             "counts": {side.role: side.counts() for side in sides},
             "faults": faults,
-            "conventions": {**source_conventions(sides), **conventions},
         }
 
 
@@ -304,17 +285,6 @@ def check(
     return CheckReport(
         faults=side.faults.sorted(), info=side.info(), counts=side.counts(), ontology=source.ontology
     )
-
-
-def _check_options(task: str, **options: object) -> None:
-    """Refuse a task that does not exist and options that mean nothing to it."""
-    foreign = {"semantic": ("scores",), "instance": ("overlap", "keep_cells")}
-    if task not in foreign:
-        known = ", ".join(foreign)
-        raise UsageError(f"task {task!r} is not one this version measures (known: {known})")
-    for name in foreign[task]:
-        if options[name] not in (None, False):
-            raise UsageError(f"the {task} task has no use for {name} (got {options[name]!r})")
 
 
 def _ontology(given: Ontology | str | None) -> Ontology | None:

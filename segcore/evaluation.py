@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -179,7 +180,7 @@ class ClassScores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MeasuredBatch:
+class MeasuredBatch(ABC):
     """What every evaluation says, whatever its task.
 
     Attributes
@@ -203,6 +204,19 @@ class MeasuredBatch:
     counts: Mapping[str, SideCounts]
     faults: tuple[Fault, ...]
     conventions: Mapping[str, str]
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[Any, ...]:
+        """The scores of every class, in ontology order."""
+
+    @abstractmethod
+    def table(self) -> dict[str, list[Any]]:
+        """Image x class counts as columns, one row for every class an image holds on either side."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """The document ``segcore score --json`` writes: plain values, undefined ones None."""
 
     def document(self, task: str, **scores: Any) -> dict[str, Any]:
         """The document of a task: what all have in common, and ``scores``."""

@@ -10,7 +10,7 @@ from typing import Any
 from segcore.errors import SegcoreError
 from segcore.wording import printable
 
-__all__ = ["Action", "InjectionError", "Made", "Target", "apply"]
+__all__ = ["Action", "InjectionError", "Made", "Target", "apply", "counted"]
 
 
 class InjectionError(SegcoreError):
@@ -132,3 +132,8 @@ def apply(actions: Sequence[Action], *, progress: Callable[[int, int], None] | N
             ) from error
         if progress is not None:
             progress(done + 1, len(actions))
+
+
+def counted(n: int, what: str) -> str:
+    """``1 sample``, ``2 samples``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -40,8 +40,9 @@ from segcore.ontology_file import named_ontology
 from segcore.wording import show
 from segcore_fiftyone.injection import apply, load_scores, plan, plan_removal
 from segcore_fiftyone.limits import Limits
+from segcore_fiftyone.names import Names
 from segcore_fiftyone.samples import Places
-from segcore_fiftyone.scores import Names, Scores
+from segcore_fiftyone.scores import Scores
 from segcore_fiftyone.source import FiftyOneSource
 from segcore_fiftyone.targets import MaskTargets
 
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["SegcoreEvaluation", "SegcoreEvaluationConfig", "SegcoreResults"]
 
 
-class SegcoreEvaluationConfig(SegmentationEvaluationConfig):  # type: ignore[misc]
+class SegcoreEvaluationConfig(SegmentationEvaluationConfig):
     """How segmentations are evaluated.
 
     Parameters
@@ -101,7 +102,7 @@ class SegcoreEvaluationConfig(SegmentationEvaluationConfig):  # type: ignore[mis
         return "segcore"
 
 
-class SegcoreEvaluation(SegmentationEvaluation):  # type: ignore[misc]
+class SegcoreEvaluation(SegmentationEvaluation):
     """FiftyOne calls this; the numbers come from :func:`segcore.evaluate`.
 
     Parameters
@@ -252,7 +253,7 @@ class SegcoreEvaluation(SegmentationEvaluation):  # type: ignore[misc]
                 dataset.save()
 
 
-class SegcoreResults(SegmentationResults):  # type: ignore[misc]
+class SegcoreResults(SegmentationResults):
     """What :meth:`iou` adds to FiftyOne's results.
 
     The last of ``classes`` is "other": pixels without a class, on either side.  FiftyOne treats it as it
@@ -278,7 +279,8 @@ class SegcoreResults(SegmentationResults):  # type: ignore[misc]
         if not len(self.ytrue):
             self.ytrue_ids = self.ypred_ids = np.array(["none"])[:0]
             self.weights = np.array([1])[:0]
-        return super().use_subset(subset_def)  # type: ignore[no-any-return]
+        results: SegcoreResults = super().use_subset(subset_def)
+        return results
 
     def _confusion(self) -> npt.NDArray[np.int64]:
         whole: npt.NDArray[np.int64] = np.asarray(self.pixel_confusion_matrix, np.int64)

@@ -22,10 +22,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from segcore.errors import UsageError
 from segcore.wording import escaped, printable
-from segcore_fiftyone.actions import Action, InjectionError, Made, Target, apply
-from segcore_fiftyone.runs import METHOD, document_of, load_scores, made_by, pushed_keys
-from segcore_fiftyone.scores import ClassRow, Names, Scores
-from segcore_fiftyone.writing import create_indexes, delete_fields, write_values
+from segcore_fiftyone.actions import Action, InjectionError, Made, Target, apply, counted
+from segcore_fiftyone.names import Names
+from segcore_fiftyone.removal import delete_fields, delete_views, drop_indexes, plan_removal
+from segcore_fiftyone.runs import (
+    METHOD,
+    add_run,
+    document_of,
+    load_scores,
+    made_by,
+    note,
+    pushed_keys,
+)
+from segcore_fiftyone.scores import ClassRow, Scores
+from segcore_fiftyone.writing import create_indexes, write_values
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -80,31 +90,6 @@ def plan(dataset: fo.Dataset, scores: Scores) -> tuple[Action, ...]:
     return _Plan(dataset, scores).actions()
 
 
-def plan_removal(dataset: fo.Dataset, key: str) -> tuple[Action, ...]:
-    """The writes that take away all a key has made; none where it made nothing.
-
-    Raises
-    ------
-    UsageError
-        The run of that name is somebody else's.
-    """
-    names = Names(key)
-    made = made_by(dataset, names)
-    if made is None:
-        return ()
-    return (
-        *_drop_indexes(dataset, made.indexes),
-        *_delete_views(dataset, made.views),
-        *_untag(dataset, made.tags),
-        *_delete_fields(dataset, made.fields),
-        Action(
-            target=Target.RUN,
-            says=f"delete the run {names.run!r}",
-            write=partial(dataset.delete_run, names.run),
-        ),
-    )
-
-
 class _Plan:
     def __init__(self, dataset: fo.Dataset, scores: Scores) -> None:
         dataset.reload()  # another process may have changed it
@@ -136,13 +121,13 @@ class _Plan:
     def actions(self) -> tuple[Action, ...]:
         between = self._made | self._wanted
         return (
-            *(self._register(between) if self._is_new else self._list(self._made, between)),
+            *([self._new_run(between)] if self._is_new else self._list(self._made, between)),
             *self._fields(),
             *self._values(),
             *self._tags(),
-            *_drop_indexes(self._dataset, _without(self._made.indexes, self._wanted.indexes)),
+            *drop_indexes(self._dataset, _without(self._made.indexes, self._wanted.indexes)),
             *self._new_indexes(),
-            *_delete_views(self._dataset, _without(self._made.views, self._wanted.views)),
+            *delete_views(self._dataset, _without(self._made.views, self._wanted.views)),
             *self._new_views(),
             *self._document(),
             *self._list(between, self._wanted),
@@ -183,23 +168,14 @@ class _Plan:
 
     # ---- the run
 
-    def _register(self, made: Made) -> list[Action]:
-        config = self._dataset.init_run(method=METHOD, key=self._names.key, made=made.to_json())
-        run = self._names.run
-        write = partial(self._dataset.register_run, run, config)
-        return [Action(target=Target.RUN, says=f"add the run {run!r}", write=write)]
+    def _new_run(self, made: Made) -> Action:
+        names = self._names
+        return add_run(self._dataset, names.run, method=METHOD, key=names.key, made=made.to_json())
 
     def _list(self, before: Made, after: Made) -> list[Action]:
         if before == after:
             return []
-        dataset, run = self._dataset, self._names.run
-
-        def write() -> None:
-            config = dataset.get_run_info(run).config
-            config.made = after.to_json()
-            dataset.update_run_config(run, config)
-
-        return [Action(target=Target.RUN, says=f"list in the run {run!r} what is made", write=write)]
+        return [note(self._dataset, self._names.run, "made", after.to_json(), what="made")]
 
     def _document(self) -> list[Action]:
         dataset, run = self._dataset, self._names.run
@@ -219,7 +195,7 @@ class _Plan:
 
     def _fields(self) -> list[Action]:
         names, new = self._names, _without([c.field for c in self._scores.classes], self._declared)
-        actions = _delete_fields(self._dataset, [names.iou]) if self._is_stale else []
+        actions = delete_fields(self._dataset, [names.iou]) if self._is_stale else []
         if new or not self._dataset.has_field(names.mean):
             says = f"declare {names.iou!r} with {len(new)} new classes, and {names.mean!r}"
             write = partial(_declare, self._dataset, names, new)
@@ -233,7 +209,7 @@ class _Plan:
         if not changed:
             return []
         paths = self._names.iou, self._names.mean
-        says = f"write {paths[0]!r} and {paths[1]!r} of {_samples(len(changed))}"
+        says = f"write {paths[0]!r} and {paths[1]!r} of {counted(len(changed), 'sample')}"
         write = partial(write_values, self._dataset, paths, changed)
         return [Action(target=Target.VALUES, says=says, samples=len(changed), write=write)]
 
@@ -259,11 +235,11 @@ class _Plan:
         actions = []
         if gone:
             write = partial(self._edit_tag, gone, on=False)
-            says = f"take the tag {tag!r} from {_samples(len(gone))}"
+            says = f"take the tag {tag!r} from {counted(len(gone), 'sample')}"
             actions.append(Action(target=Target.TAG, says=says, samples=len(gone), write=write))
         if new:
             write = partial(self._edit_tag, new, on=True)
-            says = f"tag {_samples(len(new))} {tag!r}"
+            says = f"tag {counted(len(new), 'sample')} {tag!r}"
             actions.append(Action(target=Target.TAG, says=says, samples=len(new), write=write))
         return actions
 
@@ -360,52 +336,6 @@ def _save_view(dataset: fo.Dataset, name: str, path: str) -> None:
     dataset.save_view(name, worst_view(dataset, path))
 
 
-def _drop_indexes(dataset: fo.Dataset, paths: Sequence[str]) -> list[Action]:
-    there = dataset.list_indexes()
-    return [
-        Action(
-            target=Target.INDEX, says=f"drop the index {path!r}", write=partial(dataset.drop_index, path)
-        )
-        for path in paths
-        if path in there
-    ]
-
-
-def _delete_views(dataset: fo.Dataset, views: Sequence[tuple[str, str]]) -> list[Action]:
-    return [
-        Action(
-            target=Target.VIEW,
-            says=f"delete the saved view {printable(name)!r}",
-            write=partial(dataset.delete_saved_view, name),
-        )
-        for name, _ in views
-        if dataset.has_saved_view(name)
-    ]
-
-
-def _untag(dataset: fo.Dataset, tags: Sequence[str]) -> list[Action]:
-    actions = []
-    for tag in tags:
-        if tagged := dataset.match_tags(tag).count():
-            says = f"take the tag {tag!r} from {_samples(tagged)}"
-            write = partial(dataset.untag_samples, tag)
-            actions.append(Action(target=Target.TAG, says=says, samples=tagged, write=write))
-    return actions
-
-
-def _delete_fields(dataset: fo.Dataset, fields: Sequence[str]) -> list[Action]:
-    there = [path for path in fields if dataset.has_field(path)]
-    if not there:
-        return []
-    says = f"delete the {'fields' if len(there) > 1 else 'field'} {', '.join(map(repr, there))}"
-    write = partial(delete_fields, dataset, there)
-    return [Action(target=Target.FIELD, says=says, samples=len(dataset), write=write)]
-
-
 def _without(a: Sequence[_T], b: Sequence[_T]) -> tuple[_T, ...]:
     gone = frozenset(b)
     return tuple(item for item in a if item not in gone)
-
-
-def _samples(n: int) -> str:
-    return f"{n} sample" if n == 1 else f"{n} samples"

@@ -14,16 +14,16 @@ Crowds, what lies in them, and objects that were refused are not judged and not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from segcore.errors import UsageError
 from segcore.wording import printable
-from segcore_fiftyone.actions import Action, Target
+from segcore_fiftyone.actions import Action, Target, counted
 from segcore_fiftyone.library import Samples
+from segcore_fiftyone.names import OUTCOMES, Names
 from segcore_fiftyone.rows import LIST_FIELDS
-from segcore_fiftyone.slugs import require_key
+from segcore_fiftyone.runs import add_run, delete_run, note, noted
 from segcore_fiftyone.source import FiftyOneSource
 from segcore_fiftyone.writing import Changes, change_labels, untag_labels
 
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
     from segcore.sources import Source
 
-__all__ = ["METHOD", "Mark", "MarkNames", "Marks", "marks_of", "plan", "plan_removal"]
+__all__ = ["METHOD", "Mark", "Marks", "marks_of", "plan", "plan_removal"]
 
 METHOD: Final = "segcore-objects"
 """By which the runs of these pushes are told from others."""
-
-_OUTCOMES: Final = ("matched", "missed", "extra")
 
 
 class Mark(NamedTuple):
@@ -50,41 +48,6 @@ class Mark(NamedTuple):
 
 Marks = dict[tuple[str, str], Mark]
 """By sample and label id: a copy of a label has the id of the label."""
-
-
-@dataclass(frozen=True, slots=True)
-class MarkNames:
-    """What belongs to one key, by name.
-
-    Raises
-    ------
-    UsageError
-        The key is no name of a field.
-    """
-
-    key: str
-
-    def __post_init__(self) -> None:
-        require_key(self.key)
-
-    @property
-    def iou(self) -> str:
-        """The attribute of a label."""
-        return f"{self.key}_iou"
-
-    @property
-    def run(self) -> str:
-        """The run that lists the fields."""
-        return f"segcore_{self.key}_objects"
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags of labels."""
-        return tuple(map(self.tag, _OUTCOMES))
-
-    def tag(self, outcome: str) -> str:
-        """The tag of an outcome."""
-        return f"segcore:{self.key}:{outcome}"
 
 
 def marks_of(
@@ -121,7 +84,7 @@ def marks_of(
         marks = found[source.options.field] = {}
         rows = zip(objects["image"], objects["kind"], objects[column], objects["iou"], strict=True)
         for image, kind, label, iou in rows:
-            if kind not in _OUTCOMES or label is None:
+            if kind not in OUTCOMES or label is None:
                 continue
             place, mark = (samples[own.get(image, image)], label), Mark(kind, iou)
             marks[place] = max(marks.get(place, mark), mark, key=lambda m: m.iou or 0.0)
@@ -152,7 +115,7 @@ def plan(dataset: fo.Dataset, key: str, wanted: Mapping[str, Marks]) -> tuple[Ac
         Attributes, tags or a run of that name are there and were not made by a push with this key.
     """
     dataset.reload()  # another process may have changed it
-    names = MarkNames(key)
+    names = Names(key)
     own = _fields_of(dataset, names)
     earlier = () if own is None else own
     between = tuple(sorted({*earlier, *wanted}))
@@ -162,9 +125,8 @@ def plan(dataset: fo.Dataset, key: str, wanted: Mapping[str, Marks]) -> tuple[Ac
             field.require_free()
     actions: list[Action] = []
     if own is None:
-        config = dataset.init_run(method=METHOD, key=key, fields=list(between))
-        write = partial(dataset.register_run, names.run, config)
-        actions.append(Action(target=Target.RUN, says=f"add the run {names.run!r}", write=write))
+        run = names.marks_run
+        actions.append(add_run(dataset, run, method=METHOD, key=key, fields=list(between)))
     else:
         actions += _list(dataset, names, own, between)
     for field in fields:
@@ -184,19 +146,18 @@ def plan_removal(dataset: fo.Dataset, key: str) -> tuple[Action, ...]:
     UsageError
         The run of that name is somebody else's.
     """
-    names = MarkNames(key)
+    names = Names(key)
     fields = _fields_of(dataset, names)
     if fields is None:
         return ()
     actions = [action for name in fields for action in _unmark(dataset, name, names)]
-    write = partial(dataset.delete_run, names.run)
-    return (*actions, Action(target=Target.RUN, says=f"delete the run {names.run!r}", write=write))
+    return (*actions, delete_run(dataset, names.marks_run))
 
 
 class _Field:
     """The labels of one field, as far as marks are concerned."""
 
-    def __init__(self, dataset: fo.Dataset, name: str, names: MarkNames) -> None:
+    def __init__(self, dataset: fo.Dataset, name: str, names: Names) -> None:
         self.name = name
         self._dataset, self._names = dataset, names
         samples = Samples(dataset)
@@ -215,7 +176,7 @@ class _Field:
         if self._dataset.has_field(self._attribute) or any(self._names.iou in label for label in held):
             taken.append(f"the attribute {self._attribute!r}")
         there = {tag for label in held for tag in self._tags(label)}
-        taken += [f"the label tag {tag!r}" for tag in self._names.tags if tag in there]
+        taken += [f"the label tag {tag!r}" for tag in self._names.mark_tags if tag in there]
         if taken:
             raise UsageError(
                 f"dataset {printable(self._dataset.name)!r} has {', '.join(taken)}, not made by a push "
@@ -242,29 +203,28 @@ class _Field:
                 if self._is_marked(label, mark):
                     continue
                 count += 1
-                added = None if mark is None else (mark.iou, self._names.tag(mark.outcome))
+                added = None if mark is None else (mark.iou, self._names.mark_tag(mark.outcome))
                 change = changes.setdefault(sample, Changes())
                 change.labels.setdefault(added, []).append(label["_id"])
                 if self._tags(label):
                     change.stale.append(label["_id"])
         if not count:
             return []
-        labels_ = f"{count} {'label' if count == 1 else 'labels'}"
-        says = f"write {self._names.iou!r} and a tag of {labels_} in {self.name!r}"
+        says = f"write {self._names.iou!r} and a tag of {counted(count, 'label')} in {self.name!r}"
         write = partial(
             change_labels,
             self._dataset,
             self._path,
             changes,
             attribute=self._names.iou,
-            tags=self._names.tags,
+            tags=self._names.mark_tags,
             is_list=self._is_list,
         )
         return [Action(target=Target.VALUES, says=says, samples=len(changes), write=write)]
 
     def unmark(self) -> list[Action]:
         """Take tags and attribute away."""
-        actions, tags = [], self._names.tags
+        actions, tags = [], self._names.mark_tags
         tagged = sum(any(map(self._tags, labels)) for labels in self._labels.values())
         if tagged:
             says = f"take the tags {', '.join(map(repr, tags))} from the labels in {self.name!r}"
@@ -279,13 +239,13 @@ class _Field:
 
     def _tags(self, label: Mapping[str, Any]) -> list[str]:
         """Those of this key."""
-        return [tag for tag in label.get("tags") or () if tag in self._names.tags]
+        return [tag for tag in label.get("tags") or () if tag in self._names.mark_tags]
 
     def _is_marked(self, label: Mapping[str, Any], mark: Mark | None) -> bool:
         iou, tags = self._names.iou, self._tags(label)
         if mark is None:
             return iou not in label and not tags
-        return iou in label and label[iou] == mark.iou and tags == [self._names.tag(mark.outcome)]
+        return iou in label and label[iou] == mark.iou and tags == [self._names.mark_tag(mark.outcome)]
 
 
 def _items(row: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
@@ -296,7 +256,7 @@ def _items(row: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
     return [item for item in items if isinstance(item, Mapping) and item]
 
 
-def _unmark(dataset: fo.Dataset, name: str, names: MarkNames) -> list[Action]:
+def _unmark(dataset: fo.Dataset, name: str, names: Names) -> list[Action]:
     """Nothing of a field that is gone."""
     return _Field(dataset, name, names).unmark() if dataset.has_field(name) else []
 
@@ -304,27 +264,15 @@ def _unmark(dataset: fo.Dataset, name: str, names: MarkNames) -> list[Action]:
 # ---- the run
 
 
-def _fields_of(dataset: fo.Dataset, names: MarkNames) -> tuple[str, ...] | None:
+def _fields_of(dataset: fo.Dataset, names: Names) -> tuple[str, ...] | None:
     """The label fields an earlier push marked; None where there was none."""
-    if names.run not in dataset.list_runs():
-        return None
-    config = dataset.get_run_info(names.run).config
-    fields = getattr(config, "fields", None)
-    if config.method != METHOD or not isinstance(fields, list):
-        raise UsageError(f"the run {names.run!r} was not made by segcore; choose another key")
-    return tuple(fields)
+    fields = noted(dataset, names.marks_run, "fields", list, method=METHOD)
+    return None if fields is None else tuple(fields)
 
 
 def _list(
-    dataset: fo.Dataset, names: MarkNames, before: tuple[str, ...], after: tuple[str, ...]
+    dataset: fo.Dataset, names: Names, before: tuple[str, ...], after: tuple[str, ...]
 ) -> list[Action]:
     if before == after:
         return []
-
-    def write() -> None:
-        config = dataset.get_run_info(names.run).config
-        config.fields = list(after)
-        dataset.update_run_config(names.run, config)
-
-    says = f"list in the run {names.run!r} what is marked"
-    return [Action(target=Target.RUN, says=says, write=write)]
+    return [note(dataset, names.marks_run, "fields", list(after), what="marked")]

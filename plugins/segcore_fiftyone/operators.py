@@ -6,6 +6,7 @@ writes are those of ``segcore push fiftyone``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -16,22 +17,27 @@ from fiftyone.operators import types
 import segcore
 from segcore.errors import MissingExtraError, UsageError
 from segcore.ontology_file import named_ontology
-from segcore.wording import escaped, show
+from segcore.sources import Source
+from segcore.wording import escaped
+from segcore_fiftyone.forms import (
+    Context,
+    ask_classes,
+    ask_key,
+    ask_limit,
+    integers_of,
+    key_of,
+    label_fields,
+    limits_of,
+    refuse,
+    text_of,
+)
 from segcore_fiftyone.injection import pushed_keys
-from segcore_fiftyone.limits import Limits
-from segcore_fiftyone.rows import LIST_FIELDS
-from segcore_fiftyone.sending import DEFAULT_KEY, Destination, Sent, remove, send
+from segcore_fiftyone.sending import Destination, Sent, remove, send
 from segcore_fiftyone.source import FiftyOneSource
 
 __all__ = ["OPERATORS", "ComputeScores", "InjectScores", "RemoveScores", "RunPolicy", "uri"]
 
-Context = Any
-"""``fiftyone.operators.ExecutionContext``; FiftyOne has no types."""
-
 Result = dict[str, Any]
-
-_LABELS: Final = frozenset(LIST_FIELDS)
-"""The kinds of labels a source reads."""
 
 
 def uri(name: str) -> str:
@@ -39,7 +45,7 @@ def uri(name: str) -> str:
     return f"@segcore/segcore/{name}"
 
 
-class _Operator(foo.Operator):  # type: ignore[misc]
+class _Operator(foo.Operator, ABC):
     """A form, and what is done with what was filled in."""
 
     name: str
@@ -98,13 +104,13 @@ class _Operator(foo.Operator):  # type: ignore[misc]
             shown.list("rules", types.Object(), label="Rules", view=table)
         return types.Property(shown, view=types.View(label=self.label.capitalize()))
 
+    @abstractmethod
     def ask(self, ctx: Context, form: Any) -> None:
         """Add what is asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def do(self, ctx: Context) -> Result:
         """Do it, and say what was done."""
-        raise NotImplementedError
 
 
 class ComputeScores(_Operator):
@@ -116,7 +122,7 @@ class ComputeScores(_Operator):
 
     def ask(self, ctx: Context, form: Any) -> None:
         """Two fields, classes, a threshold, a key; and which samples."""
-        fields = _label_fields(ctx)
+        fields = label_fields(ctx)
         if len(fields) < 2:
             text = "The dataset needs two fields of labels: the gold, and what was delivered"
             form.view("too_few", types.Warning(label=text)).invalid = True
@@ -130,15 +136,15 @@ class ComputeScores(_Operator):
             label="Delivery",
             description="The labels under test",
         )
-        _ask_classes(form)
+        ask_classes(form)
         ignore = form.str(
             "ignore",
             label="Ignored values",
             description="Mask values that mean void, such as 255; several with commas",
         )
-        _refuse(ignore, lambda: _integers(ctx.params.get("ignore")))
-        _ask_limit(form)
-        _ask_key(form)
+        refuse(ignore, lambda: integers_of(ctx.params.get("ignore")))
+        ask_limit(form)
+        ask_key(form)
         ctx.target_view()  # with this FiftyOne asks for which samples
 
     def do(self, ctx: Context) -> Result:
@@ -146,24 +152,14 @@ class ComputeScores(_Operator):
         params, samples = ctx.params, ctx.target_view()
         gold = FiftyOneSource.of(samples, params["gold"])
         delivery = FiftyOneSource.of(samples, params["delivery"])
-        text, ignore = _text(params, "ontology"), _integers(params.get("ignore"))
+        text, ignore = text_of(params, "ontology"), integers_of(params.get("ignore"))
         ontology = gold.ontology if text is None else named_ontology(text)
         if ignore and ontology is None:
             raise UsageError("nobody says what the values of the masks mean: name an ontology")
         if ignore and ontology is not None:
             ontology = replace(ontology, ignore=ignore)
         evaluation = segcore.evaluate(gold, delivery, ontology=ontology, progress=_reporter(ctx))
-        return _sent(
-            send(
-                Destination(dataset=ctx.dataset.name, key=_key(params)),
-                evaluation,
-                gold=gold,
-                delivery=delivery,
-                limits=_limits(params, evaluation),
-            ),
-            key=_key(params),
-            mean_iou=evaluation.mean_iou,
-        )
+        return _pushed(ctx, evaluation, gold=gold, delivery=delivery)
 
 
 class InjectScores(_Operator):
@@ -179,35 +175,24 @@ class InjectScores(_Operator):
         example = "such as coco:gold.json, png:masks/ or fiftyone:streets/ground_truth"
         for side in ("gold", "delivery"):
             form.str(side, required=True, label=side.capitalize(), description=f"A source, {example}")
-        _ask_classes(form)
-        _ask_limit(form)
+        ask_classes(form)
+        ask_limit(form)
         form.str(
             "join",
             label="Find samples by",
             description="stem (the file name, the default), id, or a field of the dataset",
         )
-        _ask_key(form)
+        ask_key(form)
 
     def do(self, ctx: Context) -> Result:
         """Evaluate and write."""
         params = ctx.params
         gold, delivery = segcore.open(params["gold"]), segcore.open(params["delivery"])
         evaluation = segcore.evaluate(
-            gold, delivery, ontology=_text(params, "ontology"), progress=_reporter(ctx)
+            gold, delivery, ontology=text_of(params, "ontology"), progress=_reporter(ctx)
         )
-        return _sent(
-            send(
-                Destination(
-                    dataset=ctx.dataset.name, key=_key(params), join=_text(params, "join")
-                ),
-                evaluation,
-                gold=gold,
-                delivery=delivery,
-                limits=_limits(params, evaluation),
-            ),
-            key=_key(params),
-            mean_iou=evaluation.mean_iou,
-        )  # fmt: skip
+        join = text_of(params, "join")
+        return _pushed(ctx, evaluation, gold=gold, delivery=delivery, join=join)
 
 
 class RunPolicy(_Operator):
@@ -231,7 +216,7 @@ class RunPolicy(_Operator):
             label="Find samples by",
             description="stem, id or a field; of a field of this dataset its own key, else stem",
         )
-        _ask_key(form, default=None)
+        ask_key(form, default=None)
 
     def do(self, ctx: Context) -> Result:
         """Judge and write."""
@@ -251,8 +236,8 @@ class RunPolicy(_Operator):
             base = said.destination
         destination = replace(
             base,
-            key=_text(ctx.params, "key") or base.key,
-            join=_text(ctx.params, "join") or base.join,
+            key=text_of(ctx.params, "key") or base.key,
+            join=text_of(ctx.params, "join") or base.join,
         )
         return _sent(
             send_judged(destination, batch),
@@ -292,91 +277,11 @@ class RemoveScores(_Operator):
     def do(self, ctx: Context) -> Result:
         """Remove."""
         return _sent(
-            remove(Destination(dataset=ctx.dataset.name, key=_key(ctx.params))), key=_key(ctx.params)
+            remove(Destination(dataset=ctx.dataset.name, key=key_of(ctx.params))), key=key_of(ctx.params)
         )
 
 
 OPERATORS: Final = (ComputeScores, InjectScores, RemoveScores, RunPolicy)
-
-
-# ---- forms
-
-
-def _label_fields(ctx: Context) -> list[str]:
-    """The fields a source can be made of."""
-    schema = ctx.dataset.get_field_schema().items()
-    kinds = {name: getattr(field, "document_type", None) for name, field in schema}
-    return [name for name, kind in kinds.items() if kind is not None and kind.__name__ in _LABELS]
-
-
-def _ask_classes(form: Any) -> None:
-    form.str(
-        "ontology",
-        label="Classes",
-        description="An ontology file, or preset:NAME; what the gold says if left empty",
-    )
-
-
-def _ask_limit(form: Any) -> None:
-    form.float(
-        "below",
-        label="Threshold",
-        description="A sample fails where a class of it has a lower IoU; none fails if left empty",
-        min=0,
-        max=1,
-    )
-
-
-def _ask_key(form: Any, *, default: str | None = DEFAULT_KEY) -> None:
-    form.str(
-        "key",
-        required=default is not None,
-        default=default,
-        label="Key",
-        description="What fields, views and tags are called after; what it has written before is renewed"
-        + ("" if default else f". What the policy says if left empty, else {DEFAULT_KEY}"),
-    )
-
-
-def _refuse(field: Any, parse: Callable[[], object]) -> None:
-    """Say below a field of the form what is wrong with it."""
-    try:
-        parse()
-    except UsageError as error:
-        field.invalid = True
-        field.error_message = str(error)
-
-
-# ---- what was filled in
-
-
-def _text(params: Mapping[str, Any], name: str) -> str | None:
-    """A field that may be empty."""
-    return (params.get(name) or "").strip() or None
-
-
-def _key(params: Mapping[str, Any]) -> str:
-    return _text(params, "key") or DEFAULT_KEY
-
-
-def _integers(text: str | None) -> tuple[int, ...]:
-    """``255`` or ``254, 255``.
-
-    Raises
-    ------
-    UsageError
-        Something else.
-    """
-    words = [word.strip() for word in (text or "").split(",")]
-    try:
-        return tuple(int(word) for word in words if word)
-    except ValueError:
-        raise UsageError(f"ignored values are whole numbers with commas, got {show(text)}") from None
-
-
-def _limits(params: Mapping[str, Any], evaluation: segcore.Evaluation) -> Limits | None:
-    below = params.get("below")
-    return None if below is None else Limits.below(below, evaluation.ontology.names)
 
 
 # ---- what is said
@@ -394,6 +299,26 @@ def _reporter(ctx: Context) -> Callable[[int, int], None]:
             ctx.set_progress(progress=percent / 100, label=f"{done} of {total} images")
 
     return report
+
+
+def _pushed(
+    ctx: Context,
+    evaluation: segcore.Evaluation,
+    *,
+    gold: Source,
+    delivery: Source,
+    join: str | None = None,
+) -> Result:
+    """Write the scores to the dataset of the App under the key that was filled in."""
+    destination = Destination(dataset=ctx.dataset.name, key=key_of(ctx.params), join=join)
+    sent = send(
+        destination,
+        evaluation,
+        gold=gold,
+        delivery=delivery,
+        limits=limits_of(ctx.params, evaluation),
+    )
+    return _sent(sent, key=destination.key, mean_iou=evaluation.mean_iou)
 
 
 def _sent(

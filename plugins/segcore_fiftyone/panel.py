@@ -53,7 +53,7 @@ Context = Any
 """``fiftyone.operators.ExecutionContext``; FiftyOne has no types."""
 
 
-class SegcorePanel(foo.Panel):  # type: ignore[misc]
+class SegcorePanel(foo.Panel):
     """``segcore`` in the App."""
 
     @property

@@ -34,60 +34,17 @@ from segcore import __version__
 from segcore.errors import UsageError
 from segcore.evaluation import OTHER, Evaluation, InputInfo
 from segcore_fiftyone.limits import ClassVerdict, Limits
+from segcore_fiftyone.names import Names
 from segcore_fiftyone.samples import Places
 from segcore_fiftyone.slugs import class_fields, require_key
 from segcore_fiftyone.table import SampleTable
 
-__all__ = ["ClassRow", "Names", "SampleTable", "Scores"]
+__all__ = ["ClassRow", "SampleTable", "Scores"]
 
 SCHEMA: Final = 1
 """Version of the document of :meth:`Scores.to_json`."""
 
 IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What belongs to one key, by name.
-
-    Raises
-    ------
-    UsageError
-        The key is no name of a field.
-    """
-
-    key: str
-
-    def __post_init__(self) -> None:
-        require_key(self.key)
-
-    @property
-    def iou(self) -> str:
-        """The field of an IoU for each class."""
-        return f"{self.key}_iou"
-
-    @property
-    def mean(self) -> str:
-        """The field of their mean over the classes in the image."""
-        return f"{self.key}_miou"
-
-    @property
-    def tag(self) -> str:
-        """The tag of samples that fail."""
-        return f"segcore:{self.key}:fail"
-
-    @property
-    def run(self) -> str:
-        """The run that keeps the scores."""
-        return f"segcore_{self.key}"
-
-    def path(self, c: ClassRow) -> str:
-        """Where a sample holds the IoU of a class."""
-        return f"{self.iou}.{c.field}"
-
-    def view(self, c: ClassRow) -> str:
-        """The saved view of the samples with a class, worst first."""
-        return f"{self.key}-worst-{c.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

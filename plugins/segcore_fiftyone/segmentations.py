@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from segcore.annotation import LabelMap
 from segcore.errors import RefusedMaskError
-from segcore.masks.colors import hex_color
 from segcore.masks.png import decode_colors, decode_indices
-from segcore.masks.values import BLEND_VALUES, looks_blended, summary
+from segcore.masks.values import summary
 from segcore.ontology import UNKNOWN
 from segcore_fiftyone.stored import decode_array
 from segcore_fiftyone.targets import Values
@@ -84,13 +83,4 @@ def _map_of_integers(array: npt.NDArray[np.generic], values: Values) -> LabelMap
 
 def _map_of_colors(pixels: npt.NDArray[np.uint8], values: Values) -> LabelMap:
     table, lookup = values.colors()
-    codes, unknown = table.encode(pixels)
-    if unknown:
-        found = {hex_color(color): count for color, count in unknown.items()}
-        expected = f"one of the {len(table.codes)} colours of the mask targets"
-        also: list[RefusedMaskError] = []
-        if len(unknown) >= BLEND_VALUES and looks_blended(pixels, table.is_unknown(pixels)):
-            got = f"{len(unknown)} colours between those of their neighbours"
-            also.append(RefusedMaskError("mask.suspect_blend", "colours of the targets only", got))
-        raise RefusedMaskError("mask.unknown_value", expected, summary(found), also=also)
-    return LabelMap(values=codes, lookup=lookup)
+    return LabelMap(values=table.codes_of(pixels, whose="mask targets"), lookup=lookup)

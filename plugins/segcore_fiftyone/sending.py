@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from segcore.errors import UsageError
 from segcore.wording import printable
 from segcore_fiftyone import marks
-from segcore_fiftyone.injection import MAX_INDEXES, Action, Target, apply, plan, plan_removal
+from segcore_fiftyone.actions import Action, Target, apply, counted
+from segcore_fiftyone.injection import MAX_INDEXES, plan
 from segcore_fiftyone.library import asking, open_collection
 from segcore_fiftyone.limits import Limits
+from segcore_fiftyone.removal import plan_removal
 from segcore_fiftyone.samples import Places, sample_ids
 from segcore_fiftyone.scores import Scores
 from segcore_fiftyone.slugs import require_key
@@ -109,8 +111,6 @@ def send(
         No sample shows an image of the evaluation, a class has no name for a field, or something of a
         name that is needed is there already.
     """
-    from segcore.cli.output import progress
-
     with asking():
         dataset = open_collection(destination.dataset)
         _require_no_evaluation(dataset, destination.key)
@@ -118,15 +118,9 @@ def send(
         places = Places.of(evaluation, sample_ids(dataset, key=join), image_of=delivery.image_of)
         scores = Scores.of(evaluation, places, key=destination.key, limits=limits, policy=policy)
         actions = plan(dataset, scores)
-        if not dry_run:
-            with progress("writing") as report:
-                apply(actions, progress=report)
     fail = f"{len(scores.failing)} of {len(scores.table)} samples fail"
-    return Sent(
-        actions=actions,
-        says=f"dataset {printable(destination.dataset)}: {fail}; {_writes(actions, dry_run=dry_run)}",
-        notes=tuple(_notes(scores, places)),
-    )
+    notes = tuple(_notes(scores, places))
+    return _carried_out(actions, destination, found=f"{fail}; ", notes=notes, dry_run=dry_run)
 
 
 def send_objects(
@@ -159,20 +153,14 @@ def send_objects(
     UsageError
         Neither side is a field of the dataset, or something of a name that is needed is there already.
     """
-    from segcore.cli.output import progress
-
     with asking():
         dataset = open_collection(destination.dataset)
         _require_no_evaluation(dataset, destination.key)
         wanted = marks.marks_of(evaluation, dataset=dataset.name, gold=gold, delivery=delivery)
         actions = marks.plan(dataset, destination.key, wanted)
-        if not dry_run:
-            with progress("writing") as report:
-                apply(actions, progress=report)
     found = evaluation.overall.at50
     counts = f"objects: {found.matched} matched, {found.missed} missed, {found.extra} extra"
-    place = f"dataset {printable(destination.dataset)}"
-    return Sent(actions=actions, says=f"{place}: {counts}; {_writes(actions, dry_run=dry_run)}")
+    return _carried_out(actions, destination, found=f"{counts}; ", dry_run=dry_run)
 
 
 def remove(destination: Destination, *, dry_run: bool = False) -> Sent:
@@ -204,12 +192,30 @@ def remove(destination: Destination, *, dry_run: bool = False) -> Sent:
             )
         else:
             actions = (*marks.plan_removal(dataset, key), *plan_removal(dataset, key))
-        if not dry_run:
-            apply(actions)
-    place = f"dataset {printable(destination.dataset)}"
     if not actions:
+        place = f"dataset {printable(destination.dataset)}"
         return Sent(actions=(), says=f"{place}: nothing was pushed under the key {key!r}")
-    return Sent(actions=actions, says=f"{place}: {_writes(actions, dry_run=dry_run)}")
+    return _carried_out(actions, destination, dry_run=dry_run)
+
+
+def _carried_out(
+    actions: tuple[Action, ...],
+    destination: Destination,
+    *,
+    dry_run: bool,
+    found: str = "",
+    notes: tuple[str, ...] = (),
+) -> Sent:
+    """Write, but for a dry run, and say what was done behind what was found."""
+    from segcore.cli.output import progress
+
+    if not dry_run:
+        with asking(), progress("writing") as report:
+            apply(actions, progress=report)
+    place = f"dataset {printable(destination.dataset)}"
+    return Sent(
+        actions=actions, says=f"{place}: {found}{_writes(actions, dry_run=dry_run)}", notes=notes
+    )
 
 
 def _require_no_evaluation(dataset: fo.Dataset, key: str) -> None:
@@ -245,6 +251,5 @@ def _writes(actions: Sequence[Action], *, dry_run: bool) -> str:
     count = Counter(action.target.value for action in actions)
     parts = ", ".join(f"{target} {n}" for target, n in sorted(count.items()))
     samples = max(action.samples for action in actions)
-    changed = f"{samples} {'sample' if samples == 1 else 'samples'}"
     done = "would be done" if dry_run else "done"
-    return f"{len(actions)} {'write' if len(actions) == 1 else 'writes'} {done} ({parts}), on {changed}"
+    return f"{counted(len(actions), 'write')} {done} ({parts}), on {counted(samples, 'sample')}"

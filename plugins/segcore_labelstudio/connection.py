@@ -17,10 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
-import jwt
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
@@ -28,12 +26,16 @@ from segcore.documents import parse_json
 from segcore.errors import ConnectionFailedError, DocumentError, SpecError
 from segcore.strict_json import is_text
 from segcore.wording import printable
+from segcore_labelstudio.access import (
+    KEY_VARIABLE,
+    URL_VARIABLE,
+    checked_key,
+    checked_url,
+    sender,
+)
 from segcore_labelstudio.transport import GuardedTransport, TransientError, without_secrets
 
 __all__ = ["KEY_VARIABLE", "URL_VARIABLE", "Connection", "Params", "Project"]
-
-URL_VARIABLE: Final = "LABEL_STUDIO_URL"
-KEY_VARIABLE: Final = "LABEL_STUDIO_API_KEY"
 
 Params = Mapping[str, str | int | Sequence[str | int]]
 """Query parameters; a sequence is a parameter given several times."""
@@ -95,13 +97,13 @@ class Connection:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        base = _checked_url(url)
-        secret = _checked_key(key)
+        base = checked_url(url)
+        secret = checked_key(key)
         self._sleep = sleep
         self._secrets = (secret,)
         self._http = httpx.Client(
             transport=GuardedTransport(
-                _sender(base),
+                sender(base),
                 base=base,
                 secrets=self._secrets,
                 answer_s=10 * timeout_s,
@@ -354,53 +356,3 @@ def _pairs(params: Params | None) -> list[tuple[str, str | int | float | bool | 
         values = [value] if isinstance(value, (str, int)) else value
         pairs += [(name, item) for item in values]
     return pairs
-
-
-def _checked_url(text: str) -> httpx.URL:
-    """The address with a slash at its end; never shown where it may hold a password."""
-    try:
-        url = httpx.URL(text.strip())
-    except (httpx.InvalidURL, ValueError):
-        raise SpecError("the address of Label Studio cannot be read; expected https://host/") from None
-    if url.userinfo:
-        raise SpecError(
-            "the address of Label Studio must hold no user and no password; "
-            f"the key belongs into {KEY_VARIABLE}"
-        )
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
-        shown = printable(str(url.copy_with(query=None, fragment=None)), limit=200)
-        raise SpecError(
-            f"the address of Label Studio is http:// or https://, a host and maybe a path, got {shown!r}"
-        )
-    return url.copy_with(path=url.path.rstrip("/") + "/")
-
-
-def _checked_key(text: str) -> str:
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise SpecError(
-            f"{KEY_VARIABLE} is not a key: a key has no blanks, line breaks or special letters"
-        )
-    try:
-        claims = jwt.decode(key, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
-        return key  # a legacy token
-    if claims.get("token_type") == "access":
-        raise SpecError(
-            f"{KEY_VARIABLE} holds an access token, which lives for minutes; "
-            "use the personal access token of your account page"
-        )
-    return key
-
-
-def _sender(base: httpx.URL) -> httpx.HTTPTransport:
-    """What opens the sockets, through the proxy of the environment where there is one."""
-    proxy = None
-    if base.host not in {"localhost", "127.0.0.1", "::1"} and not proxy_bypass(base.host):
-        proxies = getproxies()
-        proxy = proxies.get(base.scheme) or proxies.get("all")
-    try:
-        # Without TLS there is no certificate to verify, and reading those of the system takes long.
-        return httpx.HTTPTransport(proxy=proxy, verify=base.scheme == "https" or proxy is not None)
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise SpecError("the proxy that the environment names for this address cannot be used") from None

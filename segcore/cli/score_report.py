@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from segcore.cli.output import share, table_text
 from segcore.evaluation import ClassScores, Evaluation, MeasuredBatch
@@ -23,7 +23,6 @@ _SEMANTIC: Final = {
         "delivery_pixels", "support_images", "support_instances",
     )
 }  # fmt: skip
-"""Columns of the CSV file and the attributes they come from."""
 
 _COCO: Final = (
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
@@ -45,22 +44,19 @@ _INSTANCE: Final = {
 }
 
 
-def csv_rows(evaluation: Evaluation | InstanceEvaluation) -> tuple[list[str], list[list[Any]]]:
+def csv_rows(evaluation: MeasuredBatch) -> tuple[list[str], list[list[Any]]]:
     """Headings and a row a class, in ontology order."""
-    columns = _INSTANCE if isinstance(evaluation, InstanceEvaluation) else _SEMANTIC
+    columns = _LAYOUTS[type(evaluation)].columns
     read = attrgetter(*columns.values())
     return list(columns), [list(read(scores)) for scores in evaluation.classes]
 
 
-def report_text(evaluation: Evaluation | InstanceEvaluation) -> str:
+def report_text(evaluation: MeasuredBatch) -> str:
     """The table, worst class first, and below it the sums and the conventions.
 
     Classes that cannot be scored come last.
     """
-    if isinstance(evaluation, InstanceEvaluation):
-        headings, rows, summary = _instance(evaluation)
-    else:
-        headings, rows, summary = _semantic(evaluation)
+    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation)
     notes = ["", *summary, *_notes(evaluation)]
     return table_text(headings, rows, notes=[escaped(note) for note in notes])
 
@@ -136,3 +132,19 @@ def _named(keys: Sequence[str], what: str) -> str:
 
 def _words(value: Any) -> str:
     return str(value).replace("_", " ")
+
+
+class _Layout(NamedTuple):
+    """How the evaluations of one task are shown.
+
+    ``columns`` are those of the CSV file, and the attributes they come from.
+    """
+
+    columns: Mapping[str, str]
+    parts: Callable[[Any], _Parts]
+
+
+_LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
+    Evaluation: _Layout(_SEMANTIC, _semantic),
+    InstanceEvaluation: _Layout(_INSTANCE, _instance),
+}

@@ -38,7 +38,7 @@ SAVED_SECONDS_PER_RUN: Final = 30e-9
 """Of a run-length mask: decoded, painted and compared."""
 
 SAVED_SECONDS_PER_OBJECT_RUN: Final = 150e-9
-"""Of a run of an object that is compared with other objects: masks of a hundred runs, not of thousands."""
+"""Of a run of an object that is compared with others: masks of a hundred runs, not of thousands."""
 
 _COMPILED: Final = "segcore.kernels.compiled"
 _CHOICES: Final[tuple[Choice, ...]] = ("auto", "numba", "numpy")

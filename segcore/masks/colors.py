@@ -9,6 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from segcore.errors import RefusedMaskError
+from segcore.masks.values import BLEND_VALUES, looks_blended, summary
+
 __all__ = ["ColorTable", "hex_color"]
 
 _BLOCK_PX: Final = 1 << 20
@@ -72,6 +75,34 @@ class ColorTable:
         both = np.concatenate(strangers)
         merged = _totals(both[:, 0], both[:, 1])
         return shaped, dict(zip(merged[:, 0].tolist(), merged[:, 1].tolist(), strict=True))
+
+    def codes_of(
+        self, pixels: npt.NDArray[np.uint8], *, whose: str
+    ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+        """The code of every pixel of a mask whose colours all have one: uint8 or uint16 (H, W).
+
+        Parameters
+        ----------
+        pixels : uint8 (H, W, 3)
+        whose : str
+            What says which colours there are, for the message.
+
+        Raises
+        ------
+        RefusedMaskError
+            ``mask.unknown_value`` for colours without a code, and with it ``mask.suspect_blend`` where
+            they look like mixtures of their neighbours.
+        """
+        codes, unknown = self.encode(pixels)
+        if not unknown:
+            return codes
+        found = {hex_color(color): count for color, count in unknown.items()}
+        also: list[RefusedMaskError] = []
+        if len(unknown) >= BLEND_VALUES and looks_blended(pixels, self.is_unknown(pixels)):
+            got = f"{len(unknown)} colours between those of their neighbours"
+            also.append(RefusedMaskError("mask.suspect_blend", f"colours of the {whose} only", got))
+        expected = f"one of the {len(self.codes)} colours of the {whose}"
+        raise RefusedMaskError("mask.unknown_value", expected, summary(found), also=also)
 
     def is_unknown(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Which pixels have a colour without a code: bool (H, W)."""

@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 
 from segcore.annotation import LabelMap
-from segcore.errors import OntologyError, RefusedMaskError, SpecError
+from segcore.errors import OntologyError, SpecError
 from segcore.masks.colors import ColorTable, hex_color
 from segcore.masks.png import decode_colors
-from segcore.masks.values import BLEND_VALUES, looks_blended, summary
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED
 from segcore.sources.base import Source
 from segcore.sources.folder import MaskFolder
@@ -50,16 +49,7 @@ class RgbFolder(MaskFolder):
     def _decode(self, data: bytes) -> LabelMap:
         # The classes first: without colours no mask can be read, however sound it is.
         table = self._colors()
-        pixels = decode_colors(data)
-        values, unknown = table.encode(pixels)
-        if unknown:
-            found = {hex_color(color): count for color, count in unknown.items()}
-            expected = f"one of the {len(table.codes)} colours of the ontology"
-            also: list[RefusedMaskError] = []
-            if len(unknown) >= BLEND_VALUES and looks_blended(pixels, table.is_unknown(pixels)):
-                got = f"{len(unknown)} colours between those of their neighbours"
-                also.append(RefusedMaskError("mask.suspect_blend", "colours of the ontology only", got))
-            raise RefusedMaskError("mask.unknown_value", expected, summary(found), also=also)
+        values = table.codes_of(decode_colors(data), whose="ontology")
         return LabelMap(values=values, lookup=self._lookups[8 * values.itemsize])
 
     def _colors(self) -> ColorTable:

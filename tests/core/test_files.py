@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -14,14 +13,6 @@ import pytest
 from segcore import files
 from segcore.errors import MissingExtraError, RefusedFileError, SpecError
 from segcore.files import list_files, read_bytes
-
-
-@pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    fs = fsspec.filesystem("memory")
-    yield fs
-    if fs.exists("/segcore-files"):
-        fs.rm("/segcore-files", recursive=True)
 
 
 def refusal(location: Path | str, **options: object) -> RefusedFileError:

@@ -23,11 +23,6 @@ def kind(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"segcore.kernels.{request.param}")
 
 
-@pytest.fixture(scope="session")
-def compiled() -> ModuleType:
-    return importlib.import_module("segcore.kernels.compiled")
-
-
 def region_runs(images: list[np.ndarray]) -> RegionRuns:
     """The runs of masks, bool (n, H, W) for each image."""
     masks = [RunMask.from_array(mask) for image in images for mask in image]

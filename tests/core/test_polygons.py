@@ -8,22 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mask_batches import mask_of
 from pycocotools import mask as coco_mask
 
-from segcore.annotation import RunMask
-from segcore.masks.batch import MaskBatch
 from segcore.masks.polygons import rasterize_polygons
 
 BOX = [2, 2, 8, 2, 8, 8, 2, 8]
 """A square of 6 x 6 pixels."""
-
-
-def mask_of(batch: MaskBatch, i: int, height: int, width: int) -> np.ndarray:
-    lo, hi = batch.offsets[i], batch.offsets[i + 1]
-    starts, ends = batch.starts[lo:hi], batch.ends[lo:hi]
-    assert (starts < ends).all()
-    assert (starts[1:] > ends[:-1]).all(), "runs that touch are not canonical"
-    return RunMask(height=height, width=width, starts=starts, ends=ends).to_array()
 
 
 def coco_mask_of(rings: list[list[float]], height: int, width: int) -> np.ndarray:

@@ -7,23 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mask_batches import mask_of
 from pycocotools import mask as coco_mask
 
 from segcore.annotation import RunMask
-from segcore.masks.batch import MaskBatch
 from segcore.masks.rle import decode_rles, encode_counts
 
 
 def drawn(*rows: str) -> np.ndarray:
     return np.array([[c == "#" for c in row] for row in rows])
-
-
-def mask_of(batch: MaskBatch, i: int, height: int, width: int) -> np.ndarray:
-    lo, hi = batch.offsets[i], batch.offsets[i + 1]
-    starts, ends = batch.starts[lo:hi], batch.ends[lo:hi]
-    assert (starts < ends).all()
-    assert (starts[1:] > ends[:-1]).all(), "runs that touch are not canonical"
-    return RunMask(height=height, width=width, starts=starts, ends=ends).to_array()
 
 
 def coco_rle(mask: np.ndarray) -> dict[str, object]:

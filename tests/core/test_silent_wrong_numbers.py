@@ -7,8 +7,6 @@ Inputs that crash or hang pycocotools are not given to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,7 @@ from pycocotools import mask as coco_mask
 import segcore
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import InvalidInputError
-from segcore.sources.coco import CocoSource, open_source
-from segcore.sources.spec import Spec
+from segcore.sources.coco import CocoSource
 
 SQUARE = [2, 2, 8, 2, 8, 8, 2, 8]
 """36 pixels of an image of 10 x 12."""
@@ -47,16 +44,6 @@ def with_mask(segmentation: Any, **image: int) -> dict[str, Any]:
     document["annotations"][0]["segmentation"] = segmentation
     document["images"][0].update(image)
     return document
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., CocoSource]:
-    def write_and_open(document: Any, name: str = "delivery.json") -> CocoSource:
-        path = tmp_path / name
-        path.write_text(document if isinstance(document, str) else json.dumps(document))
-        return open_source(Spec(format="coco", location=str(path)))
-
-    return write_and_open
 
 
 def read(source: CocoSource, key: str = "a") -> Regions:

@@ -14,7 +14,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: mongod, scenes
 
+import mask_labels
 import mongod
+import numpy as np
+import object_labels
+import scenes
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,6 +74,77 @@ def dataset(fo: Any) -> Iterator[Callable[..., Any]]:
     for each in made:
         if not each.deleted:
             each.delete()
+
+
+@pytest.fixture
+def streets(fo, dataset, tmp_path):
+    """A function: masks by image name and field -> a dataset whose mask targets are TARGETS."""
+
+    def make(labels, *, size=mask_labels.SIZE, targets=mask_labels.TARGETS, field_targets=None):
+        made = dataset()
+        scenes.add_samples(fo, made, tmp_path, labels, size)
+        made.default_mask_targets = targets or {}
+        made.mask_targets = field_targets or {}
+        made.save()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def on_disk(fo, tmp_path):
+    """A function from pixels to a label whose mask is a file."""
+    made = []
+
+    def write(pixels, dtype=np.uint8, **options):
+        path = tmp_path / "masks" / f"{len(made)}.png"
+        made.append(scenes.png(path, np.asarray(pixels, dtype), **options))
+        return fo.Segmentation(mask_path=made[-1])
+
+    return write
+
+
+@pytest.fixture
+def street(fo, dataset, tmp_path):
+    """A function: the labels of one image, by field -> a dataset, whose metadata are not computed."""
+
+    def make(**fields):
+        made = dataset()
+        size = (object_labels.HEIGHT, object_labels.WIDTH)
+        scenes.add_samples(fo, made, tmp_path, {"a": fields}, size)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def detections(fo):
+    """A function from (label, box, mask) each to detections."""
+
+    def label(*items, **options):
+        return fo.Detections(
+            detections=[
+                fo.Detection(label=name, bounding_box=where, mask=mask, **options)
+                for name, where, mask in items
+            ]
+        )
+
+    return label
+
+
+@pytest.fixture
+def polylines(fo):
+    """A function from (label, shape, ...) each to polylines."""
+
+    def label(*items, closed=True, filled=True):
+        return fo.Polylines(
+            polylines=[
+                fo.Polyline(label=name, points=points, closed=closed, filled=filled)
+                for name, *points in items
+            ]
+        )
+
+    return label
 
 
 @pytest.fixture(scope="session")

@@ -2,87 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from io import BytesIO
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scenes
-from PIL import Image
+from mask_labels import COLORS, CONFUSION, FOUND, GOLD, HEX, NAMES, TARGETS, colored, faults_of, ontology
 
 import segcore
 from segcore.errors import InvalidInputError, OntologyError
 from segcore.ontology import LabelClass, Ontology
 from segcore_fiftyone.source import FiftyOneSource
-
-NAMES = ("sky", "car", "road")
-TARGETS = dict(enumerate(NAMES))
-GOLD = scenes.drawn(
-    """
-    0011
-    0011
-    2211
-    """
-)
-FOUND = scenes.drawn(
-    """
-    0111
-    0011
-    2200
-    """
-)
-SIZE = GOLD.shape
-CONFUSION = [[3, 1, 0, 0], [2, 4, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]]
-"""Counted by hand: of sky one pixel is car, of car two are sky."""
-
-COLORS = {0: (10, 20, 30), 1: (255, 0, 0), 2: (0, 0, 255)}
-HEX = {"#0a141e": "sky", "#FF0000": "car", "#0000ff": "road"}
-
-
-def ontology(*names: str, **options) -> Ontology:
-    return Ontology(tuple(LabelClass(id=i, name=n) for i, n in enumerate(names)), **options)
-
-
-def colored(mask: np.ndarray, colors=None) -> np.ndarray:
-    pixels = np.zeros((*mask.shape, 3), np.uint8)
-    for value, color in (colors or COLORS).items():
-        pixels[mask == value] = color
-    return pixels
-
-
-@pytest.fixture
-def streets(fo, dataset, tmp_path):
-    """A function: masks by image name and field -> a dataset whose mask targets are TARGETS."""
-
-    def make(labels, *, size=SIZE, targets=TARGETS, field_targets=None):
-        made = dataset()
-        scenes.add_samples(fo, made, tmp_path, labels, size)
-        made.default_mask_targets = targets or {}
-        made.mask_targets = field_targets or {}
-        made.save()
-        return made
-
-    return make
-
-
-@pytest.fixture
-def on_disk(fo, tmp_path):
-    """A function from pixels to a label whose mask is a file."""
-    made = []
-
-    def write(pixels, dtype=np.uint8, **options):
-        path = tmp_path / "masks" / f"{len(made)}.png"
-        made.append(scenes.png(path, np.asarray(pixels, dtype), **options))
-        return fo.Segmentation(mask_path=made[-1])
-
-    return write
-
-
-def faults_of(error) -> list[tuple[str, str | None, str]]:
-    return [(f.code, f.image, f.got) for f in error.value.faults if f.severity == "error"]
-
 
 # ---- where a mask is kept
 
@@ -398,130 +326,6 @@ def test_mask_targets_that_are_none_are_refused_with_their_reason(streets, on_di
 
     with pytest.raises(OntologyError, match=said):
         segcore.check(FiftyOneSource.of(made, "gold"))
-
-
-# ---- what is refused
-
-
-def test_a_mask_of_another_size_is_a_fault_and_never_resized(streets, on_disk):
-    made = streets({"a": {"gold": on_disk(GOLD), "found": on_disk(FOUND[:2])}})
-
-    with pytest.raises(InvalidInputError) as error:
-        segcore.evaluate(
-            FiftyOneSource.of(made, "gold", key="stem"), FiftyOneSource.of(made, "found", key="stem")
-        )
-
-    assert faults_of(error) == [("delivery.size_mismatch", "a", "4 x 2")]
-
-
-def jpeg(path: Path) -> None:
-    Image.fromarray(GOLD.astype(np.uint8)).save(path, "JPEG")
-
-
-def cut_png(path: Path) -> None:
-    whole = Path(scenes.png(path, GOLD.astype(np.uint8))).read_bytes()
-    path.write_bytes(whole[:-30])
-
-
-REFUSED_FILES = {
-    "another format": (jpeg, "mask.not_png"),
-    "an array file": (lambda p: np.save(p.open("wb"), GOLD), "mask.not_png"),
-    "a cut file": (cut_png, "mask.truncated"),
-    "no file": (lambda p: None, "path.not_regular"),
-    "a folder": (lambda p: p.mkdir(), "path.not_regular"),
-    "a pipe": (os.mkfifo, "path.not_regular"),
-    "a link to a device": (lambda p: p.symlink_to("/dev/zero"), "path.not_regular"),
-    "a one-bit mask": (
-        lambda p: Image.fromarray(GOLD > 0).save(p, "PNG"), "mask.bit_depth"
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", REFUSED_FILES)
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_a_mask_file_that_cannot_be_read_exactly_is_a_fault(fo, streets, tmp_path, kind):
-    write, code = REFUSED_FILES[kind]
-    path = tmp_path / "mask.png"
-    write(path)
-    made = streets({"a": {"gold": fo.Segmentation(mask_path=str(path))}})
-
-    report = segcore.check(FiftyOneSource.of(made, "gold", key="stem"))
-
-    (fault,) = report.faults
-    sample = made.first()
-    assert (fault.code, fault.image, fault.image_id) == (code, "a", sample.id)
-    assert (fault.file, fault.annotation) == (f"{made.name}/gold", sample["gold"].id)
-    assert report.counts.rejected == 1
-
-
-def test_a_link_to_a_mask_is_followed_for_the_path_is_the_users_own(fo, streets, tmp_path):
-    link = tmp_path / "link.png"
-    link.symlink_to(scenes.png(tmp_path / "mask.png", GOLD.astype(np.uint8)))
-    made = streets({"a": {"gold": fo.Segmentation(mask_path=str(link))}})
-
-    annotation = FiftyOneSource.of(made, "gold").read(made.first().id)
-
-    assert annotation.content.values.tolist() == GOLD.tolist()
-
-
-def test_a_label_without_any_mask_is_a_fault(fo, streets):
-    made = streets({"a": {"gold": fo.Segmentation()}})
-
-    report = segcore.check(FiftyOneSource.of(made, "gold"))
-
-    assert [f.code for f in report.faults] == ["seg.missing"]
-
-
-def packed(array: np.ndarray, *, cut: int = 0) -> bytes:
-    stream = BytesIO()
-    np.save(stream, array)
-    data = stream.getvalue()
-    return zlib.compress(data[: len(data) - cut])
-
-
-def bomb() -> bytes:
-    """A header that announces little, and a gigabyte of zeros in a megabyte."""
-    stream = BytesIO()
-    np.save(stream, np.zeros((2, 2), np.uint8))
-    pack = zlib.compressobj(9)
-    parts = [pack.compress(stream.getvalue())]
-    parts += [pack.compress(bytes(1 << 20)) for _ in range(1024)]
-    return b"".join([*parts, pack.flush()])
-
-
-BAD_ARRAYS = {
-    "fractions": (lambda: packed(GOLD.astype(np.float32)), "fo.bad_array"),
-    "objects": (lambda: zlib.compress(b"\x93NUMPY\x01\x00F\x00{'descr': '|O', 'fortran_order': "
-                                      b"False, 'shape': (2, 2), }          \n" + bytes(32)),
-                "fo.bad_array"),
-    "four channels": (lambda: packed(np.zeros((3, 4, 4), np.uint8)), "fo.bad_array"),
-    "one dimension": (lambda: packed(np.zeros(12, np.uint8)), "fo.bad_array"),
-    "no pixel": (lambda: packed(np.zeros((0, 4), np.uint8)), "fo.bad_array"),
-    "half of it": (lambda: packed(GOLD, cut=40), "fo.bad_array"),
-    "a cut stream": (lambda: packed(np.arange(9999).reshape(99, 101))[:-500], "fo.bad_array"),
-    "another stream": (lambda: b"no stream", "fo.bad_array"),
-    "a text": (lambda: "text", "fo.bad_array"),
-    "more than announced": (bomb, "fo.bad_array"),
-    "too many pixels": (lambda: zlib.compress(huge_header()), "limits.pixels"),
-}  # fmt: skip
-
-
-def huge_header() -> bytes:
-    stream = BytesIO()
-    header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 20, 1 << 20)}
-    np.lib.format.write_array_header_1_0(stream, header)
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize("kind", BAD_ARRAYS)
-def test_an_array_in_the_database_that_is_no_mask_is_a_fault(fo, streets, kind):
-    write, code = BAD_ARRAYS[kind]
-    made = streets({"a": {"gold": fo.Segmentation(mask=GOLD.astype(np.uint8))}})
-    made._sample_collection.update_one({}, {"$set": {"gold.mask": write()}})
-
-    report = segcore.check(FiftyOneSource.of(made, "gold"))
-
-    assert [f.code for f in report.faults] == [code]
 
 
 def test_a_mask_of_booleans_is_zeros_and_ones(fo, streets, on_disk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import segcore.kernels.reference
 import segcore.sources.coco
 import segcore_gates.collection
 import segcore_gates.reporter
+
+sys.path.insert(0, str(Path(__file__).parent))  # plain modules that hold the helpers of this folder
 
 # Sessions that pytester runs in this process forget what they imported, and compiled modules cannot be
 # imported twice; so they are imported here, once for all.
@@ -94,6 +97,13 @@ def write_batch() -> WriteBatch:
         return folder / name
 
     return write
+
+
+@pytest.fixture
+def batch(pytester: pytest.Pytester, write_batch: WriteBatch) -> pytest.Pytester:
+    """A folder that holds what :func:`write_batch` writes by default, and runs pytest."""
+    write_batch(pytester.path)
+    return pytester
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # what these tests share: live_server, drawing, ...
 
+import exports
 import fake_server
 import live_server
 
 from segcore.cli import main
+
+pytest.register_assert_rewrite("drawn_shapes")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -71,6 +75,70 @@ def serve():
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def connect():
+    """A function from a server to a connection that waits without waiting; ``waits`` says how long."""
+    from segcore_labelstudio.connection import Connection
+
+    opened = []
+
+    def to(server, *, key=fake_server.KEY, **options):
+        waits: list[float] = []
+        connection = Connection(server.url, key, sleep=waits.append, **options)
+        connection.waits = waits
+        opened.append(connection)
+        return connection
+
+    yield to
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def pull_from(tmp_path):
+    """A function that pulls from a server into a folder, 50 tasks per request, 100 per page."""
+    import pulls
+
+    from segcore_labelstudio.connection import Connection
+    from segcore_labelstudio.pull import pull
+
+    def run(server, folder="pulled", *, selection=pulls.WHOLE, **options):
+        with Connection(server.url, fake_server.KEY, sleep=lambda _: None) as connection:
+            return pull(
+                connection,
+                selection,
+                tmp_path / folder,
+                chunk_tasks=50,
+                page_tasks=100,
+                sleep=lambda _: None,
+                **options,
+            )
+
+    return run
+
+
+@pytest.fixture
+def live(shared_data):
+    """A function that opens one of the real exports."""
+
+    def opened(name, query=""):
+        return exports.source_of(shared_data("label-studio-live") / name, query)
+
+    return opened
+
+
+@pytest.fixture
+def export(tmp_path):
+    """A function that writes tasks to a file and opens it."""
+
+    def opened(tasks, query=""):
+        file = tmp_path / "export.json"
+        file.write_text(json.dumps(tasks), encoding="utf-8")
+        return exports.source_of(file, query)
+
+    return opened
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 LOGIN_PAGE = b"<!doctype html><title>Log in</title>"
+KEY = "canary0123456789canary0123456789canary01"
+"""With which the tests ask; it must be in no message and no file."""
+
 COOKIE = "cookie-canary-93c1"
 CONFIG = (
     '<View><Image name="image" value="$image"/><BrushLabels name="tag" toName="image">'

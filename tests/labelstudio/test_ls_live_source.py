@@ -10,6 +10,8 @@ import tempfile
 
 import fake_server
 import pytest
+from exports import left
+from fake_server import KEY
 
 import segcore
 from segcore.errors import ConnectionFailedError, SpecError
@@ -17,15 +19,13 @@ from segcore.sources.spec import Spec
 from segcore_labelstudio.export import open_source as open_export
 from segcore_labelstudio.live import open_source
 
-KEY = "canary0123456789canary0123456789canary01"
-
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     """A healthy server of 60 tasks: task 1 has a rectangle, task 2 nothing, task 3 no annotation."""
     fake = fake_server.FakeLabelStudio(tasks=60)
     fake.config = fake.config.replace("BrushLabels", "RectangleLabels")
-    fake.rows[1]["annotations"][0]["result"] = [rectangle()]
+    fake.rows[1]["annotations"][0]["result"] = [left(50)]
     fake.rows[3]["annotations"] = []
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -34,19 +34,6 @@ def server(monkeypatch, tmp_path):
     monkeypatch.delenv("SEGCORE_LABEL_STUDIO_CACHE", raising=False)
     yield fake
     fake.close()
-
-
-def rectangle():
-    """The left half of a 4 by 2 image."""
-    return {
-        "id": "r1",
-        "type": "rectanglelabels",
-        "from_name": "tag",
-        "to_name": "image",
-        "original_width": 4,
-        "original_height": 2,
-        "value": {"x": 0, "y": 0, "width": 50, "height": 100, "rotation": 0, "rectanglelabels": ["car"]},
-    }
 
 
 def opened(text="label-studio:7"):
@@ -142,12 +129,12 @@ def test_a_temporary_pull_is_private_and_gone_with_its_source(server, tmp_path):
 
 
 def test_a_delivery_is_measured_against_the_gold_of_the_same_project(server):
-    whole = rectangle()["value"] | {"width": 100}
+    whole = left(50)["value"] | {"width": 100}
     gold = {
         "id": 9,
         "ground_truth": True,
         "was_cancelled": False,
-        "result": [rectangle() | {"value": whole}],
+        "result": [left(50) | {"value": whole}],
     }
     server.rows = {1: server.rows[1]}
     server.rows[1]["annotations"].append(gold)
@@ -172,7 +159,7 @@ def test_gold_and_delivery_of_one_project_are_pulled_once(server):
 
 
 def test_whoever_asks_for_progress_sees_the_pull_before_the_images(server):
-    gold = rectangle() | {"value": rectangle()["value"]}
+    gold = left(50) | {"value": left(50)["value"]}
     star = {"id": 9, "ground_truth": True, "was_cancelled": False, "result": [gold]}
     server.rows[1]["annotations"].append(star)
     seen = []

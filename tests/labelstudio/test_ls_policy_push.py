@@ -10,6 +10,7 @@ import sys
 
 import fake_server
 import pytest
+from exports import left
 
 from segcore.errors import UsageError
 from segcore_gates.errors import PushOptionsError
@@ -40,19 +41,6 @@ def server():
     fake.close()
 
 
-def left(percent):
-    value = {"x": 0, "y": 0, "width": percent, "height": 100, "rotation": 0, "rectanglelabels": ["car"]}
-    return {
-        "id": "r1",
-        "type": "rectanglelabels",
-        "from_name": "tag",
-        "to_name": "image",
-        "original_width": 4,
-        "original_height": 2,
-        "value": value,
-    }
-
-
 @pytest.fixture
 def gate(tmp_path, server):
     """A function that gates the project with a floor; its IoU is 238 of 240 px."""
@@ -63,7 +51,7 @@ def gate(tmp_path, server):
         environment = {
             **os.environ,
             "LABEL_STUDIO_URL": server.url,
-            "LABEL_STUDIO_API_KEY": "canary0123456789canary0123456789canary01",
+            "LABEL_STUDIO_API_KEY": fake_server.KEY,
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
         }

