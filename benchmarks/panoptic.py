@@ -1,4 +1,4 @@
-"""(j) Panoptic quality from files, and of masks that were decoded before."""
+"""(j) Panoptic quality from files, and the part of it that comes after decoding the PNGs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import segcore
-from benchmarks.race import Way, kernel_choices, missing, race
+from benchmarks.race import Parts, Watch, Way, kernel_choices, missing, race
 from benchmarks.scenes import Size, cells
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, SegmentMap
@@ -25,6 +25,7 @@ from segcore.measures.class_map import ClassMap
 from segcore.measures.panoptic import PanopticMeasure, tabulated
 from segcore.ontology import Crowd
 from segcore.panoptic_quality import match_segments
+from segcore.sources import Source
 
 SIZE = Size(pairs=1, height=480, width=640)
 THINGS, CLASSES = 80, 133
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
         ways = peers(folder)
         for choice in kernel_choices():
             ways[f"segcore ({choice})"] = functools.partial(evaluate_files, folder, choice)
-            ways |= measure_in_memory(folder, choice)
+            ways |= measure_decoded(folder, choice)
         what = f"{images} images of {SIZE.width} x {SIZE.height}, about 27 segments, {CLASSES} classes"
         race(f"Panoptic quality: {what}", ways, base=BASE, rounds=options.rounds)
 
@@ -144,42 +145,53 @@ def evaluate_files(folder: Path, choice: Choice) -> np.ndarray:
     return answer([[c.pq or 0, c.sq or 0, c.rq or 0] for c in found.classes])
 
 
-def measure_in_memory(folder: Path, choice: Choice) -> dict[str, Way]:
-    """From the pixels of the PNGs to PQ; the documents were read before."""
+def measure_decoded(folder: Path, choice: Choice) -> dict[str, Way]:
+    """From the pixels of the PNGs to PQ; the documents were read before, the PNGs just before."""
     sources = [segcore.open(f"coco-panoptic:{folder}/{side}.json") for side in SIDES]
     ontology = sources[0].ontology
     assert ontology is not None
     same = ClassMap(target=ontology, source=ontology, file="memory")
     measure = PanopticMeasure(gold=same, delivery=same, crowd=Crowd.IGNORE)
-    held: list[tuple[str, list[tuple[np.ndarray, SegmentMap]]]] = []
-    for key in tuple(sources[0].keys()):
-        pair = []
-        for source in sources:
-            read = source.read(key)
-            assert read is not None
-            assert isinstance(read.content, SegmentMap)
-            pair.append((decode_rgb(Path(read.file).read_bytes()), read.content))
-        held.append((key, pair))
+    pairs = [(key, [segments(source, key) for source in sources]) for key in tuple(sources[0].keys())]
 
-    def counted(pixels: np.ndarray, listed: SegmentMap, key: str) -> ImageAnnotation:
-        found = number_segments(pixels, np.array(listed.ids, np.uint32))
-        content = SegmentMap(
-            height=listed.height,
-            width=listed.width,
-            starts=found.starts,
-            numbers=found.numbers,
-            areas_px=found.areas_px,
-            classes=listed.classes,
-            crowd=listed.crowd,
-            ids=listed.ids,
-        )
-        return ImageAnnotation(key=key, height=listed.height, width=listed.width, content=content)
-
-    def score() -> np.ndarray:
+    def score(watch: Watch) -> np.ndarray:
         kernels.use(choice)
         kernels.keep_heap()
-        pairs = [(key, measure(*(counted(*side, key) for side in pair)).tally) for key, pair in held]
-        rows = match_segments(tabulated(pairs)).counts(len(ontology))
-        return answer([[c.pq or 0, c.sq or 0, c.rq or 0] for c in rows])
+        tallies = []
+        for key, pair in pairs:
+            sides = []
+            for data, listed, ids in pair:
+                pixels = decode_rgb(data)
+                with watch:
+                    sides.append(numbered(pixels, listed, ids, key))
+            with watch:
+                tallies.append((key, measure(*sides).tally))
+        with watch:
+            counts = match_segments(tabulated(tallies)).counts(len(ontology))
+        return answer([[c.pq or 0, c.sq or 0, c.rq or 0] for c in counts])
 
-    return {f"segcore ({choice}), after decoding": score}
+    return {f"segcore ({choice}), after decoding": Parts(score)}
+
+
+def segments(source: Source, key: str) -> tuple[bytes, SegmentMap, np.ndarray]:
+    """The PNG of an image, and what the document lists."""
+    read = source.read(key)
+    assert read is not None
+    assert isinstance(read.content, SegmentMap)
+    return Path(read.file).read_bytes(), read.content, np.array(read.content.ids, np.uint32)
+
+
+def numbered(pixels: np.ndarray, listed: SegmentMap, ids: np.ndarray, key: str) -> ImageAnnotation:
+    height, width = pixels.shape[:2]
+    found = number_segments(pixels, ids)
+    content = SegmentMap(
+        height=height,
+        width=width,
+        starts=found.starts,
+        numbers=found.numbers,
+        areas_px=found.areas_px,
+        classes=listed.classes,
+        crowd=listed.crowd,
+        ids=listed.ids,
+    )
+    return ImageAnnotation(key=key, height=height, width=width, content=content)

@@ -162,7 +162,7 @@ def _read(
                 counts.annotations += len(side.classes)
                 runs += len(side.starts)
             if not tallies:
-                kernels.prepare(0, runs // len(keys) * job.images)
+                kernels.prepare(0, object_runs=runs * job.images // len(keys))
             gold_crowd += block.gold_crowd
             tallies.append((keys[0], block.tally))
             at += len(keys)
@@ -179,7 +179,7 @@ def _read(
         if gold is None or (unit.delivered and delivery is None):
             continue
         if not tallies:
-            _prepare(gold, delivery, images=job.images)
+            _prepare(job, gold, delivery)
         runs += _runs(gold) + (0 if delivery is None else _runs(delivery))
         measured = job.plan.measure(gold, delivery)
         pair_faults += measured.faults
@@ -223,9 +223,13 @@ def _runs(annotation: ImageAnnotation) -> int:
     return len(annotation.content.starts) if isinstance(annotation.content, Regions) else 0
 
 
-def _prepare(gold: ImageAnnotation, delivery: ImageAnnotation | None, *, images: int) -> None:
+def _prepare(job: Job[Tally, Table], gold: ImageAnnotation, delivery: ImageAnnotation | None) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
     dense = any(not isinstance(content, Regions) for content in sides)
-    runs = _runs(gold) + (0 if delivery is None else _runs(delivery))
-    kernels.prepare(gold.height * gold.width * images if dense else 0, runs * images)
+    pixels = gold.height * gold.width * job.images if dense else 0
+    runs = job.images * (_runs(gold) + (0 if delivery is None else _runs(delivery)))
+    if job.plan.measure_block is None:
+        kernels.prepare(pixels, runs)
+    else:
+        kernels.prepare(pixels, object_runs=runs)

@@ -614,7 +614,8 @@ def _check_runs(runs: LabelRuns, size: int) -> None:
         return
     if starts[0] != 0 or not (starts[1:] > starts[:-1]).all() or starts[-1] >= runs.pixels:
         raise ValueError(f"expected starts that increase from 0 and stay below {runs.pixels}")
-    if not 0 <= int(codes.min()) <= int(codes.max()) < size:
+    # Read as unsigned, a negative code is above every size.
+    if int(codes.view(np.uint32).max()) >= size:
         raise ValueError(f"expected codes from 0 to {size - 1}, got {codes.min()} to {codes.max()}")
 
 

@@ -37,6 +37,9 @@ SAVED_SECONDS_PER_PIXEL: Final = 0.45e-9
 SAVED_SECONDS_PER_RUN: Final = 30e-9
 """Of a run-length mask: decoded, painted and compared."""
 
+SAVED_SECONDS_PER_OBJECT_RUN: Final = 150e-9
+"""Of a run of an object that is compared with others: masks of a hundred runs, not of thousands."""
+
 _COMPILED: Final = "segcore.kernels.compiled"
 _CHOICES: Final[tuple[Choice, ...]] = ("auto", "numba", "numpy")
 
@@ -73,7 +76,7 @@ def active() -> ModuleType:
     return _active
 
 
-def prepare(pixels: int, runs: int = 0) -> None:
+def prepare(pixels: int, runs: int = 0, object_runs: int = 0) -> None:
     """Say how much work is ahead, so that ``auto`` can load numba where that pays.
 
     Parameters
@@ -81,11 +84,13 @@ def prepare(pixels: int, runs: int = 0) -> None:
     pixels : int
         Pixels of the dense label maps this process will compare, over all images.
     runs : int
-        Runs of the run-length masks this process will decode and compare, over all images.
+        Runs of the run-length masks this process will decode and paint, over all images.
+    object_runs : int
+        Runs of the masks of objects this process will decode and compare, over all images.
     """
     global _active
     keep_heap()
-    if active() is not reference or _choice != "auto" or not _pays(pixels, runs):
+    if active() is not reference or _choice != "auto" or not _pays(pixels, runs, object_runs):
         return
     try:
         _active = _load()
@@ -113,11 +118,12 @@ def _choose_from_environment() -> None:
     raise UsageError(f"{VARIABLE}={wanted!r}: expected auto, numba or numpy")
 
 
-def _pays(pixels: int, runs: int) -> bool:
+def _pays(pixels: int, runs: int, object_runs: int) -> bool:
     """Whether loading numba would save more time than it takes."""
     if _COMPILED in sys.modules:
         return True
     saved = pixels * SAVED_SECONDS_PER_PIXEL + runs * SAVED_SECONDS_PER_RUN
+    saved += object_runs * SAVED_SECONDS_PER_OBJECT_RUN
     if saved < LOAD_SECONDS or importlib.util.find_spec("numba") is None:
         return False
     return saved > (LOAD_SECONDS if _in_cache() else COMPILE_SECONDS)

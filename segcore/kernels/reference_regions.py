@@ -25,9 +25,12 @@ def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
     if not full.size:
         return found
     first, last = regions.offsets[full], regions.offsets[full + 1] - 1
-    height = np.repeat(np.repeat(heights, np.diff(regions.images)), sizes)
-    left, top = np.divmod(regions.starts, height)
-    right, bottom = np.divmod(regions.ends - 1, height)
+    # Division by one number is many times as fast as by an array of them.
+    alike = heights.size and (heights == heights[0]).all()
+    one = np.int32(min(int(heights[0]), np.iinfo(np.int32).max)) if alike else None
+    height = one if one is not None else np.repeat(np.repeat(heights, np.diff(regions.images)), sizes)
+    left, right = regions.starts // height, (regions.ends - 1) // height
+    top, bottom = regions.starts - left * height, regions.ends - 1 - right * height
     # A run over the end of a column covers its last row and the first of the next.
     over = left != right
     found[full, 0], found[full, 1] = left[first], right[last]

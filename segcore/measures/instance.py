@@ -119,10 +119,10 @@ class InstanceMeasure:
         """
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
-        gold, own = self._objects(gold, self.gold)
-        others = None
+        gold, own, strange = self._objects(gold, self.gold)
+        others, found = None, list[Fault]()
         if delivery is not None:
-            delivery, others = self._objects(delivery, self.delivery)
+            delivery, others, found = self._objects(delivery, self.delivery)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
                 return _refused(delivery, fault, is_gold=False)
@@ -144,11 +144,10 @@ class InstanceMeasure:
                     fault = self._limit_fault(delivery, self.delivery, most, str(runs))
                     return _refused(delivery, fault, is_gold=False)
         ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
-        faults = self.gold.name_faults(gold, counted=~ignored)
-        found: list[Fault] = []
+        faults = strange + self.gold.name_faults(gold, counted=~ignored)
         right = None
         if others is not None and delivery is not None:
-            found = self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
+            found += self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
             codes = self.delivery.of_regions(others)
             right = Coded(
                 regions=RegionBlock.of(others), codes=codes, crowd=np.zeros(len(others), np.bool_)
@@ -198,8 +197,10 @@ class InstanceMeasure:
 
     def _objects(
         self, annotation: ImageAnnotation, classes: ClassMap
-    ) -> tuple[ImageAnnotation, Regions]:
-        """The annotation without what is marked as ignored or as background, and its regions."""
+    ) -> tuple[ImageAnnotation, Regions, list[Fault]]:
+        """The annotation without what is marked as ignored or as background, its regions, and the
+        faults of mask values that are none.
+        """
         content = annotation.content
         if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
@@ -207,14 +208,17 @@ class InstanceMeasure:
                 "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
                 "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
             )
+        unknown = False
         if isinstance(content, Regions):
             regions = content
         else:
             things = classes.things("the instance task takes the things of a mask, and not its stuff")
-            regions = as_objects(content, things)
+            regions, unknown = as_objects(content, things)
+        faults = classes.value_faults(annotation) if unknown else []
         if (regions.classes < 0).any():
             regions = regions.take(np.flatnonzero(regions.classes >= 0))
-        return annotation if regions is content else replace(annotation, content=regions), regions
+        kept = annotation if regions is content else replace(annotation, content=regions)
+        return kept, regions, faults
 
     def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
         return Fault(

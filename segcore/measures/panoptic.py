@@ -106,7 +106,9 @@ class PanopticMeasure:
         rejected = refused_count(faults), refused_count(found)
         if left is None or (delivery is not None and right is None):
             return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
-        overlaps = _NO_OVERLAPS if right is None else shared_pixels(left.runs, right.runs)
+        overlaps = _NO_OVERLAPS
+        if right is not None:
+            overlaps = shared_pixels(left.runs, right.runs, segments=max(len(left), len(right)))
         return Measured(
             tally=SegmentPair(gold=left, delivery=right, overlaps=overlaps),
             faults=problems,
@@ -124,9 +126,6 @@ class PanopticMeasure:
             if content.objects is None and self._things.any():
                 raise self._not_told_apart(annotation, classes)
             codes = classes.of_values(content)
-            k = len(self._things)
-            if (codes == k + 2).any() and (faults := classes.value_faults(annotation)):
-                return None, faults
         else:
             codes = classes.of_regions(content)
             if faults := classes.name_faults(annotation):
@@ -137,7 +136,7 @@ class PanopticMeasure:
                 if faults := _overlap_faults(annotation, content, numbers, file=place):
                     return None, faults
         found = as_segments(content, codes, self._things, row_major=row_major, groups=groups)
-        return found, []
+        return found, classes.value_faults(annotation) if found.unknown else []
 
     def _not_told_apart(self, annotation: ImageAnnotation, classes: ClassMap) -> UsageError:
         names = [c.name for c in self.gold.target.classes if c.thing is True]
@@ -213,20 +212,22 @@ def _first_shared(regions: Regions, a: int, b: int) -> int:
     return int(begin[begin < ends[inside]][0])
 
 
-def shared_pixels(gold: LabelRuns, delivery: LabelRuns) -> Overlaps:
+def shared_pixels(gold: LabelRuns, delivery: LabelRuns, *, segments: int) -> Overlaps:
     """Count the pixels of every pair of segments, void left out.
 
     Parameters
     ----------
     gold, delivery : LabelRuns
         Of the same number of pixels, in the same order; 0 is void.
+    segments : int
+        How many there are on either side at most.
 
     Returns
     -------
     Overlaps
         Segments count from 0.
     """
-    size = 1 + max(int(runs.codes.max(initial=0)) for runs in (gold, delivery))
+    size = 1 + segments
     if size * size <= MAX_TABLE_CELLS:
         table = kernels.joint_runs(gold, delivery, size=size)[1:, 1:]
         left, right = np.nonzero(table)

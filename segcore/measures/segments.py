@@ -35,6 +35,8 @@ class Segments:
     crowd : bool (n,)
     ids : tuple
         The annotation ids of the file; of several regions that are one segment, the first.
+    unknown : bool
+        Whether some values are no class of the evaluation; they are void here.
     """
 
     runs: LabelRuns
@@ -42,6 +44,7 @@ class Segments:
     classes: Codes
     crowd: Bools
     ids: tuple[AnnotationId, ...]
+    unknown: bool = False
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -74,8 +77,8 @@ def as_segments(
     content : LabelMap, SegmentMap or Regions
         Regions that belong to different segments must not overlap.
     codes : int32 (n_regions,), (n_segments,) or (n_values,)
-        Class index in the evaluation of every region, segment or value; beyond those of
-        ``things`` where it is void.
+        The code in the evaluation of every region, segment or value: K of ``things``, then other
+        and ignored, which are void, and unknown.
     things : bool (K,)
         Which classes are things.
     row_major : bool
@@ -146,6 +149,7 @@ def _of_values(
         values.reshape(-1, 1) if row_major else values, _ALL_VALUES[len(label_map.lookup)]
     )
     present = np.unique(found.codes)
+    unknown = bool((codes[present] == len(things) + 2).any())
     present = present[codes[present] < len(things)]
     classes = codes[present]
     crowd: Bools = np.zeros(len(present), np.bool_)
@@ -164,6 +168,7 @@ def _of_values(
         classes=classes[member],
         crowd=crowd[member],
         ids=tuple(present[member].tolist()),
+        unknown=unknown,
     )
 
 
@@ -193,8 +198,8 @@ def as_label_map(annotation: ImageAnnotation, *, void: int, ignored: Bools | Non
     return replace(annotation, content=LabelMap(values=values, lookup=lookup))
 
 
-def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions:
-    """The things of a dense mask as regions.
+def as_objects(content: LabelMap | SegmentMap, things: Bools) -> tuple[Regions, bool]:
+    """The things of a dense mask as regions, and whether some values are no class of the source.
 
     Parameters
     ----------
@@ -205,8 +210,8 @@ def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions:
     """
     if isinstance(content, LabelMap):
         height, width = content.values.shape
-        # Void has negative indices: beyond all classes.
-        codes = np.where(content.lookup < 0, len(things), content.lookup).astype(np.int32)
+        # Negative indices as the codes behind the classes: other, ignored, unknown.
+        codes = np.where(content.lookup < 0, len(things) - 1 - content.lookup, content.lookup)
     else:
         height, width, codes = content.height, content.width, content.classes
     found = as_segments(content, codes, things, row_major=False, groups=True)
@@ -216,7 +221,7 @@ def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions:
     kept = np.flatnonzero(chosen[numbers])
     order = kept[np.argsort(numbers[kept], kind="stable")]
     rows = np.flatnonzero(chosen[1:])
-    return Regions(
+    regions = Regions(
         height=height,
         width=width,
         starts=starts[order],
@@ -226,3 +231,4 @@ def as_objects(content: LabelMap | SegmentMap, things: Bools) -> Regions:
         crowd=found.crowd[rows],
         ids=tuple(found.ids[i] for i in rows.tolist()),
     )
+    return regions, found.unknown

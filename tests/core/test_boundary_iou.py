@@ -274,10 +274,17 @@ def test_the_conventions_say_how_wide_the_band_is_and_where_void_lies():
     assert "surface" not in found
 
 
-@pytest.mark.parametrize("options", [{"dilation": 0.02}, {"surfaces": True}])
-def test_the_instance_task_has_no_use_for_outlines_of_classes(options):
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("instance", {"surfaces": True}),
+        ("panoptic", {"dilation": 0.02}),
+        ("panoptic", {"surfaces": True}),
+    ],
+)
+def test_other_tasks_have_no_use_for_outlines_of_classes(task, options):
     with pytest.raises(UsageError, match=f"no use for {next(iter(options))}"):
-        segcore.evaluate(drawn(a="s"), drawn(a="s"), task="instance", **options)
+        segcore.evaluate(drawn(a="s"), drawn(a="s"), task=task, **options)
 
 
 # ------------------------------------------------------------------------------ invariance, real masks

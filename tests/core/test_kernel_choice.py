@@ -54,16 +54,18 @@ def test_the_environment_chooses_and_numba_is_imported_only_on_demand(wanted: st
 
 
 @pytest.mark.parametrize(
-    ("pixels", "runs", "shown"),
+    ("work", "shown"),
     [
-        (10**6, 10**4, "reference False"),
-        (10**12, 0, "compiled True"),
-        (0, 10**10, "compiled True"),
+        ("10**6, 10**4", "reference False"),
+        ("10**12", "compiled True"),
+        ("0, 10**10", "compiled True"),
+        ("0, object_runs=10**6", "reference False"),
+        ("0, object_runs=10**10", "compiled True"),
     ],
 )
-def test_auto_loads_numba_for_a_large_batch_only(pixels: int, runs: int, shown: str) -> None:
+def test_auto_loads_numba_for_a_large_batch_only(work: str, shown: str) -> None:
     require_numba_for(shown)
-    code = f"from segcore import kernels; kernels.prepare({pixels}, {runs}); {SHOW}"
+    code = f"from segcore import kernels; kernels.prepare({work}); {SHOW}"
 
     assert in_a_fresh_process(code) == shown
 

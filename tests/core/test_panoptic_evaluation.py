@@ -128,6 +128,18 @@ def test_every_segment_is_listed_with_its_id_and_what_became_of_it(specs):
     ]
 
 
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_segments_alike_in_class_and_area_are_listed_by_their_place(tmp_path, order):
+    # neither in the order of their ids nor in that of their last pixels
+    one = scene("c c b b a a b a c", a=PERSON, b=PERSON, c=PERSON)
+    one.classes = {ord(letter): PERSON for letter in order}
+    spec = save(tmp_path, "gold", {"i": one})
+
+    objects = segcore.evaluate(spec, spec, task="panoptic").objects()
+
+    assert [chr(own_id) for own_id in objects["gold_id"]] == ["c", "b", "a"]
+
+
 def test_a_segment_under_another_class_is_listed_as_confused(tmp_path):
     gold, delivery = (
         {"i": scene("a a a .", a=PERSON)},
@@ -383,7 +395,7 @@ def test_many_segments_are_counted_without_a_table_of_all_pairs():
     rng = np.random.default_rng(3)
     gold, delivery = (np.repeat(rng.integers(0, 2000, 9000), 3) for _ in range(2))
 
-    found = shared_pixels(runs(gold), runs(delivery))
+    found = shared_pixels(runs(gold), runs(delivery), segments=2000)
 
     both = (gold > 0) & (delivery > 0)
     pairs, pixels = np.unique(np.stack([gold, delivery])[:, both] - 1, axis=1, return_counts=True)
@@ -543,6 +555,18 @@ def test_the_instance_task_reads_the_objects_of_instance_ids(cityscapes):
 
     assert {c.name: c.at50.matched for c in found.classes if c.at50.matched} == {"person": 2, "car": 4}
     assert found.overall.at50.f1 == 1.0
+
+
+@pytest.mark.parametrize("task", ["panoptic", "instance", "semantic"])
+def test_an_instance_id_of_no_class_is_a_fault_and_not_void(cityscapes, task):
+    path = cityscapes / "gold/val/bonn/bonn_000000_000019_gtFine_instanceIds.png"
+    ids = np.array(Image.open(path)).astype(np.uint16)
+    ids[0, 0] = 34_000
+    Image.fromarray(ids).save(path)
+    spec = f"cityscapes:{cityscapes}/gold/val?file=instanceIds"
+
+    with pytest.raises(InvalidInputError, match=r"mask.unknown_value.*34000"):
+        segcore.evaluate(spec, spec, task=task)
 
 
 def test_label_ids_do_not_tell_things_apart(cityscapes):
