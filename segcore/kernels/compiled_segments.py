@@ -23,22 +23,21 @@ CHUNK_GROUPS: Final = 512
 def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
     """As ``reference.color_runs``."""
     flat = pixels.reshape(-1)
-    whole = flat.size - flat.size % 24 if sys.byteorder == "little" else 0
     starts: Positions
     colors: Colors
-    starts, colors = _color_runs(flat, flat[:whole].view(np.uint64))
+    starts, colors = _color_runs(flat, flat.size // 24 if sys.byteorder == "little" else 0)
     return starts, colors
 
 
 @jit
-def _color_runs(flat, words):
+def _color_runs(flat, groups):
     pixels = flat.size // 3
     starts = np.empty(8192, np.int32)
     n = np.int64(min(pixels, 1))
     starts[0] = 0
     n, starts = _scan(flat, starts, n, 1, min(8, pixels))
-    n, starts = _groups(words, starts, n)
-    n, starts = _scan(flat, starts, n, max(8, words.size // 3 * 8), pixels)
+    n, starts = _groups(flat, groups, starts, n)
+    n, starts = _scan(flat, starts, n, max(8, 8 * groups), pixels)
     colors = np.empty(n, np.uint32)
     for i in range(n):
         at = 3 * np.int64(starts[i])
@@ -73,38 +72,30 @@ def _scan(flat, starts, n, lo, hi):
 
 
 @jit
-def _moved(before, word):
-    """What differs between a word and the bytes three before it."""
-    return word ^ ((word << np.uint64(24)) | (before >> np.uint64(40)))
-
-
-@jit
-def _groups(words, starts, n):
-    """Three words hold 8 pixels; compared with themselves moved by a pixel they show the changes.
+def _groups(flat, groups, starts, n):
+    """Bytes compared with those of the pixel before show the changes; 8 pixels are three words.
 
     Groups with a change are collected without a branch, which could not be predicted, and so are
     the pixels in them.  The first group has none before it.
     """
     pixel = np.uint64(0xFFFFFF)
-    changed = np.empty(CHUNK_GROUPS, np.uint64)
+    moved = np.empty(24 * CHUNK_GROUPS, np.uint8)
+    words = moved.view(np.uint64)
     hits = np.empty(CHUNK_GROUPS, np.uint32)
-    for chunk in range(1, words.size // 3, CHUNK_GROUPS):
-        size = min(CHUNK_GROUPS, words.size // 3 - chunk)
-        here = words[3 * chunk - 1 : 3 * (chunk + size)]
-        for k in range(size):
-            a = _moved(here[3 * k], here[3 * k + 1])
-            b = _moved(here[3 * k + 1], here[3 * k + 2])
-            changed[k] = a | b | _moved(here[3 * k + 2], here[3 * k + 3])
+    for chunk in range(1, groups, CHUNK_GROUPS):
+        size = min(CHUNK_GROUPS, groups - chunk)
+        here = flat[24 * chunk : 24 * (chunk + size)]
+        before = flat[24 * chunk - 3 : 24 * (chunk + size) - 3]
+        for i in range(here.size):
+            moved[i] = here[i] ^ before[i]
         found = np.int64(0)
         for k in range(np.uint32(size)):
             hits[found] = k
-            found += changed[k] != 0
+            found += (words[3 * k] | words[3 * k + 1] | words[3 * k + 2]) != 0
         starts = _grown(starts, n, 8 * found)
         for hit in hits[:found]:
             k = 3 * np.int64(hit)
-            a = _moved(here[k], here[k + 1])
-            b = _moved(here[k + 1], here[k + 2])
-            c = _moved(here[k + 2], here[k + 3])
+            a, b, c = words[k], words[k + 1], words[k + 2]
             first = np.int32(8 * (chunk + np.int64(hit)))
             starts[n] = first
             n += (a & pixel) != 0
