@@ -1,12 +1,13 @@
 # Needs python3 with its venv module, and make. Everything is installed into .venv, but for the
-# benchmarks (.venv-bench) and what the tests talk to: a Label Studio server (.venv-label-studio) and the
-# MongoDB of FiftyOne (.venv-mongod), whose program needs libcurl4.
+# benchmarks (.venv-bench) and what the tests talk to: a Label Studio server (.venv-label-studio), Datumaro
+# (.venv-datumaro) and the MongoDB of FiftyOne (.venv-mongod), whose program needs libcurl4.
 # Tests that look at a page drive the system's browser and are skipped without one: apt install chromium libatomic1.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVER := .venv-label-studio
+DATUMARO := .venv-datumaro
 MONGOD := .venv-mongod
 RACE := .venv-bench
 
@@ -14,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONSAFEPATH := 1
 
-.PHONY: help demo test lint bench label-studio-server mongod clean
+.PHONY: help demo test lint bench datumaro label-studio-server mongod clean
 
 help:
 	@echo "make demo    install into $(VENV), gate the packaged sample delivery, print the verdict"
@@ -26,7 +27,7 @@ help:
 demo: $(VENV)/.demo
 	@$(BIN)/segcore demo segcore-demo
 
-test: $(VENV)/.test label-studio-server mongod
+test: $(VENV)/.test datumaro label-studio-server mongod
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST) || status=1; \
@@ -40,6 +41,8 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports || status=1; \
 	exit $$status
 
+datumaro: $(DATUMARO)/.installed
+
 label-studio-server: $(SERVER)/.installed
 
 mongod: $(MONGOD)/.installed
@@ -48,7 +51,7 @@ bench: $(RACE)/.installed
 	@PYTHONSAFEPATH= $(RACE)/bin/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(SERVER) $(MONGOD) $(RACE) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DATUMARO) $(SERVER) $(MONGOD) $(RACE) segcore-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -66,6 +69,13 @@ $(VENV)/.test: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install -qq --editable '.[gates,fast,label-studio,fiftyone]' --group test --group peers --group lint
 	@touch $@ $(VENV)/.demo
+
+$(DATUMARO)/.installed: tests/datumaro/datumaro-requirements.txt
+	@echo "installing the Datumaro that the tests start into $(DATUMARO) ..."
+	@rm -rf $(DATUMARO)
+	@$(PYTHON) -m venv $(DATUMARO)
+	@$(DATUMARO)/bin/python -m pip install -qq --requirement $<
+	@touch $@
 
 $(SERVER)/.installed: tests/labelstudio/server-requirements.txt
 	@echo "installing the Label Studio server that the tests start into $(SERVER) ..."

@@ -23,10 +23,13 @@ PARTS = {
     "g": "starting",
     "h": "datasets",
     "i": "instances",
+    "j": "panoptic",
+    "k": "boundary",
+    "l": "object_boundaries",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",
-    "pillow", "kornia-rs", "deflate", "opencv-python-headless", "label-studio-sdk", "fiftyone",
+    "pillow", "kornia-rs", "deflate", "opencv-python-headless", "scipy", "label-studio-sdk", "fiftyone",
 )  # fmt: skip
 
 

@@ -62,14 +62,7 @@ def pair(size: Size, seed: int) -> tuple[Labels, Labels]:
     swapped = rng.choice(cells, max(3, cells // 40), replace=False)
     delivered[swapped] = rng.integers(0, size.classes, len(swapped))
 
-    y, x = np.mgrid[0 : size.height, 0 : size.width].astype(np.float32)
-    y += _noise(rng, size, grain=60, amplitude=10) + _noise(rng, size, grain=14, amplitude=2)
-    x += _noise(rng, size, grain=60, amplitude=10) + _noise(rng, size, grain=14, amplitude=2)
-    gold_cells = _look_up(plan, y, x)
-    y += _noise(rng, size, grain=10, amplitude=1.5)
-    x += _noise(rng, size, grain=10, amplitude=1.5)
-    delivered_cells = _look_up(plan, y, x)
-
+    gold_cells, delivered_cells = _warped(rng, size, plan)
     dtype = np.uint8 if size.classes <= 255 else np.uint16
     gold = classes[gold_cells].astype(dtype)
     void = rng.choice(cells, max(2, cells // 30), replace=False)
@@ -78,6 +71,24 @@ def pair(size: Size, seed: int) -> tuple[Labels, Labels]:
     gold[-edge:] = size.ignore
     gold[:4] = gold[:, :4] = gold[:, -4:] = size.ignore
     return gold, delivered[delivered_cells].astype(dtype)
+
+
+def cells(size: Size, seed: int, count: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The cells of one scene, numbered from 0, and the same with their borders moved."""
+    rng = np.random.default_rng(seed)
+    return _warped(rng, size, _voronoi(rng, size.height // 2, size.width // 2, count))
+
+
+def _warped(
+    rng: np.random.Generator, size: Size, plan: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    y, x = np.mgrid[0 : size.height, 0 : size.width].astype(np.float32)
+    y += _noise(rng, size, grain=60, amplitude=10) + _noise(rng, size, grain=14, amplitude=2)
+    x += _noise(rng, size, grain=60, amplitude=10) + _noise(rng, size, grain=14, amplitude=2)
+    gold = _look_up(plan, y, x)
+    y += _noise(rng, size, grain=10, amplitude=1.5)
+    x += _noise(rng, size, grain=10, amplitude=1.5)
+    return gold, _look_up(plan, y, x)
 
 
 def _voronoi(rng: np.random.Generator, height: int, width: int, cells: int) -> npt.NDArray[np.int32]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
     from segcore.matrix import confusion, iou
     from segcore.ontology import LabelClass, Ontology
+    from segcore.panoptic_evaluation import PanopticEvaluation
     from segcore.sources import Source, open  # noqa: A004
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _HOMES = {
     "InvalidInputError": "errors",
     "LabelClass": "ontology",
     "Ontology": "ontology",
+    "PanopticEvaluation": "panoptic_evaluation",
     "SegcoreError": "errors",
     "Severity": "faults",
     "Source": "sources",
@@ -53,6 +55,7 @@ __all__ = [
     "InvalidInputError",
     "LabelClass",
     "Ontology",
+    "PanopticEvaluation",
     "SegcoreError",
     "Severity",
     "Source",

@@ -1,4 +1,4 @@
-"""What a source says about one image: a dense label map, or regions as run-length masks."""
+"""What a source says about one image: a dense label map, a map of segments, or regions of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ImageAnnotation", "LabelMap", "Region", "Regions", "RunMask", "segment_sums"]
+__all__ = [
+    "ImageAnnotation",
+    "LabelMap",
+    "Region",
+    "Regions",
+    "RunMask",
+    "SegmentMap",
+    "segment_sums",
+]
 
 AnnotationId = int | str | None
 
@@ -23,10 +31,61 @@ class LabelMap:
         What the file stores, unchanged.
     lookup : int32 (256,) or (65536,)
         Class index in the source's ontology of every value, or UNLABELED, IGNORE, UNKNOWN.
+    objects : bool (256,) or (65536,), or None
+        Values that each mean one object, of those that mean a class; the other values of a thing
+        class mean groups of them.  None where values mean classes only.
     """
 
     values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     lookup: npt.NDArray[np.int32]
+    objects: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SegmentMap:
+    """A panoptic mask: every pixel belongs to one segment or to none.
+
+    Attributes
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    starts : int32 (n_runs,)
+        Where each run begins, over row-major positions: pixel (x, y) is ``y * width + x``.
+        Strictly increasing from 0; empty for an empty image.
+    numbers : int32 (n_runs,)
+        The segment of each run, counted from 1; 0 is void.
+    areas_px : int64 (n_segments,)
+        Pixels of every segment.
+    classes : int32 (n_segments,)
+        Class index in the source's ontology.
+    crowd : bool (n_segments,)
+        COCO's ``iscrowd``.
+    ids : tuple
+        The segment ids of the file.
+
+    Notes
+    -----
+    Runs, because a pair of maps is then counted without a pass over its pixels: they are found
+    where the colours change, which takes a fifth of what numbering each pixel would.
+    """
+
+    height: int
+    width: int
+    starts: npt.NDArray[np.int32]
+    numbers: npt.NDArray[np.int32]
+    areas_px: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int32]
+    crowd: npt.NDArray[np.bool_]
+    ids: tuple[AnnotationId, ...]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def to_array(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+        """The number of every pixel, (H, W); 16 bits where there are more than 255 segments."""
+        numbers = self.numbers.astype(np.uint8 if len(self) < 256 else np.uint16)
+        lengths = np.diff(self.starts, append=np.int32(self.height * self.width))
+        return np.repeat(numbers, lengths).reshape(self.height, self.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +155,7 @@ class Regions:
     offsets : int64 (n_regions + 1,)
         Region ``i`` owns the runs ``offsets[i]:offsets[i + 1]``.
     classes : int32 (n_regions,)
-        Class index in the source's ontology.
+        Class index in the source's ontology; UNLABELED or IGNORE for regions that are no object.
     crowd : bool (n_regions,)
         COCO's ``iscrowd``.
     scores : float64 (n_regions,) or None
@@ -124,6 +183,24 @@ class Regions:
     def areas_px(self) -> npt.NDArray[np.int64]:
         """Foreground pixels of every region: int64 (n_regions,)."""
         return segment_sums(self.ends - self.starts, self.offsets)
+
+    def take(self, items: npt.NDArray[np.int64]) -> Regions:
+        """The regions ``items``, in that order."""
+        lengths = np.diff(self.offsets)[items]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        runs = np.repeat(self.offsets[items] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        areas = self.stated_areas_px
+        return replace(
+            self,
+            starts=self.starts[runs],
+            ends=self.ends[runs],
+            offsets=offsets,
+            classes=self.classes[items],
+            crowd=self.crowd[items],
+            scores=None if self.scores is None else self.scores[items],
+            ids=tuple(self.ids[i] for i in items.tolist()) if self.ids else (),
+            stated_areas_px=None if areas is None else areas[items],
+        )
 
     def __getitem__(self, i: int) -> Region:
         lo, hi = int(self.offsets[i]), int(self.offsets[i + 1])
@@ -180,7 +257,7 @@ class ImageAnnotation:
         The image key: what gold and delivery are paired by.
     height, width : int
         Size of the image in pixels.
-    content : LabelMap or Regions
+    content : LabelMap, SegmentMap or Regions
         Class indices refer to the ontology of the source that read it.
     read, rejected : int
         Annotations found for this image, and those refused with a fault
@@ -202,7 +279,7 @@ class ImageAnnotation:
     key: str
     height: int
     width: int
-    content: LabelMap | Regions
+    content: LabelMap | SegmentMap | Regions
     read: int = 1
     rejected: int = 0
     digest: bytes = field(default=b"", repr=False)

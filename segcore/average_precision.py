@@ -86,7 +86,11 @@ class AveragePrecision:
 
 
 def average_precision(
-    table: InstanceTable, *, num_classes: int, rule: ScoreRule | None = None
+    table: InstanceTable,
+    *,
+    num_classes: int,
+    rule: ScoreRule | None = None,
+    boundary: bool = False,
 ) -> AveragePrecision:
     """Match and score all classes.
 
@@ -97,9 +101,12 @@ def average_precision(
         K.
     rule : ScoreRule or None
         What stands for confidences; None takes those of the delivery, which must all be numbers.
+    boundary : bool
+        Go by the smaller of IoU and boundary IoU, in crowds by IoU: boundary AP of Cheng et al.,
+        "Boundary IoU", CVPR 2021.  The table must hold boundaries.
     """
     ranked = _ranked(table, rule, num_classes)
-    states = _matched(table, ranked, num_classes)
+    states = _matched(table, ranked, num_classes, boundary=boundary)
     limits = np.array(list(BANDS.values()))
     outside = _outside(ranked.areas, limits)
     wanted = np.stack([
@@ -184,7 +191,9 @@ def _ranked(table: InstanceTable, rule: ScoreRule | None, num_classes: int) -> _
     )
 
 
-def _matched(table: InstanceTable, ranked: _Ranked, num_classes: int) -> npt.NDArray[np.uint8]:
+def _matched(
+    table: InstanceTable, ranked: _Ranked, num_classes: int, *, boundary: bool
+) -> npt.NDArray[np.uint8]:
     """See :func:`segcore.kernels.match_by_score`: uint8 (4, 10, delivered objects as ranked)."""
     gold, delivery, shared = table.pairs
     number = ranked.number
@@ -193,6 +202,9 @@ def _matched(table: InstanceTable, ranked: _Ranked, num_classes: int) -> npt.NDA
     counted &= ranked.place[number[delivery]] < DETECTION_LIMITS[-1]
     gold, delivery, shared = gold[counted], delivery[counted], shared[counted]
     iou = _iou(table, gold, delivery, shared)
+    if boundary:
+        own = ~table.gold.crowd[gold]
+        iou[own] = np.minimum(iou[own], table.boundary_iou(gold[own], delivery[own]))
     levels = np.searchsorted(np.array(IOU_THRESHOLDS), iou, side="right").astype(np.int8)
     near = levels > 0
     gold, delivery, iou, levels = gold[near], number[delivery[near]], iou[near], levels[near]

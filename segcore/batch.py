@@ -11,6 +11,7 @@ from segcore import sources
 from segcore.average_precision import ScoreRule
 from segcore.conventions import source_conventions
 from segcore.counting import Job, Plan, count
+from segcore.dilation import Dilation
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.evaluation import Evaluation, InputInfo, MeasuredBatch, SideCounts
 from segcore.faults import Fault, FaultLog
@@ -19,6 +20,7 @@ from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.pairing import pair, units_of
+from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.side import ReadCounts, Side
 from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
@@ -64,6 +66,8 @@ class _Options(TypedDict, total=False):
     crowd: Crowd | str | None
     scores: ScoreRule | str | None
     keep_cells: bool
+    dilation: Dilation | float | str | None
+    surfaces: bool
     progress: Progress | None
 
 
@@ -88,6 +92,14 @@ def evaluate(
     gold: str | Spec | Source,
     delivery: str | Spec | Source,
     *,
+    task: Literal["panoptic"],
+    **options: Unpack[_Options],
+) -> PanopticEvaluation: ...
+@overload
+def evaluate(
+    gold: str | Spec | Source,
+    delivery: str | Spec | Source,
+    *,
     task: str,
     **options: Unpack[_Options],
 ) -> MeasuredBatch: ...
@@ -103,6 +115,8 @@ def evaluate(
     crowd: Crowd | str | None = None,
     scores: ScoreRule | str | None = None,
     keep_cells: bool = False,
+    dilation: Dilation | float | str | None = None,
+    surfaces: bool = False,
     progress: Progress | None = None,
 ) -> MeasuredBatch:
     """Measure a delivery against gold.
@@ -112,7 +126,8 @@ def evaluate(
     gold, delivery : str, Spec or Source
         The trusted annotations and the batch under test; the formats may differ.
     task : str
-        ``semantic`` compares pixels, ``instance`` objects.
+        ``semantic`` compares pixels, ``instance`` objects, ``panoptic`` segments: objects of things
+        and areas of stuff, without overlap.
     ontology : Ontology, str or None
         The classes, the path of an ontology file, or ``preset:NAME``.  None takes the classes
         the gold names.
@@ -130,24 +145,30 @@ def evaluate(
     keep_cells : bool
         In semantic view, keep the confusion of each image as well (``Evaluation.tallies.cells``),
         not only of all.
+    dilation : Dilation, float, str or None
+        Count boundaries of this width as well: a share of the diagonal (``0.02``) or pixels (``"5px"``).
+        In semantic view for Boundary IoU, in instance view for boundary AP.
+    surfaces : bool
+        In semantic view, count how far the outlines lie apart: for NSD, boundary F1, HD95, ASSD.
     progress : callable or None
         Called with images done and images in all; before that, where an input is brought from a
         server, with the tasks brought and the tasks in all.
 
     Returns
     -------
-    Evaluation or InstanceEvaluation
+    Evaluation, InstanceEvaluation or PanopticEvaluation
         By the task; what both have is a :class:`segcore.evaluation.MeasuredBatch`.
 
     Raises
     ------
     UsageError
         The task does not exist, has no use for an option, or compares objects and is given label
-        maps.
+        maps that do not tell them apart.
     InvalidInputError
         Either input has faults that refuse it; all of them are named.
     OntologyError
-        Neither the caller nor the gold says what the classes are.
+        Neither the caller nor the gold says what the classes are, or in panoptic view which of
+        them are things.
     SpecError
         An input cannot be opened.
     """
@@ -155,6 +176,8 @@ def evaluate(
         overlap=overlap,
         scores=None if scores is None else _choice(ScoreRule, scores, "scores"),
         keep_cells=keep_cells,
+        dilation=None if dilation is None else Dilation.parse(dilation),
+        surfaces=surfaces,
     )
     chosen = task_named(task, options)
     if jobs < 1:

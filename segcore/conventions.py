@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from segcore.average_precision import ScoreRule
+from segcore.dilation import Dilation
 from segcore.evaluation import OTHER
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.side import Side
 
-__all__ = ["instance_conventions", "semantic_conventions", "source_conventions"]
+__all__ = [
+    "boundary_conventions",
+    "instance_conventions",
+    "panoptic_conventions",
+    "semantic_conventions",
+    "source_conventions",
+    "surface_conventions",
+]
 
 
 def source_conventions(sides: tuple[Side, Side]) -> dict[str, str]:
@@ -47,7 +57,39 @@ def semantic_conventions(ontology: Ontology) -> dict[str, str]:
     }
 
 
-def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str, str]:
+def boundary_conventions(dilation: Dilation) -> dict[str, str]:
+    """How Boundary IoU is counted."""
+    width = f"{dilation.px} px" if dilation.share is None else f"{dilation.share} of the diagonal"
+    return {
+        "boundary": f"the pixels of a mask within {width} of one outside it, or of the outside of the "
+        "image; square neighbourhoods, as boundary-iou-api has it",
+        "boundary_iou": "pooled over images: sum of intersections over sum of unions of the bands",
+        **_VOID,
+    }
+
+
+def surface_conventions() -> dict[str, str]:
+    """How surfaces are compared."""
+    return {
+        "assd": "mean distance of all surface pixels of both sides in an image; mean over the images",
+        "boundary_f1": "harmonic mean of precision and recall within the tolerance, pooled over images",
+        "hd95": "the larger of both 95th percentiles (interpolated) in an image; mean over the images",
+        "nsd": "surface pixels within the tolerance of the other side's surface, pooled over images",
+        "one_sided": "where only one side has a class, HD95 and ASSD are the diagonal of the image",
+        "surface": "pixels of a mask with one of four neighbours outside it, or outside the image",
+        **_VOID,
+    }
+
+
+_VOID: Final = {
+    "void_outline": "what the gold ignores is outside every mask of both sides: a class that meets it "
+    "ends there"
+}
+
+
+def instance_conventions(
+    ontology: Ontology, rule: ScoreRule | None, dilation: Dilation | None = None
+) -> dict[str, str]:
     """How objects are matched and counted."""
     crowd = {
         Crowd.IGNORE: "gold crowds are neither found nor missed; what lies in one is not extra",
@@ -58,7 +100,15 @@ def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str
         ScoreRule.EQUAL: "AP takes all delivered objects for equally sure, whatever their scores",
         ScoreRule.AREA: "AP takes the larger delivered object for surer, whatever the scores",
     }
+    boundary = {}
+    if dilation is not None:
+        reach = f"{dilation} of the diagonal" if dilation.px is None else f"{dilation.px} px"
+        boundary["boundary"] = (
+            f"pixels of a mask within {reach} of one outside it or outside the image; boundary AP goes "
+            "by the smaller of IoU and boundary IoU, in crowds by IoU"
+        )
     return {
+        **boundary,
         "ap": "COCO: IoU .50:.05:.95, 101 recalls, 100 objects an image and class, mean of the classes "
         "gold has",
         "crowd": crowd[ontology.crowd],
@@ -70,4 +120,24 @@ def instance_conventions(ontology: Ontology, rule: ScoreRule | None) -> dict[str
         "sizes": "by the area the gold states, else by its pixels: small to 32 x 32, large from 96 x 96",
         "split": "gold objects that several delivered ones are parts of, one of them extra",
         "ties": "of equal scores the image with the smaller key first, in an image the larger object",
+    }
+
+
+def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
+    """How segments are matched and counted."""
+    crowd = {
+        Crowd.IGNORE: "gold crowds are neither found nor missed, and void to delivered segments of "
+        "their class",
+        Crowd.CLASS: "crowd segments are segments like any other",
+    }
+    return {
+        "crowd": crowd[ontology.crowd],
+        "match": "panopticapi: same class and an IoU above .5, without the pixels the gold leaves void",
+        "mean": "classes with a segment that counts, each weighted the same",
+        "missing_image": "a gold image that was not delivered counts with all its segments missed",
+        "polygons": "rasterised by the COCO rule (pycocotools)",
+        "segments": "of regions, each thing is one segment and all of a stuff class in an image is one; "
+        "no pixel may lie in two",
+        "void": "pixels in no gold segment; a delivered segment with more than half of its pixels there "
+        "is not counted",
     }

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from segcore import kernels
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, Regions
 from segcore.faults import Fault
 from segcore.measures.measured import Measured
 from segcore.pairing import Unit
@@ -226,7 +226,7 @@ def _runs(annotation: ImageAnnotation) -> int:
 def _prepare(job: Job[Tally, Table], gold: ImageAnnotation, delivery: ImageAnnotation | None) -> None:
     """Tell the kernels what is ahead, from the first pair of a chunk."""
     sides = [annotation.content for annotation in (gold, delivery) if annotation is not None]
-    dense = any(isinstance(content, LabelMap) for content in sides)
+    dense = any(not isinstance(content, Regions) for content in sides)
     pixels = gold.height * gold.width * job.images if dense else 0
     runs = job.images * (_runs(gold) + (0 if delivery is None else _runs(delivery)))
     if job.plan.measure_block is None:

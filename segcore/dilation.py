@@ -66,6 +66,13 @@ class Dilation:
                 f"got {given!r}"
             ) from None
 
+    @property
+    def narrower(self) -> Dilation | None:
+        """A quarter of it; None where that is less than a pixel."""
+        if self.share is not None:
+            return Dilation(share=self.share / 4)
+        return Dilation(px=self.px // 4) if self.px is not None and self.px >= 4 else None
+
     def of(self, *, height: int, width: int) -> int:
         """The width of the band in an image of this size, in pixels; at least 1.
 

@@ -5,6 +5,7 @@
     SegcoreError
     ├── UsageError                 a spec, an option or a call is wrong          (exit 4)
     │   ├── SpecError              a source spec cannot be understood
+    │   │   └── NoSuchFileError    what it names does not exist
     │   ├── OntologyError          an ontology is missing, broken or ambiguous
     │   └── MissingExtraError      an optional dependency is not installed
     ├── ConnectionFailedError      a server cannot be reached, refuses or answers nonsense (exit 4)
@@ -30,6 +31,7 @@ __all__ = [
     "DocumentError",
     "InvalidInputError",
     "MissingExtraError",
+    "NoSuchFileError",
     "OntologyError",
     "RefusedFileError",
     "RefusedMaskError",
@@ -50,6 +52,10 @@ class UsageError(SegcoreError):
 
 class SpecError(UsageError):
     """A source spec is malformed, names an unknown format or carries an unknown option."""
+
+
+class NoSuchFileError(SpecError):
+    """There is no such file."""
 
 
 class OntologyError(UsageError):

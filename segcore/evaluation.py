@@ -12,8 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import __version__
+from segcore.class_scores import ClassScores, ratio
+from segcore.dilation import Dilation
+from segcore.errors import UsageError
 from segcore.faults import Fault
 from segcore.ontology import Ontology
+from segcore.surface_scores import SurfaceScores, mean_of, surface_scores
+from segcore.surface_tally import SurfaceTable
 from segcore.tally import ImageCounts, TallyTable
 
 __all__ = ["ClassScores", "Evaluation", "Images", "InputInfo", "MeasuredBatch", "SideCounts"]
@@ -106,79 +111,6 @@ class SideCounts:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassScores:
-    """One class, pooled over all images.
-
-    Attributes
-    ----------
-    id, name, index
-        The class and its place in the ontology.
-    intersection, gold_pixels, delivery_pixels : int
-        Pixels both sides give to the class, the gold gives, the delivery gives;
-        pixels the gold ignores are in none of them.
-    support_images : int
-        Gold images that hold the class.
-    support_instances : int or None
-        Gold instances of it; None where the gold does not tell instances apart.
-    mean_image_iou : float or None
-        Mean over the images where gold or delivery hold the class; another quantity than
-        ``iou``, and less swayed by large objects.
-    """
-
-    id: int
-    name: str
-    index: int
-    intersection: int
-    gold_pixels: int
-    delivery_pixels: int
-    support_images: int
-    support_instances: int | None
-    mean_image_iou: float | None
-
-    @property
-    def union(self) -> int:
-        """Pixels either side gives to the class."""
-        return self.gold_pixels + self.delivery_pixels - self.intersection
-
-    @property
-    def iou(self) -> float | None:
-        """Intersection over union; None for a class neither side holds."""
-        return _ratio(self.intersection, self.union)
-
-    @property
-    def dice(self) -> float | None:
-        """Twice the intersection over the sum of both areas; None for a class neither side holds."""
-        return _ratio(2 * self.intersection, self.gold_pixels + self.delivery_pixels)
-
-    @property
-    def precision(self) -> float | None:
-        """Share of the delivered pixels that are right; None where none was delivered."""
-        return _ratio(self.intersection, self.delivery_pixels)
-
-    @property
-    def recall(self) -> float | None:
-        """Share of the gold pixels that were found; None where gold has none."""
-        return _ratio(self.intersection, self.gold_pixels)
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of the contract."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "iou": self.iou,
-            "dice": self.dice,
-            "precision": self.precision,
-            "recall": self.recall,
-            "mean_image_iou": self.mean_image_iou,
-            "intersection": self.intersection,
-            "union": self.union,
-            "gold_pixels": self.gold_pixels,
-            "delivery_pixels": self.delivery_pixels,
-            "support": {"images": self.support_images, "instances": self.support_instances},
-        }
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeasuredBatch(ABC):
     """What every evaluation says, whatever its task.
@@ -196,6 +128,8 @@ class MeasuredBatch(ABC):
         Warnings only: an input with errors is never evaluated.
     conventions : mapping of str to str
         The rules behind the numbers, for the reader of a report.
+    task : str
+        By which it was measured.
     """
 
     ontology: Ontology
@@ -204,6 +138,7 @@ class MeasuredBatch(ABC):
     counts: Mapping[str, SideCounts]
     faults: tuple[Fault, ...]
     conventions: Mapping[str, str]
+    task: str
 
     @property
     @abstractmethod
@@ -244,6 +179,13 @@ class Evaluation(MeasuredBatch):
     ----------
     tallies : TallyTable
         The counts of each gold image; a missing image counts with nothing delivered.
+    boundary : TallyTable or None
+        The same of the bands inside the outlines, where asked for: pixels that gold, the delivery
+        and both have in their band of a class.
+    dilation : Dilation or None
+        How wide the band is.
+    surfaces : SurfaceTable or None
+        How far the outlines lie apart, where asked for.
 
     See Also
     --------
@@ -251,6 +193,9 @@ class Evaluation(MeasuredBatch):
     """
 
     tallies: TallyTable
+    boundary: TallyTable | None = None
+    dilation: Dilation | None = None
+    surfaces: SurfaceTable | None = None
     task: str = "semantic"
 
     @property
@@ -268,8 +213,13 @@ class Evaluation(MeasuredBatch):
         confusion = self.confusion
         gold, delivery = confusion.sum(axis=1), confusion.sum(axis=0)
         instances = self.tallies.pooled.instances
+        bands = None if self.boundary is None else self.boundary.confusion
         found = []
         for i, c in enumerate(self.ontology.classes):
+            both = either = None
+            if bands is not None:
+                both = int(bands[i, i])
+                either = int(bands[i].sum() + bands[:, i].sum()) - both
             counts = self.image_counts(i)
             per_image = counts.intersection / counts.union
             scores = ClassScores(
@@ -282,6 +232,8 @@ class Evaluation(MeasuredBatch):
                 support_images=int(np.count_nonzero(counts.gold_pixels)),
                 support_instances=None if instances is None else int(instances[i]),
                 mean_image_iou=float(per_image.mean()) if len(per_image) else None,
+                boundary_intersection=both,
+                boundary_union=either,
             )
             found.append(scores)
         return tuple(found)
@@ -293,10 +245,37 @@ class Evaluation(MeasuredBatch):
         return sum(values) / len(values) if values else None
 
     @property
+    def mean_boundary_iou(self) -> float | None:
+        """Mean boundary IoU over the classes that have one; None if there is none."""
+        return mean_of(c.boundary_iou for c in self.classes)
+
+    def surface_scores(
+        self, *, tolerance: float | None = None, spacing_mm: float | None = None
+    ) -> tuple[SurfaceScores, ...]:
+        """NSD, boundary F1, HD95 and ASSD of every class, in ontology order.
+
+        Parameters
+        ----------
+        tolerance : float or None
+            How far surfaces may lie apart, in pixels or, with ``spacing_mm``, in millimetres; None
+            leaves NSD and boundary F1 undefined.
+        spacing_mm : float or None
+            Side of a pixel, which is square; distances are then in millimetres.
+
+        Raises
+        ------
+        UsageError
+            Surfaces were not asked for, or a number is out of range.
+        """
+        if self.surfaces is None:
+            raise UsageError("surfaces were not counted: evaluate(..., surfaces=True) does")
+        return surface_scores(self.surfaces, self.ontology, tolerance=tolerance, spacing_mm=spacing_mm)
+
+    @property
     def pixel_accuracy(self) -> float | None:
         """Share of the gold pixels of any class that carry the right class."""
         k = len(self.ontology)
-        return _ratio(int(np.trace(self.confusion[:k, :k])), int(self.confusion[:k].sum()))
+        return ratio(int(np.trace(self.confusion[:k, :k])), int(self.confusion[:k].sum()))
 
     @property
     def frequency_weighted_iou(self) -> float | None:
@@ -327,21 +306,40 @@ class Evaluation(MeasuredBatch):
             "union": union,
             "gold_pixels": gold,
             "delivery_pixels": delivery,
-            "iou": list(map(_ratio, same, union)),
-            "dice": [_ratio(2 * i, g + d) for i, g, d in zip(same, gold, delivery, strict=True)],
-            "precision": list(map(_ratio, same, delivery)),
-            "recall": list(map(_ratio, same, gold)),
+            "iou": list(map(ratio, same, union)),
+            "dice": [ratio(2 * i, g + d) for i, g, d in zip(same, gold, delivery, strict=True)],
+            "precision": list(map(ratio, same, delivery)),
+            "recall": list(map(ratio, same, gold)),
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """The document ``segcore score --json`` writes: plain values, undefined ones None."""
+    def to_json(self, *, tolerance_px: float | None = None) -> dict[str, Any]:
+        """The document ``segcore score --json`` writes: plain values, undefined ones None.
+
+        Parameters
+        ----------
+        tolerance_px : float or None
+            Of NSD and boundary F1, where surfaces were counted.
+        """
+        classes = [scores.to_json() for scores in self.classes]
+        mean: dict[str, Any] = {
+            "iou": self.mean_iou,
+            "classes": sum(scores.union > 0 for scores in self.classes),
+        }
+        asked: dict[str, Any] = {}
+        if self.dilation is not None:
+            mean["boundary_iou"] = self.mean_boundary_iou
+            asked["dilation"] = {"share": self.dilation.share, "px": self.dilation.px}
+        if self.surfaces is not None:
+            outlines = [s.to_json() for s in self.surface_scores(tolerance=tolerance_px)]
+            asked["tolerance_px"] = tolerance_px
+            for record, outline in zip(classes, outlines, strict=True):
+                record |= outline
+            mean |= {name: mean_of(outline[name] for outline in outlines) for name in outlines[0]}
         return self.document(
             self.task,
-            classes=[scores.to_json() for scores in self.classes],
-            mean={
-                "iou": self.mean_iou,
-                "classes": sum(scores.union > 0 for scores in self.classes),
-            },
+            classes=classes,
+            mean=mean,
+            **asked,
             pixel_accuracy=self.pixel_accuracy,
             frequency_weighted_iou=self.frequency_weighted_iou,
             confusion={
@@ -349,7 +347,3 @@ class Evaluation(MeasuredBatch):
                 "matrix": self.confusion.tolist(),
             },
         )
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlsplit
 
-from segcore.errors import MissingExtraError, RefusedFileError, SpecError
+from segcore.errors import MissingExtraError, NoSuchFileError, RefusedFileError, SpecError
 from segcore.faults import Fault
 from segcore.limits import MAX_FOLDER_ENTRIES
 from segcore.wording import printable
@@ -24,7 +24,7 @@ from segcore.wording import printable
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["Entry", "composed", "list_files", "open_file", "read_bytes"]
+__all__ = ["Entry", "below", "composed", "list_files", "open_file", "read_bytes"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?:://|::)")
 _OPEN_FLAGS: Final = (
@@ -53,7 +53,7 @@ class Entry:
     @property
     def location(self) -> str:
         """What :func:`read_bytes` takes and faults name."""
-        return _below(self.folder, self.path)
+        return below(self.folder, self.path)
 
 
 def composed(name: str) -> str:
@@ -95,7 +95,7 @@ def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> b
         finally:
             os.close(fd)
     except FileNotFoundError:
-        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+        raise NoSuchFileError(f"no such file: {printable(location, limit=400)}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(location, error) from None
     if len(data) > limit:
@@ -103,13 +103,15 @@ def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> b
     return data
 
 
-def open_file(location: str) -> BinaryIO:
-    """One regular file, which the user named, to be read block by block; it may be of any size.
+def open_file(location: str, *, follow_symlinks: bool = True) -> BinaryIO:
+    """One regular file, to be read block by block; it may be of any size.
 
     Parameters
     ----------
     location : str
         A local path, or a URL any fsspec file system understands.
+    follow_symlinks : bool
+        True for a document the user names; False for the files of a delivered folder.
 
     Returns
     -------
@@ -121,14 +123,15 @@ def open_file(location: str) -> BinaryIO:
     SpecError
         There is no such file, or it cannot be opened.
     RefusedFileError
-        It is not a regular file.
+        It is a link that is not followed, or not a regular file.
     """
     path = _local_path(location)
     if path is None:
         return _open_remote(location)
     try:
-        _require_regular(os.stat(path), location)  # noqa: PTH116  (the way read_bytes looks at it)
-        fd = os.open(path, _OPEN_FLAGS)
+        status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116  (as read_bytes does)
+        _require_regular(status, location)
+        fd = os.open(path, _OPEN_FLAGS | (0 if follow_symlinks else _NO_FOLLOW))
         try:
             _require_regular(os.fstat(fd), location)
         except RefusedFileError:
@@ -136,7 +139,7 @@ def open_file(location: str) -> BinaryIO:
             raise
         return os.fdopen(fd, "rb")
     except FileNotFoundError:
-        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+        raise NoSuchFileError(f"no such file: {printable(location, limit=400)}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(location, error) from None
 
@@ -178,7 +181,7 @@ def list_files(folder: str, *, suffix: str) -> tuple[list[Entry], list[Fault]]:
             problem = ("path.unsafe", "a printable UTF-8 name", printable(name))
         if problem is not None:
             code, expected, got = problem
-            location = printable(_below(folder, path).rstrip("/"), limit=400)
+            location = printable(below(folder, path).rstrip("/"), limit=400)
             faults.append(Fault(code=code, file=location, expected=expected, got=got))
         elif path.lower().endswith(suffix):
             entries.append(Entry(folder=folder, path=path))
@@ -328,7 +331,7 @@ def _read_remote(location: str, *, limit: int) -> bytes:
             with fs.open(path, "rb") as stream:
                 data = stream.read(limit + 1)
     except FileNotFoundError:
-        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+        raise NoSuchFileError(f"no such file: {printable(location, limit=400)}") from None
     except Exception as error:  # each file system has exceptions of its own
         raise _unreadable(location, error) from None
     if kind != "file":
@@ -346,7 +349,7 @@ def _open_remote(location: str) -> BinaryIO:
         if kind == "file":
             return fs.open(path, "rb")  # type: ignore[no-any-return]
     except FileNotFoundError:
-        raise SpecError(f"no such file: {printable(location, limit=400)}") from None
+        raise NoSuchFileError(f"no such file: {printable(location, limit=400)}") from None
     except Exception as error:  # each file system has exceptions of its own
         raise _unreadable(location, error) from None
     got = "a folder" if kind == "directory" else printable(str(kind))
@@ -375,7 +378,7 @@ def _walk_remote(folder: str) -> Iterator[_Found]:
         yield path, problem_
 
 
-def _below(folder: str, path: str) -> str:
+def below(folder: str, path: str) -> str:
     """``folder/path``; in a chain such as ``zip://a::s3://b.zip`` the first path grows."""
     links = folder.split("::")
     i = next((i for i, link in enumerate(links) if "://" in link), len(links) - 1)

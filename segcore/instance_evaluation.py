@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.average_precision import (
     BANDS,
@@ -16,13 +18,15 @@ from segcore.average_precision import (
     average_precision,
     mean,
 )
+from segcore.conventions import instance_conventions
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.evaluation import MeasuredBatch
 from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching, match_objects
 from segcore.instance_records import image_class_columns, object_columns
 from segcore.instance_tally import InstanceTable
 
-__all__ = ["CocoScores", "InstanceEvaluation", "InstanceScores", "OverallScores"]
+__all__ = ["BoundaryScores", "CocoScores", "InstanceEvaluation", "InstanceScores", "OverallScores"]
 
 STRICT_IOU: Final = 0.75
 """The higher of the two overlaps at which objects are counted."""
@@ -84,6 +88,36 @@ class CocoScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryScores:
+    """How well the outlines of objects fit; of one class, or of all.
+
+    Boundary IoU is the intersection over union of the bands along two outlines.
+
+    Attributes
+    ----------
+    mean_iou : float or None
+        Mean boundary IoU of the objects matched at IoU .5; None where none is.
+    at50, at75 : MatchCounts
+        Objects matched one to one by the smaller of IoU and boundary IoU, at .5 and at .75.
+    coco : CocoScores
+        Boundary AP and AR, by the smaller of the two as well.
+    """
+
+    mean_iou: float | None
+    at50: MatchCounts
+    at75: MatchCounts
+    coco: CocoScores
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers as they stand beside those of the masks."""
+        return {
+            **{f"boundary_{name}": value for name, value in self.coco.to_json().items()},
+            "f1_at_boundary_iou": {"0.5": self.at50.f1, "0.75": self.at75.f1},
+            "mean_boundary_iou": self.mean_iou,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverallScores:
     """Objects of one class, or of all, pooled over all images.
 
@@ -96,6 +130,8 @@ class OverallScores:
     merged, split : int
         Delivered objects that cover several gold ones, and gold objects in several delivered parts.
     coco : CocoScores
+    boundary : BoundaryScores or None
+        Where they were asked for.
     """
 
     at50: MatchCounts
@@ -104,6 +140,7 @@ class OverallScores:
     merged: int
     split: int
     coco: CocoScores
+    boundary: BoundaryScores | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The numbers of the contract."""
@@ -120,6 +157,7 @@ class OverallScores:
             "merged": self.merged,
             "split": self.split,
             "mean_matched_iou": self.mean_iou,
+            **({} if self.boundary is None else self.boundary.to_json()),
         }
 
 
@@ -160,6 +198,8 @@ class InstanceEvaluation(MeasuredBatch):
         A missing image counts with nothing delivered.
     score_rule : ScoreRule or None
         What stands for confidences; None is those of the delivery.
+    dilation : Dilation or None
+        How wide boundaries are; None where they were not asked for.
 
     See Also
     --------
@@ -168,6 +208,7 @@ class InstanceEvaluation(MeasuredBatch):
 
     tallies: InstanceTable
     score_rule: ScoreRule | None = None
+    dilation: Dilation | None = None
     task: str = "instance"
 
     @property
@@ -175,10 +216,31 @@ class InstanceEvaluation(MeasuredBatch):
         """Whether AP is defined: every delivered object has a confidence, or a rule gives it one."""
         return self.score_rule is not None or not np.isnan(self.tallies.delivery.scores).any()
 
+    def ranked_by(self, rule: ScoreRule | None) -> InstanceEvaluation:
+        """The same objects, ranked by another rule; nothing is read or matched again."""
+        if rule is self.score_rule:
+            return self
+        scores = instance_conventions(self.ontology, rule)["scores"]
+        ranked = replace(self, score_rule=rule, conventions={**self.conventions, "scores": scores})
+        ranked.__dict__["matching"] = self.matching
+        return ranked
+
     @cached_property
     def matching(self) -> ObjectMatching:
         """Which object is matched with which, without scores."""
         return match_objects(self.tallies)
+
+    @cached_property
+    def boundary_matching(self) -> ObjectMatching:
+        """The same by the smaller of IoU and boundary IoU.
+
+        Raises
+        ------
+        UsageError
+            Boundaries were not asked for.
+        """
+        self._require_boundaries()
+        return match_objects(self.tallies, boundary=True)
 
     @cached_property
     def average_precision(self) -> AveragePrecision:
@@ -189,13 +251,37 @@ class InstanceEvaluation(MeasuredBatch):
         UsageError
             The delivery has no scores and no rule stands for them.
         """
+        return self._average_precision(boundary=False)
+
+    @cached_property
+    def boundary_average_precision(self) -> AveragePrecision:
+        """The same by the smaller of IoU and boundary IoU, which is boundary AP.
+
+        Raises
+        ------
+        UsageError
+            As above, or boundaries were not asked for.
+        """
+        self._require_boundaries()
+        return self._average_precision(boundary=True)
+
+    def _require_boundaries(self) -> None:
+        if self.dilation is None:
+            raise UsageError(
+                "boundaries were not measured: give their width, such as dilation=0.02 (of the "
+                "diagonal) or dilation='5px'"
+            )
+
+    def _average_precision(self, *, boundary: bool) -> AveragePrecision:
         if not self.has_scores:
             raise UsageError(
                 "AP ranks delivered objects by their scores, and this delivery has objects without one: "
                 "a list in which all are equally sure has no order. Gate people's work on F1 at a fixed "
                 "IoU (f1) or on panoptic quality (pq), or state a rule: scores='equal' or scores='area'"
             )
-        return average_precision(self.tallies, num_classes=len(self.ontology), rule=self.score_rule)
+        return average_precision(
+            self.tallies, num_classes=len(self.ontology), rule=self.score_rule, boundary=boundary
+        )
 
     @cached_property
     def classes(self) -> tuple[InstanceScores, ...]:
@@ -210,6 +296,7 @@ class InstanceEvaluation(MeasuredBatch):
         images = np.bincount(held[0], minlength=k)
         merged = np.bincount(table.delivery.classes[np.unique(matching.merged.delivery)], minlength=k)
         split = np.bincount(table.gold.classes[np.unique(matching.split.gold)], minlength=k)
+        boundaries = self._boundaries(order, bounds)
         return tuple(
             InstanceScores(
                 id=c.id,
@@ -221,6 +308,7 @@ class InstanceEvaluation(MeasuredBatch):
                 merged=int(merged[i]),
                 split=int(split[i]),
                 coco=self._coco(slice(i, i + 1)),
+                boundary=boundaries[i],
                 support_images=int(images[i]),
                 support_instances=at50[i].matched + at50[i].missed,
             )
@@ -237,10 +325,49 @@ class InstanceEvaluation(MeasuredBatch):
             merged=sum(c.merged for c in self.classes),
             split=sum(c.split for c in self.classes),
             coco=self._coco(slice(None)),
+            boundary=self._boundary([c.boundary for c in self.classes]),
         )
 
     def _coco(self, classes: slice) -> CocoScores:
         return CocoScores.of(self.average_precision, classes) if self.has_scores else CocoScores()
+
+    def _boundary_coco(self, classes: slice) -> CocoScores:
+        if not self.has_scores:
+            return CocoScores()
+        return CocoScores.of(self.boundary_average_precision, classes)
+
+    def _boundaries(
+        self, order: npt.NDArray[np.intp], bounds: npt.NDArray[np.intp]
+    ) -> Sequence[BoundaryScores | None]:
+        """Of every class; ``order`` puts the matched objects by class, which begin at ``bounds``."""
+        k = len(self.ontology)
+        if self.dilation is None:
+            return [None] * k
+        matching = self.boundary_matching
+        found = self.matching.at(MATCH_IOU)
+        iou = self.tallies.boundary_iou(found.gold, found.delivery)[order]
+        at50, at75 = matching.counts(k), matching.counts(k, STRICT_IOU)
+        return [
+            BoundaryScores(
+                mean_iou=mean(iou[bounds[i] : bounds[i + 1]].tolist()),
+                at50=at50[i],
+                at75=at75[i],
+                coco=self._boundary_coco(slice(i, i + 1)),
+            )
+            for i in range(k)
+        ]
+
+    def _boundary(self, classes: Sequence[BoundaryScores | None]) -> BoundaryScores | None:
+        """Of all classes."""
+        if self.dilation is None:
+            return None
+        found = self.matching.at(MATCH_IOU)
+        return BoundaryScores(
+            mean_iou=mean(self.tallies.boundary_iou(found.gold, found.delivery).tolist()),
+            at50=_sum([c.at50 for c in classes if c is not None]),
+            at75=_sum([c.at75 for c in classes if c is not None]),
+            coco=self._boundary_coco(slice(None)),
+        )
 
     def table(self) -> dict[str, list[Any]]:
         """Image x class counts as columns, one row for every class an image holds on either side.

@@ -147,12 +147,15 @@ class ObjectMatching:
         ]
 
 
-def match_objects(table: InstanceTable) -> ObjectMatching:
+def match_objects(table: InstanceTable, *, boundary: bool = False) -> ObjectMatching:
     """Match the objects of every image and class one to one.
 
     Parameters
     ----------
     table : InstanceTable
+    boundary : bool
+        Match by the smaller of IoU and boundary IoU, which then is the ``iou`` of every pair; what
+        lies in a crowd is told by the masks alone.  The table must hold boundaries.
 
     Returns
     -------
@@ -163,7 +166,10 @@ def match_objects(table: InstanceTable) -> ObjectMatching:
     gold_areas, delivery_areas = table.gold.areas_px[gold], table.delivery.areas_px[delivery]
     crowd = table.gold.crowd[gold]
     same = table.gold.classes[gold] == table.delivery.classes[delivery]
-    every = Pairs(gold=gold, delivery=delivery, iou=shared / (gold_areas + delivery_areas - shared))
+    iou = shared / (gold_areas + delivery_areas - shared)
+    if boundary:
+        iou = np.minimum(iou, table.boundary_iou(gold, delivery))
+    every = Pairs(gold=gold, delivery=delivery, iou=iou)
     pairs = _one_to_one(every.where(same & ~crowd), table)
     crowd_share = np.zeros(len(table.delivery))
     inside = same & crowd

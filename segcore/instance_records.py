@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping, Set
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching
+from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching, Pairs
+from segcore.instance_tally import InstanceTable
 
-__all__ = ["KINDS", "image_class_columns", "object_columns"]
-
-KINDS: Final = ("matched", "missed", "extra", "near", "merged", "split", "confused")
-"""What a row of :func:`object_columns` says of its objects."""
+__all__ = ["image_class_columns", "object_columns", "record_columns"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -74,7 +73,8 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
     -------
     dict of list
         ``image``, ``kind``, ``gold_class``, ``gold_id``, ``gold_px``, ``delivery_class``,
-        ``delivery_id``, ``delivery_px``, ``iou``; None for a side without an object.
+        ``delivery_id``, ``delivery_px``, ``iou``; None for a side without an object.  And
+        ``boundary_iou``, where the table holds boundaries.
 
     Notes
     -----
@@ -83,30 +83,56 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
     below .5, ``merged`` and ``split`` have a row for each part, ``confused`` are objects delivered
     under another class.
     """
-    table, found = matching.table, matching.at(MATCH_IOU)
-    near = matching.pairs.where(matching.pairs.iou < MATCH_IOU)
-    missed, extra = matching.missed_gold(), matching.extra_delivered()
-    none = np.full(max(len(missed), len(extra)), -1, np.int64)
-    groups = [
-        (found.gold, found.delivery, found.iou),
-        (missed, none[: len(missed)], np.full(len(missed), np.nan)),
-        (none[: len(extra)], extra, np.full(len(extra), np.nan)),
-        *(
-            (pairs.gold, pairs.delivery, pairs.iou)
-            for pairs in (near, matching.merged, matching.split, matching.confused)
-        ),
+    found = matching.at(MATCH_IOU)
+    groups: dict[str, Pairs | Integers] = {
+        "matched": found,
+        "missed": matching.missed_gold(),
+        "extra": matching.extra_delivered(),
+        "near": matching.pairs.where(matching.pairs.iou < MATCH_IOU),
+        "merged": matching.merged,
+        "split": matching.split,
+        "confused": matching.confused,
+    }
+    return record_columns(matching.table, names, groups, delivered={"extra"})
+
+
+def record_columns(
+    table: InstanceTable,
+    names: tuple[str, ...],
+    groups: Mapping[str, Pairs | Integers],
+    *,
+    delivered: Set[str],
+) -> dict[str, list[Any]]:
+    """Objects and pairs of them as columns, by image, kind, gold and delivered object.
+
+    Parameters
+    ----------
+    table : InstanceTable
+    names : tuple of str
+        Of the classes.
+    groups : mapping of str to Pairs or int64 (n,)
+        By kind, in the order of the rows of an image: pairs, or the numbers of objects of one side.
+    delivered : set of str
+        The kinds whose objects are delivered ones.
+    """
+    columns_of = [
+        (group.gold, group.delivery, group.iou)
+        if isinstance(group, Pairs)
+        else _one_sided(group, delivered=kind in delivered)
+        for kind, group in groups.items()
     ]
-    kinds = np.repeat(np.arange(len(KINDS)), [len(group[0]) for group in groups])
-    gold, delivery = (np.concatenate([group[side] for group in groups]) for side in (0, 1))
-    iou = np.concatenate([group[2] for group in groups])
+    kinds = np.repeat(np.arange(len(groups)), [len(column[0]) for column in columns_of])
+    gold, delivery = (np.concatenate([column[side] for column in columns_of]) for side in (0, 1))
+    iou = np.concatenate([column[2] for column in columns_of])
     # An index of -1 is never used: the other side then says which image it is.
     images = np.empty(len(kinds), np.int64)
     images[gold >= 0] = table.gold_images[gold[gold >= 0]]
     images[gold < 0] = table.delivery_images[delivery[gold < 0]]
     order = np.lexsort((delivery, gold, kinds, images))
+    kind_names = list(groups)
     columns: dict[str, list[Any]] = {
         "image": [table.keys[i] for i in images[order].tolist()],
-        "kind": [KINDS[i] for i in kinds[order].tolist()],
+        "kind": [kind_names[i] for i in kinds[order].tolist()],
     }
     for side, rows, held in (
         ("gold", gold[order].tolist(), table.gold),
@@ -116,5 +142,22 @@ def object_columns(matching: ObjectMatching, names: tuple[str, ...]) -> dict[str
         columns[f"{side}_class"] = [None if i < 0 else names[classes[i]] for i in rows]
         columns[f"{side}_id"] = [None if i < 0 else held.ids[i] for i in rows]
         columns[f"{side}_px"] = [None if i < 0 else areas[i] for i in rows]
-    columns["iou"] = [None if np.isnan(value) else value for value in iou[order].tolist()]
+    columns["iou"] = _known(iou[order])
+    if table.boundaries is not None:
+        both = (gold >= 0) & (delivery >= 0)
+        boundary_iou = np.full(len(kinds), np.nan)
+        boundary_iou[both] = table.boundary_iou(gold[both], delivery[both])
+        columns["boundary_iou"] = _known(boundary_iou[order])
     return columns
+
+
+def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+def _one_sided(
+    objects: Integers, *, delivered: bool
+) -> tuple[Integers, Integers, npt.NDArray[np.float64]]:
+    none = np.full(len(objects), -1, np.int64)
+    gold, delivery = (none, objects) if delivered else (objects, none)
+    return gold, delivery, np.full(len(objects), np.nan)

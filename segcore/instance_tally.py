@@ -13,8 +13,9 @@ import numpy.typing as npt
 from segcore.annotation import AnnotationId
 from segcore.kernels import Overlaps
 
-__all__ = ["InstanceTable", "Objects"]
+__all__ = ["Boundaries", "InstanceTable", "Objects"]
 
+Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
@@ -85,6 +86,32 @@ class Objects:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boundaries:
+    """The bands along the outlines of the objects of an :class:`InstanceTable`.
+
+    Attributes
+    ----------
+    gold_px, delivery_px : int64 (n,)
+        Pixels of the band of every object.
+    shared_px : int64 (n_overlaps,)
+        Pixels the bands of every pair share, which may be none.
+    """
+
+    gold_px: Integers
+    delivery_px: Integers
+    shared_px: Integers
+
+    @classmethod
+    def joined(cls, parts: Sequence[Boundaries]) -> Boundaries:
+        """Several as one, in order."""
+        return cls(
+            gold_px=np.concatenate([part.gold_px for part in parts]),
+            delivery_px=np.concatenate([part.delivery_px for part in parts]),
+            shared_px=np.concatenate([part.shared_px for part in parts]),
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InstanceTable:
     """What is kept of many images.  Everything a report says is derived from it.
@@ -101,6 +128,8 @@ class InstanceTable:
         Image ``i`` owns ``offsets[i]:offsets[i + 1]`` of the objects and of the overlaps.
     overlaps : Overlaps
         Every pair that shares a pixel, whatever its classes; numbers count within the image.
+    boundaries : Boundaries or None
+        Where they were asked for.
     """
 
     keys: tuple[str, ...]
@@ -110,6 +139,7 @@ class InstanceTable:
     gold_offsets: Integers
     delivery_offsets: Integers
     overlap_offsets: Integers
+    boundaries: Boundaries | None = None
 
     @classmethod
     def joined(cls, tables: Sequence[InstanceTable]) -> InstanceTable:
@@ -118,6 +148,7 @@ class InstanceTable:
         def offsets(name: str) -> Integers:
             return _offsets([n for table in tables for n in np.diff(getattr(table, name)).tolist()])
 
+        boundaries = [table.boundaries for table in tables if table.boundaries is not None]
         return cls(
             keys=tuple(key for table in tables for key in table.keys),
             gold=Objects.joined([table.gold for table in tables]),
@@ -126,6 +157,7 @@ class InstanceTable:
             gold_offsets=offsets("gold_offsets"),
             delivery_offsets=offsets("delivery_offsets"),
             overlap_offsets=offsets("overlap_offsets"),
+            boundaries=Boundaries.joined(boundaries) if boundaries else None,
         )
 
     def __len__(self) -> int:
@@ -150,6 +182,32 @@ class InstanceTable:
             self.overlaps.delivery + self.delivery_offsets[images],
             self.overlaps.shared_px,
         )
+
+    def boundary_iou(self, gold: Integers, delivery: Integers) -> Floats:
+        """Intersection over union of the bands of objects; 0 for a pair that shares no pixel.
+
+        Parameters
+        ----------
+        gold, delivery : int64 (n,)
+            Their numbers among those of all images.
+
+        Returns
+        -------
+        float64 (n,)
+            NaN where boundaries were not asked for.
+        """
+        if self.boundaries is None:
+            return np.full(len(gold), np.nan)
+        # Both tables of pairs are in order of gold, then delivery.
+        size = len(self.delivery)
+        keys = np.append(self.pairs.gold * size + self.pairs.delivery, np.iinfo(np.int64).max)
+        wanted = gold * size + delivery
+        row = np.searchsorted(keys, wanted)
+        shared = np.where(keys[row] == wanted, np.append(self.boundaries.shared_px, 0)[row], 0)
+        areas = self.boundaries.gold_px[gold] + self.boundaries.delivery_px[delivery]
+        # An object without a pixel has no band either.
+        iou: Floats = shared / np.maximum(areas - shared, 1)
+        return iou
 
 
 def _joined(parts: Sequence[Overlaps]) -> Overlaps:

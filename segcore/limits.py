@@ -9,6 +9,8 @@ from typing import Final
 
 __all__ = [
     "MAX_ANNOTATIONS",
+    "MAX_BOUNDARY_RUNS",
+    "MAX_BOUNDARY_STEPS",
     "MAX_CLASSES",
     "MAX_DOCUMENT_BYTES",
     "MAX_DOCUMENT_DEPTH",
@@ -17,13 +19,17 @@ __all__ = [
     "MAX_FOLDER_ENTRIES",
     "MAX_IMAGE_BITMASK_PIXELS",
     "MAX_IMAGE_RUNS",
+    "MAX_IMAGE_SEGMENTS",
     "MAX_IMAGE_STEPS",
+    "MAX_IMPORT_MEMORY",
+    "MAX_LABEL_BYTES",
     "MAX_MASK_BYTES",
     "MAX_NAME_LENGTH",
     "MAX_OBJECT_PAIRS",
     "MAX_PIXELS",
     "MAX_RING_POINTS",
     "MAX_RING_STEPS",
+    "MAX_SURFACE_PIXELS",
     "MAX_YAML_BYTES",
 ]
 
@@ -32,6 +38,9 @@ MAX_PIXELS: Final = 1 << 28
 
 MAX_MASK_BYTES: Final = 256 << 20
 """Bytes of one mask file."""
+
+MAX_LABEL_BYTES: Final = 64 << 20
+"""Bytes of one YOLO label file; reading takes about ten times as much memory."""
 
 MAX_DOCUMENT_BYTES: Final = 512 << 20
 """Bytes of one JSON document; reading takes about five times as much memory."""
@@ -60,6 +69,13 @@ MAX_NAME_LENGTH: Final = 1024
 MAX_OBJECT_PAIRS: Final = 1 << 22
 """Pairs of gold and delivered objects of one image that may overlap: what comparing them costs."""
 
+MAX_BOUNDARY_RUNS: Final = 1 << 23
+"""Runs of the boundaries of all objects of one side of an image: a few bytes of a file may hold an
+object whose boundary has runs in every column."""
+
+MAX_BOUNDARY_STEPS: Final = 1 << 30
+"""Runs of boundaries compared in one image."""
+
 MAX_RING_POINTS: Final = 100_000
 """Vertices of one polygon ring."""
 
@@ -72,8 +88,17 @@ MAX_IMAGE_STEPS: Final = 16_000_000
 MAX_IMAGE_RUNS: Final = 16_000_000
 """Runs of all brush masks of one image: a mask of stripes is a few bytes in its file."""
 
+MAX_IMAGE_SEGMENTS: Final = 65535
+"""Segments of one panoptic mask: what 16 bits can number."""
+
 MAX_IMAGE_BITMASK_PIXELS: Final = 1 << 32
 """Pixels of all bitmask files of one image: an empty one is a thousandth of that in its file."""
 
+MAX_IMPORT_MEMORY: Final = 8 << 30
+"""Bytes of memory that Datumaro may take to import a data set."""
+
 MAX_FOLDER_ENTRIES: Final = 1_000_000
 """Files and folders below one folder."""
+
+MAX_SURFACE_PIXELS: Final = 1 << 23
+"""Surface pixels of all classes of one image and side: what measuring their distances costs."""

@@ -156,6 +156,29 @@ class Ontology:
                 table[c.id] = i
         return table
 
+    def things(self, purpose: str) -> npt.NDArray[np.bool_]:
+        """Which classes are things: bool (K,).
+
+        Parameters
+        ----------
+        purpose : str
+            Who needs to know, for the message.
+
+        Raises
+        ------
+        OntologyError
+            A class does not say; all of them are named.
+        """
+        unsaid = [c.name for c in self.classes if c.thing is None]
+        if unsaid:
+            more = f" and {len(unsaid) - 8} more" if len(unsaid) > 8 else ""
+            raise OntologyError(
+                f"{purpose}, and nothing says which these classes are: "
+                f"{', '.join(map(repr, unsaid[:8]))}{more}; add `thing: true` or `thing: false` to each "
+                "in an ontology file (--ontology FILE, or `ontology:` in a policy)"
+            )
+        return np.array([c.thing for c in self.classes], np.bool_)
+
     def match(self, other: Ontology) -> npt.NDArray[np.int32]:
         """Position in ``self`` of every class of ``other``, by name or alias.
 

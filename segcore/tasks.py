@@ -8,18 +8,32 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from segcore.average_precision import ScoreRule
-from segcore.conventions import instance_conventions, semantic_conventions
+from segcore.conventions import (
+    boundary_conventions,
+    instance_conventions,
+    panoptic_conventions,
+    semantic_conventions,
+    surface_conventions,
+)
 from segcore.counting import Plan
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.evaluation import Evaluation, MeasuredBatch
+from segcore.faults import Fault
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.instance_tally import InstanceTable
 from segcore.measures.class_map import ClassMap
 from segcore.measures.instance import InstanceMeasure, InstancePair, tabulated
+from segcore.measures.outline import OutlineMeasure
+from segcore.measures.panoptic import PanopticMeasure, SegmentPair
+from segcore.measures.panoptic import tabulated as tabulated_segments
 from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Ontology, Overlap
-from segcore.tally import Tally, TallyTable
+from segcore.panoptic_evaluation import PanopticEvaluation
+from segcore.semantic_tally import SemanticTable, SemanticTally
 
 __all__ = ["TASKS", "Comparison", "Task", "TaskOptions", "task_named"]
 
@@ -37,11 +51,16 @@ class TaskOptions:
         As the caller gave it; the rule that holds is the ontology's.
     scores : ScoreRule or None
     keep_cells : bool
+    dilation : Dilation or None
+        How wide boundaries are; None leaves them out.
+    surfaces : bool
     """
 
     overlap: Overlap | str | None = None
     scores: ScoreRule | None = None
     keep_cells: bool = False
+    dilation: Dilation | None = None
+    surfaces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,54 +108,126 @@ class Task(ABC, Generic[_Tally, _Table]):
         """What the counts say; ``batch`` are the other attributes of :class:`MeasuredBatch`."""
 
 
-class _Semantic(Task[Tally, TallyTable]):
+class _Semantic(Task[SemanticTally, SemanticTable]):
     name = "semantic"
-    takes = frozenset({"overlap", "keep_cells"})
+    takes = frozenset({"overlap", "keep_cells", "dilation", "surfaces"})
 
-    def plan(self, compared: Comparison) -> Plan[Tally, TallyTable]:
-        k, keep_cells = len(compared.ontology), compared.options.keep_cells
+    def plan(self, compared: Comparison) -> Plan[SemanticTally, SemanticTable]:
+        k, options = len(compared.ontology), compared.options
+        pixels = SemanticMeasure(
+            gold=compared.gold,
+            delivery=compared.delivery,
+            overlap=compared.ontology.overlap,
+            crowd=compared.ontology.crowd,
+        )
+        boundary, surfaces = options.dilation is not None, options.surfaces
         return Plan(
-            measure=SemanticMeasure(
-                gold=compared.gold,
-                delivery=compared.delivery,
-                overlap=compared.ontology.overlap,
-                crowd=compared.ontology.crowd,
+            measure=OutlineMeasure(pixels=pixels, dilation=options.dilation, surfaces=options.surfaces),
+            tabulate=partial(
+                SemanticTable.from_tallies,
+                num_classes=k,
+                keep_cells=options.keep_cells,
+                boundary=boundary,
+                surfaces=surfaces,
             ),
-            tabulate=partial(TallyTable.from_tallies, num_classes=k, keep_cells=keep_cells),
-            join=partial(TallyTable.joined, num_classes=k),
+            join=partial(SemanticTable.joined, num_classes=k, boundary=boundary, surfaces=surfaces),
         )
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
-        return semantic_conventions(compared.ontology)
+        found = semantic_conventions(compared.ontology)
+        if compared.options.dilation is not None:
+            found |= boundary_conventions(compared.options.dilation)
+        if compared.options.surfaces:
+            found |= surface_conventions()
+        return found
 
-    def evaluation(self, table: TallyTable, compared: Comparison, **batch: Any) -> Evaluation:
-        return Evaluation(tallies=table, ontology=compared.ontology, **batch)
+    def evaluation(self, table: SemanticTable, compared: Comparison, **batch: Any) -> Evaluation:
+        batch["faults"] = (*batch["faults"], *_wide_band(table, compared))
+        return Evaluation(
+            tallies=table.pixels,
+            boundary=table.boundary,
+            surfaces=table.surfaces,
+            dilation=compared.options.dilation,
+            ontology=compared.ontology,
+            **batch,
+        )
+
+
+def _wide_band(table: SemanticTable, compared: Comparison) -> list[Fault]:
+    """A warning where more than 3/4 of the gold pixels that belong to a class are boundary."""
+    dilation = compared.options.dilation
+    if table.boundary is None or dilation is None:
+        return []
+    band, pixels = (int(t.gold_pixels.sum(dtype=np.int64)) for t in (table.boundary, table.pixels))
+    if 4 * band <= 3 * pixels:
+        return []
+    narrower = "" if dilation.narrower is None else f"; try {dilation.narrower}"
+    return [
+        Fault(
+            code="boundary.wide_band",
+            file=compared.gold.file,
+            expected=f"at most 3/4 of the pixels in the band{narrower}",
+            got=f"{100 * band / pixels:.1f} % of {pixels} px at {dilation}",
+        )
+    ]
 
 
 class _Instance(Task[InstancePair, InstanceTable]):
     name = "instance"
-    takes = frozenset({"scores"})
+    takes = frozenset({"scores", "dilation"})
 
     def plan(self, compared: Comparison) -> Plan[InstancePair, InstanceTable]:
+        dilation = compared.options.dilation
         measure = InstanceMeasure(
-            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+            gold=compared.gold,
+            delivery=compared.delivery,
+            crowd=compared.ontology.crowd,
+            dilation=dilation,
         )
+        tabulate = partial(tabulated, dilation=dilation)
         return Plan(
             measure=measure,
-            tabulate=tabulated,
+            tabulate=tabulate,
             join=InstanceTable.joined,
             measure_block=measure.block,
         )
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
-        return instance_conventions(compared.ontology, compared.options.scores)
+        options = compared.options
+        return instance_conventions(compared.ontology, options.scores, options.dilation)
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> InstanceEvaluation:
-        rule = compared.options.scores
-        return InstanceEvaluation(tallies=table, score_rule=rule, ontology=compared.ontology, **batch)
+        options = compared.options
+        return InstanceEvaluation(
+            tallies=table,
+            score_rule=options.scores,
+            dilation=options.dilation,
+            ontology=compared.ontology,
+            **batch,
+        )
 
 
-TASKS: Mapping[str, Task[Any, Any]] = {task.name: task for task in (_Semantic(), _Instance())}
+class _Panoptic(Task[SegmentPair, InstanceTable]):
+    name = "panoptic"
+    takes = frozenset[str]()
+
+    def plan(self, compared: Comparison) -> Plan[SegmentPair, InstanceTable]:
+        compared.ontology.things("the panoptic task treats things and stuff differently")
+        measure = PanopticMeasure(
+            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+        )
+        return Plan(measure=measure, tabulate=tabulated_segments, join=InstanceTable.joined)
+
+    def conventions(self, compared: Comparison) -> Mapping[str, str]:
+        return panoptic_conventions(compared.ontology)
+
+    def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> PanopticEvaluation:
+        return PanopticEvaluation(tallies=table, ontology=compared.ontology, **batch)
+
+
+TASKS: Mapping[str, Task[Any, Any]] = {
+    task.name: task for task in (_Semantic(), _Instance(), _Panoptic())
+}
 """By name, as ``--task`` has it."""
 
 

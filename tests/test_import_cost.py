@@ -34,6 +34,11 @@ CASES = [
         (*HEAVY, "httpx", "jwt", "label_studio_sdk", "rich", "typer"),
         id="the options of a push",
     ),
+    pytest.param(
+        "from segcore.sources import cvat, datumaro, voc, voc_objects",
+        (*HEAVY, "datumaro", "yaml"),
+        id="CVAT, VOC and the Datumaro bridge",
+    ),
     pytest.param("import segcore; segcore.open", HEAVY, id="segcore.open"),
     pytest.param("import segcore; segcore.evaluate", HEAVY, id="segcore.evaluate"),
 ]

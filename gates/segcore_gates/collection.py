@@ -17,7 +17,9 @@ from segcore.errors import (
     counted_faults,
 )
 from segcore.wording import escaped, escaped_lines
-from segcore_gates.hand_written import require_pins, seen_from_here
+from segcore_gates.hand_written import seen_from_here
+from segcore_gates.metrics import view_of
+from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations
 from segcore_gates.records import Record
@@ -26,7 +28,7 @@ from segcore_gates.text import explain, fault_lines, relative
 from segcore_gates.verdict import adjusted_p_values, errored, verdict
 
 if TYPE_CHECKING:
-    from segcore.evaluation import Evaluation
+    from segcore.evaluation import MeasuredBatch
     from segcore_gates.policy_file import LoadedPolicy
     from segcore_gates.rules import Rule
 
@@ -44,9 +46,12 @@ class GateBlockedError(Exception):
 class GateFile(pytest.File):
     """A policy."""
 
-    _evaluation: Evaluation | None = None
-    _adjusted: Mapping[str, float] | None = None
-    _said = False
+    _batch: PolicyBatch | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._adjusted: dict[str, Mapping[str, float]] = {}
+        self._said: set[str] = set()
 
     def collect(self) -> Iterator[GateItem]:
         """One item a rule, in the order of the policy; no image is read."""
@@ -79,28 +84,27 @@ class GateFile(pytest.File):
         }
         return message
 
-    def evaluation(self, loaded: LoadedPolicy) -> Evaluation:
-        """The batch, evaluated by whoever asks first in this session."""
-        if self._evaluation is None:
-            found = evaluations(self.config).get(
-                loaded.gold,
-                loaded.delivery,
-                ontology=loaded.ontology,
+    def batch(self, loaded: LoadedPolicy) -> PolicyBatch:
+        """The batch, evaluated in each view by whoever asks first in this session."""
+        if self._batch is None:
+            self._batch = PolicyBatch(
+                loaded,
+                evaluations(self.config),
                 keep_sources=bool(loaded.push) and self.config.stash.get(PUSHING, False),
             )
-            require_pins(loaded, found)
-            self._evaluation = found
-        return self._evaluation
+        return self._batch
 
-    def adjusted(self, loaded: LoadedPolicy, evaluation: Evaluation) -> Mapping[str, float]:
-        """The p values of the policy's rules."""
-        if self._adjusted is None:
-            self._adjusted = adjusted_p_values(loaded.rules, evaluation)
-        return self._adjusted
+    def adjusted(self, loaded: LoadedPolicy, rule: Rule, evaluation: MeasuredBatch) -> float | None:
+        """The p value of a rule, adjusted within its gate."""
+        if rule.gate not in self._adjusted:
+            family = [other for other in loaded.rules if other.gate == rule.gate]
+            self._adjusted[rule.gate] = adjusted_p_values(family, evaluation)
+        return self._adjusted[rule.gate].get(rule.id)
 
-    def first_time(self) -> bool:
-        """True once: what concerns all items is told in full by one of them."""
-        first, self._said = not self._said, True
+    def first_time(self, what: str) -> bool:
+        """True once: what concerns several items is told in full by one of them."""
+        first = what not in self._said
+        self._said.add(what)
         return first
 
 
@@ -132,7 +136,7 @@ class GateItem(pytest.Item):
         message = "\n".join([short, *(f"  {escaped(line)}" for line in lines)])
         inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
         self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
-        if not self._file.first_time():
+        if not self._file.first_time(message):
             pytest.fail(f"{short} (see the first error of {escaped(self.path.name)})", pytrace=False)
         if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
             raise error
@@ -142,19 +146,19 @@ class GateItem(pytest.Item):
 
     def _evaluation_error(self) -> Exception | None:
         try:
-            self._file.evaluation(self._loaded)
+            self._file.batch(self._loaded).evaluation(self._rule)
         except Exception as error:
             return error
         return None
 
     def runtest(self) -> None:
         """Judge."""
-        evaluation = self._file.evaluation(self._loaded)
+        evaluation = self._file.batch(self._loaded).evaluation(self._rule)
         record = verdict(
             self._rule,
             evaluation,
             strict=bool(self.config.getoption("--gate-strict")),
-            adjusted_p=self._file.adjusted(self._loaded, evaluation).get(self._rule.id),
+            adjusted_p=self._file.adjusted(self._loaded, self._rule, evaluation),
         )
         self._publish(record, Inputs.of(evaluation), None)
         if record.blocks:
@@ -178,8 +182,10 @@ class GateItem(pytest.Item):
 
     def _publish(self, record: Record, inputs: Inputs, failure: Failure | None) -> None:
         loaded = self._loaded
-        first = self._file.stash.get(_PUBLISHED, None) is None
-        self._file.stash[_PUBLISHED] = True
+        view = str(view_of(self._rule) or self._file.batch(loaded).view(self._rule))
+        published = self._file.stash.setdefault(_PUBLISHED, set())
+        first = view not in published
+        published.add(view)
         self.stash[PAYLOAD] = {
             "path": self._file.nodeid,
             "file": os.fspath(self._file.path),
@@ -189,6 +195,7 @@ class GateItem(pytest.Item):
             "rules": len(loaded.rules),
             "index": self._index,
             "record": record.to_json(),
+            "view": view,
             "inputs": inputs.to_json() if first else None,
             "failure": None if failure is None else failure.to_json(),
         }
@@ -204,6 +211,7 @@ class GateItem(pytest.Item):
             "upper": None if interval is None else interval.upper,
             "images": record.images,
             "reason": record.reason or None,
+            **{key: value for key, value in record.settings.items() if not isinstance(value, dict)},
         }
         self.user_properties += [
             (f"segcore.{key}", escaped(value) if isinstance(value, str) else value)
@@ -212,7 +220,7 @@ class GateItem(pytest.Item):
         ]
 
 
-_PUBLISHED = pytest.StashKey[bool]()
+_PUBLISHED = pytest.StashKey[set[str]]()
 
 
 def _told(error: Exception) -> tuple[FailureKind, str, list[str]]:

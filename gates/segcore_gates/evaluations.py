@@ -1,4 +1,4 @@
-"""Evaluate once per session, whatever the number of rules, tests or pytest-xdist workers."""
+"""Evaluate each view once per session, whatever the number of rules, tests or pytest-xdist workers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcore.errors import SegcoreError
+from segcore_gates.views import SEMANTIC, View
 
 if TYPE_CHECKING:
-    from segcore.evaluation import Evaluation
+    from segcore.evaluation import MeasuredBatch
     from segcore.ontology import Ontology
     from segcore.sources import Source
     from segcore.sources.spec import Spec
@@ -38,7 +39,7 @@ class Evaluations:
         self._directory = directory if directory is not None and directory.is_dir() else None
         self._progress = progress
         self._jobs = jobs
-        self._known: dict[str, Evaluation | Exception] = {}
+        self._known: dict[str, MeasuredBatch | Exception] = {}
         self._opened: dict[str, Source] = {}
         self._sources: dict[str, tuple[Source, Source]] = {}
 
@@ -57,50 +58,80 @@ class Evaluations:
         delivery: Spec | str,
         *,
         ontology: Ontology | str | None = None,
+        view: View = SEMANTIC,
         keep_sources: bool = False,
-    ) -> Evaluation:
-        """What ``segcore.evaluate`` returns, or raises, for these inputs.
+    ) -> MeasuredBatch:
+        """What ``segcore.evaluate`` returns, or raises, for these inputs in this view.
 
         An exception is kept like a result: input that was refused is not read again for every rule.
-        With ``keep_sources`` the sources stay for :meth:`with_sources`.
+        With ``keep_sources`` the sources stay, for :meth:`with_sources` and for further views.
         """
-        key = _key(gold, delivery, ontology)
+        key = _key(gold, delivery, ontology, view)
         if key not in self._known:
             self._known[key] = (
-                self._evaluate(key, gold, delivery, ontology, keep_sources=keep_sources)
+                self._evaluate(gold, delivery, ontology, view, keep_sources=keep_sources)
                 if self._directory is None
-                else self._shared(self._directory / key, gold, delivery, ontology)
+                else self._shared(
+                    self._directory / key, gold, delivery, ontology, view, keep_sources=keep_sources
+                )
             )
         return self._found(key)
 
+    def knows(
+        self,
+        gold: Spec | str,
+        delivery: Spec | str,
+        *,
+        ontology: Ontology | str | None = None,
+        view: View = SEMANTIC,
+    ) -> bool:
+        """Whether :meth:`get` has the answer in this process."""
+        return _key(gold, delivery, ontology, view) in self._known
+
     def with_sources(
-        self, gold: Spec, delivery: Spec, *, ontology: Ontology | None = None
-    ) -> tuple[Evaluation, Source, Source]:
+        self,
+        gold: Spec,
+        delivery: Spec,
+        *,
+        ontology: Ontology | None = None,
+        view: View = SEMANTIC,
+    ) -> tuple[MeasuredBatch, Source, Source]:
         """The evaluation, and the gold and the delivery that it was made of.
 
-        Made again unless this process made it and kept the sources.
+        Made again unless this process made it, or one of another view, and kept the sources.
         """
-        key = _key(gold, delivery, ontology)
-        if key not in self._sources:
-            self._known[key] = self._evaluate(key, gold, delivery, ontology, keep_sources=True)
-        return self._found(key), *self._sources[key]
+        key, inputs = _key(gold, delivery, ontology, view), _key(gold, delivery, ontology)
+        if inputs not in self._sources or key not in self._known:
+            self._known[key] = self._evaluate(gold, delivery, ontology, view, keep_sources=True)
+        return self._found(key), *self._sources[inputs]
 
-    def _found(self, key: str) -> Evaluation:
+    def drop_sources(self, gold: Spec, delivery: Spec, *, ontology: Ontology | None = None) -> None:
+        """Nothing is read again: let go of what was kept."""
+        self._sources.pop(_key(gold, delivery, ontology), None)
+
+    def _found(self, key: str) -> MeasuredBatch:
         found = self._known[key]
         if isinstance(found, Exception):
             raise found.with_traceback(None)
         return found
 
     def _shared(
-        self, path: Path, gold: Spec | str, delivery: Spec | str, ontology: Ontology | str | None
-    ) -> Evaluation | Exception:
+        self,
+        path: Path,
+        gold: Spec | str,
+        delivery: Spec | str,
+        ontology: Ontology | str | None,
+        view: View,
+        *,
+        keep_sources: bool,
+    ) -> MeasuredBatch | Exception:
         from filelock import FileLock
 
         with FileLock(f"{path}.lock"):
             if path.exists():
-                found: Evaluation | Exception = pickle.loads(path.read_bytes())  # noqa: S301 - our own, private
+                found: MeasuredBatch | Exception = pickle.loads(path.read_bytes())  # noqa: S301 - our own, private
                 return found
-            found = self._evaluate(path.name, gold, delivery, ontology, keep_sources=False)
+            found = self._evaluate(gold, delivery, ontology, view, keep_sources=keep_sources)
             try:
                 data = pickle.dumps(found)
                 pickle.loads(data)  # noqa: S301 - an exception may be written and yet not be read
@@ -113,24 +144,31 @@ class Evaluations:
 
     def _evaluate(
         self,
-        key: str,
         gold: Spec | str,
         delivery: Spec | str,
         ontology: Ontology | str | None,
+        view: View,
         *,
         keep_sources: bool,
-    ) -> Evaluation | Exception:
+    ) -> MeasuredBatch | Exception:
         import segcore
         from segcore.cli.output import progress
 
+        inputs = _key(gold, delivery, ontology)
         try:
-            sides = self._opened.pop(_key(gold), None) or segcore.open(gold), segcore.open(delivery)
+            if inputs in self._sources:
+                sides = self._sources[inputs]
+            else:
+                opened = self._opened.pop(_key(gold), None)
+                sides = opened or segcore.open(gold), segcore.open(delivery)
             with progress("evaluating") if self._progress else nullcontext() as advance:
-                found = segcore.evaluate(*sides, ontology=ontology, jobs=self._jobs, progress=advance)
+                found: MeasuredBatch = segcore.evaluate(
+                    *sides, ontology=ontology, jobs=self._jobs, progress=advance, **view.options()
+                )
         except Exception as error:
             return error
         if keep_sources:
-            self._sources[key] = sides
+            self._sources[inputs] = sides
         return found
 
     @property
@@ -141,7 +179,10 @@ class Evaluations:
 
 
 def _key(
-    gold: Spec | str, delivery: Spec | str | None = None, ontology: Ontology | str | None = None
+    gold: Spec | str,
+    delivery: Spec | str | None = None,
+    ontology: Ontology | str | None = None,
+    view: View | None = None,
 ) -> str:
-    inputs = (os.fspath(Path.cwd()), str(gold), str(delivery), repr(ontology))
+    inputs = (os.fspath(Path.cwd()), str(gold), str(delivery), repr(ontology), repr(view))
     return hashlib.sha256(repr(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -10,7 +10,7 @@ from segcore.errors import UsageError
 from segcore.sources.spec import Spec
 
 if TYPE_CHECKING:
-    from segcore.evaluation import Evaluation
+    from segcore.evaluation import MeasuredBatch
     from segcore.ontology import Ontology
     from segcore_gates.evaluations import Evaluations
     from segcore_gates.policy_file import LoadedPolicy
@@ -25,7 +25,8 @@ def evaluate_for(
     *,
     ontology: Ontology | str | None,
     folder: Path,
-) -> Evaluation:
+    task: str = "semantic",
+) -> MeasuredBatch:
     """What the fixture ``segcore_evaluation`` returns.
 
     Parameters
@@ -38,6 +39,9 @@ def evaluate_for(
         For two specs; a policy brings its own.
     folder : Path
         What relative paths start from.
+    task : str
+        As :func:`segcore.evaluate` has it.  An evaluation that the gates of a policy count anyway is not
+        made again.
 
     Raises
     ------
@@ -45,7 +49,9 @@ def evaluate_for(
         The arguments do not fit together.
     """
     from segcore_gates.policy_file import load_policy
+    from segcore_gates.views import View, fewest
 
+    view = View(task=task)
     if delivery is None:
         if ontology is not None:
             raise UsageError("a policy brings its own ontology: leave `ontology` out")
@@ -53,17 +59,21 @@ def evaluate_for(
             raise UsageError(f"{gold} needs a delivery: call with a policy file or with two specs")
         path = seen_from_here(folder / os.fspath(gold))
         loaded = load_policy(path, environ=os.environ, open_source=evaluations.open)
-        found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology)
+        from segcore_gates.metrics import view_of
+
+        counted = fewest([*map(view_of, loaded.rules), view])[view]
+        found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology, view=counted)
         require_pins(loaded, found)
         return found
     sides = (
         Spec.parse(os.fspath(side)) if not isinstance(side, Spec) else side for side in (gold, delivery)
     )
     classes = _beside(ontology, folder) if isinstance(ontology, str) else ontology
-    return evaluations.get(*(_spec_beside(side, folder) for side in sides), ontology=classes)
+    gold, delivery = (_spec_beside(side, folder) for side in sides)
+    return evaluations.get(gold, delivery, ontology=classes, view=view)
 
 
-def require_pins(loaded: LoadedPolicy, evaluation: Evaluation) -> None:
+def require_pins(loaded: LoadedPolicy, evaluation: MeasuredBatch) -> None:
     """Refuse inputs other than the ones the policy was written for.
 
     Raises

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from segcore.errors import UsageError
-from segcore_gates.hand_written import require_pins, seen_from_here
+from segcore_gates.hand_written import seen_from_here
+from segcore_gates.metrics import METRICS
+from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.records import Record, Verdict
 from segcore_gates.rules import Metric
 from segcore_gates.verdict import judge_all
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["JudgedBatch", "Judging", "coverage_fails", "image_limits", "judged_batch", "judged_in"]
 
 _P = TypeVar("_P")
+_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +39,16 @@ class JudgedBatch:
     ----------
     policy : LoadedPolicy
     evaluation : Evaluation
+        In semantic view, whatever the rules look at.
     records : tuple of Record
         One for each rule of the policy, in its order.
     gold, delivery : Source
         What was evaluated; images can be read again without opening anything again.
+
+    Notes
+    -----
+    Platforms show pixels.  :attr:`beside_pixels` says which rules fail for another reason, so that
+    none of them goes unsaid.
     """
 
     policy: LoadedPolicy
@@ -47,6 +56,20 @@ class JudgedBatch:
     records: tuple[Record, ...]
     gold: Source
     delivery: Source
+
+    @property
+    def beside_pixels(self) -> tuple[str, ...]:
+        """What a reader has to know who sees the pixels only; one line, or none."""
+        failing = [
+            record.id
+            for record in self.records
+            if record.blocks and record.metric in METRICS and not METRICS[record.metric].judges_pixels
+        ]
+        if not failing:
+            return ()
+        shown = ", ".join(failing[:_NAMES]) + (", ..." if len(failing) > _NAMES else "")
+        gates = "1 gate blocks" if len(failing) == 1 else f"{len(failing)} gates block"
+        return (f"what is shown are pixels; {gates} for another reason: {shown}",)
 
 
 def image_limits(
@@ -65,13 +88,14 @@ def image_limits(
     -------
     dict of str to float
         The least IoU a class may have in one image, by name; 0.0, below which nothing is, for the
-        other classes that the policy judges.
+        other classes that the policy judges, also where it judges objects and not pixels.
     """
     limits: dict[str, float] = {}
     for rule, record in zip(rules, records, strict=True):
         if rule.metric is Metric.COVERAGE:
             continue
-        limit = rule.minimum if record.verdict is Verdict.FAIL else 0.0
+        fails = METRICS[rule.metric].judges_pixels and record.verdict is Verdict.FAIL
+        limit = rule.minimum if fails else 0.0
         for name in names if rule.class_name is None else (rule.class_name,):
             limits[name] = max(limits.get(name, 0.0), limit)
     return limits
@@ -93,11 +117,9 @@ def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:
     InvalidInputError
         An input was refused.
     """
-    evaluation, gold, delivery = evaluations.with_sources(
-        policy.gold, policy.delivery, ontology=policy.ontology
-    )
-    require_pins(policy, evaluation)
-    records = judge_all(policy.rules, evaluation)
+    batch = PolicyBatch(policy, evaluations, keep_sources=True)
+    evaluation, gold, delivery = batch.pixels()
+    records = judge_all(policy.rules, batch.evaluation)
     return JudgedBatch(
         policy=policy, evaluation=evaluation, records=records, gold=gold, delivery=delivery
     )

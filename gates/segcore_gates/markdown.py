@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.wording import escaped
+from segcore_gates.metrics import METRICS
 from segcore_gates.records import Outcome, Record, number
 from segcore_gates.report import PolicyReport
+from segcore_gates.rules import Metric
 from segcore_gates.text import fault_line, headings, note, remarks, summary_line, worst_first
 
 __all__ = ["append_job_summary", "markdown"]
@@ -18,6 +20,9 @@ _SUMMARY_LIMIT = 1 << 20
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&:-])")
 _SHOWN_FAULTS = 20
+
+_PIXELS = {Metric.COVERAGE, *(metric for metric, how in METRICS.items() if how.judges_pixels)}
+"""How pixels are counted is known; how objects are is said beside the table."""
 
 
 def markdown(reports: Sequence[PolicyReport]) -> str:
@@ -58,6 +63,10 @@ def _section(report: PolicyReport) -> str:
     lines += [_row(record) for record in records]
     if beside := remarks(report):
         lines += ["", *(f"- {_cell(line)}" for line in beside)]
+    if not all(record.metric in _PIXELS for record in records):
+        said = sorted(report.inputs.conventions.items())
+        lines += ["", "<details><summary>Conventions</summary>", ""]
+        lines += [*(f"- {_cell(topic)}: {_cell(text)}" for topic, text in said), "", "</details>"]
     return "\n".join([*lines, ""])
 
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
+from segcore_gates.gates import (
+    ABSENT,
+    CONFIDENCE,
+    JUDGE,
+    SEVERITY,
+    Confidence,
+    Gate,
+    Model,
+    Name,
+    Share,
+    Support,
+    Text,
+    kind,
+)
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
-__all__ = [
-    "ClassIouGate",
-    "Coverage",
-    "Defaults",
-    "Gate",
-    "InputSpec",
-    "MeanIouGate",
-    "Policy",
-    "Support",
-]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
-
-_ABSENT = "What a gated class does that neither side contains: error or warn."
-_CONFIDENCE = "One-sided confidence of the bound, between 0.5 and 1."
-_JUDGE = "What is compared with min: the estimate, or the pessimistic end of its interval (bound)."
-_SEVERITY = "error fails the batch, warn never does."
 
 _INLINE_ONTOLOGY: dict[str, Any] = {
     "type": "object",
@@ -89,28 +88,11 @@ _INLINE_ONTOLOGY: dict[str, Any] = {
 }
 
 
-def _kind(value: object) -> str:
-    """The branch of a union by what was written, so that an error speaks of one branch only."""
-    if isinstance(value, (Mapping, BaseModel)):
-        return "<mapping>"
-    return "<list>" if isinstance(value, (list, tuple)) else "<text>"
-
-
 def _all_is_one(value: object) -> object:
     return 1.0 if value == "all" else value
 
 
-Text = Annotated[str, Field(strict=True, min_length=1)]
-Name = Annotated[Text, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-"""Read as it is written: a class may be called 123 or true."""
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Confidence = Annotated[float, Field(strict=True, gt=0.5, lt=1)]
 Sha256 = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{12,64}$")]
-PerClass = Annotated[dict[str, Share], Field(min_length=1)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class InputSpec(BaseModel):
@@ -127,7 +109,7 @@ class InputSpec(BaseModel):
     )
 
 
-class Coverage(_Model):
+class Coverage(Model):
     """Which images must be delivered."""
 
     gold_images: Annotated[
@@ -143,29 +125,15 @@ class Coverage(_Model):
     )
 
 
-class Support(_Model):
-    """How much gold makes a judgement."""
-
-    images: int = Field(
-        default=30,
-        ge=1,
-        strict=True,
-        description="Gold images that hold the class; fewer is thin evidence.",
-    )
-    instances: int = Field(
-        default=0, ge=0, strict=True, description="Gold instances of the class; fewer is thin evidence."
-    )
-
-
-class Defaults(_Model):
+class Defaults(Model):
     """What every gate takes unless it says otherwise."""
 
-    severity: Level = Field(default=Level.ERROR, description=_SEVERITY)
+    severity: Level = Field(default=Level.ERROR, description=SEVERITY)
     judge: Judge = Field(
         default=Judge.ESTIMATE,
-        description=_JUDGE,
+        description=JUDGE,
     )
-    confidence: Confidence = Field(default=0.95, description=_CONFIDENCE)
+    confidence: Confidence = Field(default=0.95, description=CONFIDENCE)
     support: Support = Field(default=Support(), description="Less gold than this is thin evidence.")
     thin: Thin | None = Field(
         default=None,
@@ -176,66 +144,18 @@ class Defaults(_Model):
     )
     absent: Level = Field(
         default=Level.ERROR,
-        description=_ABSENT,
+        description=ABSENT,
     )
 
-
-class _Gate(_Model):
-    severity: Level | None = Field(default=None, description=_SEVERITY)
-    judge: Judge | None = Field(
-        default=None,
-        description=_JUDGE,
-    )
-    confidence: Confidence | None = Field(default=None, description=_CONFIDENCE)
-    support: Support | None = Field(
-        default=None,
-        description="Less gold than this is thin evidence; keys left out come from defaults.",
-    )
-    thin: Thin | None = Field(default=None, description="What thin evidence does: error, warn or skip.")
-    absent: Level | None = Field(default=None, description=_ABSENT)
-
-
-class ClassIouGate(_Gate):
-    """IoU, class by class."""
-
-    metric: Literal["iou"] = Field(description="Pooled intersection over union of each class.")
-    min: PerClass = Field(
-        description="The floor of each class, a share; default covers the classes that are not named."
-    )
-    warn_below: PerClass | None = Field(
-        default=None,
-        description=(
-            "A soft limit of each class, not below its floor. A default below the floor of a class is "
-            "off for that class."
-        ),
-    )
-    classes: Annotated[
-        Annotated[Literal["all", "things", "stuff"], Tag("<text>")]
-        | Annotated[Annotated[tuple[Name, ...], Field(min_length=1)], Tag("<list>")],
-        Discriminator(_kind),
-    ] = Field(
-        default="all", description="The classes it judges: all, things, stuff, or a list of names."
-    )
-
-
-class MeanIouGate(_Gate):
-    """Mean IoU over the classes."""
-
-    metric: Literal["mean-iou"] = Field(description="Mean of the class IoUs, over classes that occur.")
-    min: Share = Field(description="The floor, a share between 0 and 1.")
-    warn_below: Share | None = Field(default=None, description="A soft limit, not below min.")
-
-
-Gate = Annotated[ClassIouGate | MeanIouGate, Field(discriminator="metric")]
 
 _Input = Annotated[
     Annotated[Text, Tag("<text>")] | Annotated[InputSpec, Tag("<mapping>")],
-    Discriminator(_kind),
+    Discriminator(kind),
 ]
 _Ontology = Annotated[
     Annotated[Text, Tag("<text>")]
     | Annotated[dict[str, Any], Tag("<mapping>"), WithJsonSchema(_INLINE_ONTOLOGY)],
-    Discriminator(_kind),
+    Discriminator(kind),
 ]
 
 _PushOptions = Annotated[
@@ -244,7 +164,7 @@ _PushOptions = Annotated[
 ]
 
 
-class Policy(_Model):
+class Policy(Model):
     """What a delivery must reach to be accepted."""
 
     version: Annotated[int, Field(strict=True, ge=1, le=1), WithJsonSchema({"const": 1})] = Field(

@@ -43,7 +43,7 @@ _RESERVED: Final = frozenset({"coverage"})
 _VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
 _PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
 """Formats whose location names something on a platform, not a path."""
-_PATH_OPTIONS: Final = frozenset({"gt", "masks", "ontology"})
+_PATH_OPTIONS: Final = frozenset({"gt", "masks", "names", "ontology"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

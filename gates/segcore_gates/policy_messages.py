@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
-from segcore_gates.policy import (
-    ClassIouGate,
-    Coverage,
-    Defaults,
-    InputSpec,
-    MeanIouGate,
-    Policy,
-    Support,
-)
+from segcore_gates.gates import GATE_MODELS, Sizes, Support
+from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -25,15 +18,16 @@ __all__ = ["explain"]
 
 _Path = tuple[str | int, ...]
 
-_GATES: Final[dict[str, type[BaseModel]]] = {"iou": ClassIouGate, "mean-iou": MeanIouGate}
-_LATER_METRICS: Final = frozenset({"ap", "bad-image-share", "boundary-iou", "pq", "rq", "sq"})
+_LATER_METRICS: Final = frozenset(
+    {"assd", "bad-image-share", "boundary-iou", "hd95", "nsd", "pq", "rq", "sq"}
+).difference(GATE_MODELS)
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
     Coverage: frozenset({"sampled_from"}),
     Defaults: frozenset({"seed"}),
-    ClassIouGate: frozenset({"below_iou", "dilation", "iou", "max"}),
-    MeanIouGate: frozenset({"below_iou", "classes", "dilation", "iou", "max"}),
+    **dict.fromkeys(GATE_MODELS.values(), frozenset({"below_iou", "dilation", "max"})),
 }
+_IN_PX: Final = frozenset({"max", "warn_above"})
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -59,7 +53,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
         return "policy.missing_key", path, "the key 'metric' is missing"
     if kind == "union_tag_invalid" and path[0] == "gates" and len(path) == 2:
         return _unknown_metric((*path, "metric"), document)
-    if _is_share(path) and kind not in {"dict_type", "too_short"}:
+    if _is_share(path) and kind not in {"dict_type", "too_short", "value_error"}:
         return "policy.threshold", path, _share_problem(path, document)
     return "policy.bad_value", path, _value_problem(error, path, document)
 
@@ -85,8 +79,11 @@ def _shown(document: YamlDocument, path: _Path) -> str:
 
 
 def _is_share(path: _Path) -> bool:
-    if path[0] == "gates":
-        return len(path) > 2 and path[2] in {"confidence", "min", "warn_below"}
+    if path[0] == "gates" and len(path) > 2:
+        inside = {"curve", "sizes"}  # of which the keys below are shares
+        return path[2] in {"confidence", "iou", "min", "warn_below"} or (
+            path[2] in inside and len(path) > 3
+        )
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
 
@@ -97,7 +94,7 @@ def _model(document: YamlDocument, path: _Path) -> type[BaseModel]:
     if path[-1] == "support":
         return Support
     if path[0] == "gates":
-        return _GATES.get(_value(document, path).get("metric"), ClassIouGate)
+        return Sizes if path[-1] == "sizes" else GATE_MODELS[_value(document, path)["metric"]]
     models: dict[str | int, type[BaseModel]] = {"coverage": Coverage, "defaults": Defaults}
     return models.get(path[0], InputSpec)
 
@@ -108,17 +105,25 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     if key in _LATER_KEYS.get(model, ()):
         return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
     hint = did_you_mean(key, model.model_fields)
+    others = [metric for metric, other in GATE_MODELS.items() if key in other.model_fields]
+    if others and path[0] == "gates" and len(path) == 3:
+        own = _value(document, path[:-1])["metric"]
+        hint = f": {own} has none ({_and(others)} {'has' if len(others) == 1 else 'have'})"
     return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
 
 
 def _unknown_metric(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     metric = _value(document, path)
-    known = " and ".join(_GATES)
+    known = _and(list(GATE_MODELS))
     if isinstance(metric, str) and metric in _LATER_METRICS:
-        problem = f"metric {metric!r} is not supported by this version of segcore (it has {known})"
+        problem = f"metric {metric!r} is not supported by this version of segcore"
         return "policy.unsupported", path, problem
-    hint = did_you_mean(metric, [*_GATES, *_LATER_METRICS]) if isinstance(metric, str) else ""
+    hint = did_you_mean(metric, [*GATE_MODELS, *_LATER_METRICS]) if isinstance(metric, str) else ""
     return "policy.bad_value", path, f"unknown metric {_shown(document, path)}{hint} (there are {known})"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _share_problem(path: _Path, document: YamlDocument) -> str:
@@ -126,6 +131,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
     wanted = {
         "confidence": "a share between 0.5 and 1 (neither of them itself)",
         "gold_images": "all, or a share between 0 and 1",
+        "iou": "a share above 0, up to 1",
     }.get(str(path[-1]), "a share between 0 and 1")
     if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):
         number = float(value.strip().rstrip("% ").replace(",", "."))
@@ -141,7 +147,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         if 10 <= value <= 100:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
-    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3:
+    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] != "iou":
         return "mean-iou has one limit, not one for each class: write a number"
     return f"expected {wanted}, got {_shown(document, path)}"
 
@@ -156,12 +162,18 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     got = f"got {_shown(document, path)}"
     if path == ("version",):
         return f"this version of segcore reads policies of version 1, {got}"
+    if kind == "value_error":
+        return f"{context['error']}" if isinstance(value, dict) else f"{context['error']}, {got}"
     if kind in {"literal_error", "enum"}:
         allowed = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
         return f"expected {' or '.join(allowed)}, {got}{hint}"
-    if kind == "dict_type" and _is_share(path):
-        written = document.text(path) if isinstance(value, (int, float)) else "0.85"
+    in_px = path[0] == "gates" and len(path) > 2 and path[2] in _IN_PX
+    if in_px and len(path) > 3:
+        return f"expected a number of pixels, 0 or more, {got}"
+    if kind == "dict_type" and (in_px or _is_share(path)):
+        example = "5" if in_px else "0.85"
+        written = document.text(path) if isinstance(value, (int, float)) else example
         return (
             f"limits are given by class: write {path[-1]}: {{default: {printable(written, limit=40)}}}"
         )

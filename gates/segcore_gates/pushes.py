@@ -9,7 +9,7 @@ nothing is pushed, so it imports no client and asks no server.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Final, Protocol
@@ -183,7 +183,8 @@ def push_all(session: SessionResult) -> Iterator[Attempt]:
             result: Pushed | Exception
             try:
                 batch = judged_in(session, report)
-                result = batch.policy.push[platform](batch)
+                pushed = batch.policy.push[platform](batch)
+                result = replace(pushed, notes=(*pushed.notes, *batch.beside_pixels))
             except Exception as error:
                 result = error
             yield Attempt(policy=report.path, platform=platform, result=result)

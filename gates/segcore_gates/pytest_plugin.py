@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from segcore.evaluation import Evaluation
+    from segcore.evaluation import MeasuredBatch
     from segcore.ontology import Ontology
     from segcore.sources.spec import Spec
     from segcore_gates.evaluations import Evaluations
@@ -58,7 +58,8 @@ class Evaluate(Protocol):
         delivery: Spec | str | None = None,
         *,
         ontology: Ontology | str | None = None,
-    ) -> Evaluation:
+        task: str = "semantic",
+    ) -> MeasuredBatch:
         """Evaluate a policy's batch, or two specs."""
         ...
 
@@ -154,7 +155,7 @@ def pytest_report_teststatus(
 
 
 @pytest.fixture
-def segcore_evaluation(request: pytest.FixtureRequest) -> Evaluate | Evaluation:
+def segcore_evaluation(request: pytest.FixtureRequest) -> Evaluate | MeasuredBatch:
     """Evaluate a batch for hand-written tests, once per session and shared by all workers.
 
     Call it with a policy or with two specs; paths are relative to the test file::
@@ -170,6 +171,8 @@ def segcore_evaluation(request: pytest.FixtureRequest) -> Evaluate | Evaluation:
 
             assert evaluation.classes[0].iou > 0.9
 
+    ``task="instance"`` gives the objects instead of the pixels.
+
     With ``@pytest.mark.parametrize("segcore_evaluation", ["a.gate.yaml"], indirect=True)`` it is the
     evaluation itself.
     """
@@ -180,9 +183,15 @@ def segcore_evaluation(request: pytest.FixtureRequest) -> Evaluate | Evaluation:
         delivery: Spec | str | None = None,
         *,
         ontology: Ontology | str | None = None,
-    ) -> Evaluation:
+        task: str = "semantic",
+    ) -> MeasuredBatch:
         return evaluate_for(
-            evaluations(request.config), gold, delivery, ontology=ontology, folder=request.path.parent
+            evaluations(request.config),
+            gold,
+            delivery,
+            ontology=ontology,
+            folder=request.path.parent,
+            task=task,
         )
 
     param = getattr(request, "param", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from segcore_gates.rules import Judge, Level, Metric
@@ -65,7 +65,14 @@ class LimitKind(enum.StrEnum):
     """Which number of the policy decided."""
 
     MIN = "min"
+    MAX = "max"
     WARN_BELOW = "warn_below"
+    WARN_ABOVE = "warn_above"
+
+    @property
+    def at_least(self) -> bool:
+        """Whether more is better."""
+        return self in {LimitKind.MIN, LimitKind.WARN_BELOW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """Pixels of a class that were labelled as another one.
+    """Pixels, or objects, of a class that were labelled as another one.
 
     Attributes
     ----------
@@ -102,35 +109,66 @@ class Confusion:
     extra : bool
         False: gold pixels of the rule's class that were delivered as ``class_name`` (missed).
         True: the other way round.
-    pixels : int
-        How many.
+    pixels, objects : int or None
+        How many; one of the two.
     share : float
-        Of all missed (or all extra) pixels of the rule's class.
+        Of all missed (or all extra) pixels or objects of the rule's class.
     """
 
     class_name: str
     extra: bool
-    pixels: int
+    pixels: int | None = None
+    objects: int | None = None
     share: float
+
+    @property
+    def count(self) -> int:
+        """How many, of whatever is counted."""
+        return self.pixels or self.objects or 0
 
     def describe(self, name: str) -> str:
         """``31 % of missed person pixels went to rider``."""
         share = f"{self.share:.0%}".replace("%", " %")
+        if self.objects is not None:
+            return f"{share} of {self._objects(name)}"
         if self.extra:
             where = " (no class in the gold)" if self.class_name == OTHER else ""
             return f"{share} of extra {name} pixels came from {self.class_name}{where}"
         where = " (no class delivered)" if self.class_name == OTHER else ""
         return f"{share} of missed {name} pixels went to {self.class_name}{where}"
 
+    def _objects(self, name: str) -> str:
+        if self.extra:
+            return f"extra {name} objects ({self.objects}) are {self.class_name} in the gold"
+        return f"missed {name} objects ({self.objects}) were delivered as {self.class_name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        counted = {"pixels": self.pixels} if self.objects is None else {"objects": self.objects}
+        direction = "extra" if self.extra else "missed"
+        return {"class": self.class_name, "direction": direction, **counted, "share": self.share}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorstImage:
-    """An image to look at first."""
+    """An image to look at first; ``reason`` says what is wrong with it where a value does not."""
 
     image: str
     value: float
+    reason: str = ""
     annotator: str | None = None
     link: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        reason = {"reason": self.reason} if self.reason else {}
+        return {
+            "image": self.image,
+            "value": self.value,
+            **reason,
+            "annotator": self.annotator,
+            "link": self.link,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +179,13 @@ class Record:
     ----------
     id, gate, metric, class_name, severity, judge, policy_line
         From the rule.
+    settings : mapping of str to plain values
+        What the metric was told beside its limits; see :attr:`segcore_gates.rules.Rule.settings`.
     value : float or None
         What was measured; None where it is undefined or was not evaluated.
     limit_kind, limit : LimitKind, float
-        The number of the policy that decided: the floor, or the soft limit where that was crossed.
+        The number of the policy that decided: the floor (or ceiling), or the soft limit where that was
+        crossed.
     interval : Interval or None
         None for metrics without one, and where nothing was measured.
     images, instances : int or None
@@ -186,16 +227,19 @@ class Record:
     images_needed: int | None = None
     confusions: tuple[Confusion, ...] = ()
     worst: tuple[WorstImage, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the JSON report."""
+        """The record of the JSON report; ``settings`` only where the metric has some."""
         interval = self.interval
+        settings = {"settings": dict(self.settings)} if self.settings else {}
         return {
             "id": self.id,
             "gate": self.gate,
             "metric": self.metric.value,
             "class": self.class_name,
             "slice": None,
+            **settings,
             "value": self.value,
             "limit": {"kind": self.limit_kind.value, "applied": self.limit},
             "interval": interval
@@ -218,19 +262,8 @@ class Record:
             "verdict": self.verdict.value,
             "blocks": self.blocks,
             "reason": self.reason,
-            "confusions": [
-                {
-                    "class": c.class_name,
-                    "direction": "extra" if c.extra else "missed",
-                    "pixels": c.pixels,
-                    "share": c.share,
-                }
-                for c in self.confusions
-            ],
-            "worst": [
-                {"image": w.image, "value": w.value, "annotator": w.annotator, "link": w.link}
-                for w in self.worst
-            ],
+            "confusions": [confusion.to_json() for confusion in self.confusions],
+            "worst": [image.to_json() for image in self.worst],
             "policy_line": self.policy_line,
         }
 
@@ -262,12 +295,14 @@ class Record:
                 Confusion(
                     class_name=c["class"],
                     extra=c["direction"] == "extra",
-                    pixels=c["pixels"],
+                    pixels=c.get("pixels"),
+                    objects=c.get("objects"),
                     share=c["share"],
                 )
                 for c in data["confusions"]
             ),
             worst=tuple(WorstImage(**w) for w in data["worst"]),
+            settings=data.get("settings", {}),
         )
 
 

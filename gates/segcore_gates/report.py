@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from segcore_gates.records import Outcome, Record, outcome, outcome_of_all
 
 if TYPE_CHECKING:
     from segcore.errors import InvalidInputError
-    from segcore.evaluation import Evaluation
+    from segcore.evaluation import MeasuredBatch
 
 __all__ = ["Failure", "FailureKind", "Inputs", "PolicyReport", "document"]
 
@@ -55,7 +56,7 @@ class Inputs:
     faults: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> Inputs:
+    def of(cls, evaluation: MeasuredBatch) -> Inputs:
         """Of a batch that was evaluated."""
         return cls(
             inputs=[info.to_json() for info in evaluation.inputs],
@@ -72,6 +73,35 @@ class Inputs:
             inputs=[info.to_json() for info in error.inputs],
             counts={side: counts.to_json() for side, counts in error.counts.items()},
             faults=[fault.to_json() for fault in error.faults],
+        )
+
+    @classmethod
+    def of_all(cls, views: Mapping[str, Inputs]) -> Inputs:
+        """Of a batch that was evaluated in several views, by their names.
+
+        What was read is what the first of them read.  Conventions on which they differ are named with
+        the view; each fault is there once.
+        """
+        if len(views) < 2:
+            return next(iter(views.values()), cls())
+        first = next(iter(views.values()))
+        said: dict[str, dict[str, str]] = {}
+        for name, one in views.items():
+            for topic, text in one.conventions.items():
+                said.setdefault(topic, {})[name] = text
+        faults = {
+            json.dumps(fault, sort_keys=True): fault for one in views.values() for fault in one.faults
+        }
+        return cls(
+            inputs=first.inputs,
+            counts=first.counts,
+            images=first.images,
+            conventions={
+                topic if len(set(texts.values())) == 1 else f"{topic} ({name})": text
+                for topic, texts in said.items()
+                for name, text in texts.items()
+            },
+            faults=list(faults.values()),
         )
 
     def to_json(self) -> dict[str, Any]:

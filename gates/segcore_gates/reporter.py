@@ -96,7 +96,10 @@ class Reporter:
 def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
     ordered = [items[index] for index in sorted(items)]
     any_item = ordered[0]
-    with_inputs = next((item for item in ordered if item["inputs"] is not None), any_item)
+    views: dict[str, Inputs] = {}
+    for item in ordered:
+        if item["inputs"] is not None:
+            views.setdefault(item["view"], _inputs(item))
     failed = next((item for item in ordered if item["failure"] is not None), any_item)
     return PolicyReport(
         path=path,
@@ -106,7 +109,7 @@ def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
         sha256=any_item["sha256"],
         rules=any_item["rules"],
         records=tuple(Record.from_json(item["record"]) for item in ordered),
-        inputs=_inputs(with_inputs),
+        inputs=Inputs.of_all(views),
         failure=_failure(failed),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.ontology import Ontology
 from segcore.wording import did_you_mean, printable
-from segcore_gates.policy import ClassIouGate, Coverage, Defaults, Gate, MeanIouGate
-from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
+from segcore_gates.gates import BatchGate, ClassGate, Gate, PerClass, SizedGate
+from segcore_gates.policy import Coverage, Defaults
+from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Size, Thin
 
 __all__ = ["Refuse", "check_class_names", "resolve_rules"]
 
@@ -33,9 +35,7 @@ def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse
     for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
         if not isinstance(gate, dict):
             continue
-        for key in ("min", "warn_below", "classes"):
-            path = ("gates", gate_id, key)
-            named = gate.get(key)
+        for path, named in _naming(gate_id, gate):
             if isinstance(named, dict):
                 for name in named:
                     if name != _DEFAULT and name not in known:
@@ -45,6 +45,15 @@ def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse
                     at = (*path, i)
                     if not isinstance(item, (dict, list)) and (name := document.text(at)) not in known:
                         _refuse_name(name, at, ontology, refuse)
+
+
+def _naming(gate_id: str, gate: Mapping[str, object]) -> Iterator[tuple[_Path, object]]:
+    """The values in a gate that name classes."""
+    for key in ("min", "max", "warn_below", "warn_above", "classes"):
+        yield ("gates", gate_id, key), gate.get(key)
+    sizes = gate.get("sizes")
+    for size, limits in sizes.items() if isinstance(sizes, dict) else ():
+        yield ("gates", gate_id, "sizes", size), limits
 
 
 def _refuse_name(name: str, path: _Path, ontology: Ontology, refuse: Refuse) -> None:
@@ -70,7 +79,7 @@ def resolve_rules(
     rules = [_coverage_rule(coverage, defaults, document)]
     for gate_id, gate in gates.items():
         path = ("gates", gate_id)
-        if isinstance(gate, MeanIouGate):
+        if isinstance(gate, BatchGate):
             if gate.warn_below is not None and gate.warn_below < gate.min:
                 refuse(
                     "policy.threshold", (*path, "warn_below"), _below_floor(gate.warn_below, gate.min)
@@ -81,8 +90,7 @@ def resolve_rules(
                     gate,
                     defaults,
                     class_name=None,
-                    minimum=gate.min,
-                    warn_below=gate.warn_below,
+                    limits={"minimum": gate.min, "warn_below": gate.warn_below},
                     line=document.line((*path, "min")),
                 )
             )
@@ -96,7 +104,7 @@ def resolve_rules(
 
 def _class_rules(
     gate_id: str,
-    gate: ClassIouGate,
+    gate: ClassGate,
     defaults: Defaults,
     ontology: Ontology,
     document: YamlDocument,
@@ -104,45 +112,98 @@ def _class_rules(
 ) -> Iterator[Rule]:
     path: _Path = ("gates", gate_id)
     judged = _judged_classes(gate, ontology, (*path, "classes"), refuse)
-    soft = gate.warn_below or {}
-    if _DEFAULT in soft and _DEFAULT in gate.min and soft[_DEFAULT] < gate.min[_DEFAULT]:
-        problem = _below_floor(soft[_DEFAULT], gate.min[_DEFAULT])
-        refuse("policy.threshold", (*path, "warn_below", _DEFAULT), problem)
-    left_out = frozenset(ontology.names).difference(judged)
-    for key, limits in (("min", gate.min), ("warn_below", soft)):
-        for name in limits:
-            if name in left_out:
-                problem = f"class {name!r} has a limit here but is not among the classes of this gate"
-                refuse("policy.bad_value", (*path, key, name), problem)
-    if _DEFAULT not in gate.min and (uncovered := [name for name in judged if name not in gate.min]):
-        problem = (
-            f"no limit for {_listed(uncovered)}: name them, add default, or narrow the gate with classes"
-        )
-        refuse("policy.uncovered_class", (*path, "min"), problem)
-    for name in judged:
-        key = name if name in gate.min else _DEFAULT
-        if key not in gate.min:
-            continue
-        minimum, warn_below = gate.min[key], soft.get(name, soft.get(_DEFAULT))
-        if warn_below is not None and warn_below < minimum:
-            if name in soft:
-                problem = _below_floor(warn_below, minimum)
-                refuse("policy.threshold", (*path, "warn_below", name), problem)
-            warn_below = None
-        yield _rule(
-            gate_id,
-            gate,
-            defaults,
-            class_name=name,
-            minimum=minimum,
-            warn_below=warn_below,
-            line=document.line((*path, "min", key)),
-        )
+    for limits in _limits(gate, path, refuse):
+        for name, hard, soft, line in limits.by_class(judged, ontology, refuse):
+            yield _rule(
+                gate_id,
+                gate,
+                defaults,
+                class_name=name,
+                size=limits.size,
+                limits=limits.fields(hard, soft),
+                line=document.line(line),
+            )
 
 
-def _judged_classes(
-    gate: ClassIouGate, ontology: Ontology, path: _Path, refuse: Refuse
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """Limits of one gate, for all sizes or one: by class, at ``path``; ``most`` for those of ``max``."""
+
+    path: _Path
+    hard: PerClass
+    soft_path: _Path
+    soft: PerClass
+    most: bool
+    size: Size | None
+
+    def fields(self, hard: float, soft: float | None) -> dict[str, float | None]:
+        """As a rule has them."""
+        if self.most:
+            return {"minimum": 0.0, "warn_below": None, "maximum": hard, "warn_above": soft}
+        return {"minimum": hard, "warn_below": soft}
+
+    def by_class(
+        self, judged: tuple[str, ...], ontology: Ontology, refuse: Refuse
+    ) -> Iterator[tuple[str, float, float | None, _Path]]:
+        """The limits of each class, and the place of the one that decides."""
+        hard, soft = self.hard, self.soft
+        if _DEFAULT in soft and _DEFAULT in hard and self._never_warns(soft[_DEFAULT], hard[_DEFAULT]):
+            problem = self._says(soft[_DEFAULT], hard[_DEFAULT])
+            refuse("policy.threshold", (*self.soft_path, _DEFAULT), problem)
+        left_out = frozenset(ontology.names).difference(judged)
+        for path, limits in ((self.path, hard), (self.soft_path, soft)):
+            for name in limits:
+                if name in left_out:
+                    problem = (
+                        f"class {name!r} has a limit here but is not among the classes of this gate"
+                    )
+                    refuse("policy.bad_value", (*path, name), problem)
+        if _DEFAULT not in hard and (uncovered := [name for name in judged if name not in hard]):
+            problem = f"no limit for {_listed(uncovered)}: name them, add default, or narrow the gate "
+            refuse("policy.uncovered_class", self.path, f"{problem}with classes")
+        for name in judged:
+            key = name if name in hard else _DEFAULT
+            if key not in hard:
+                continue
+            wanted, warned = hard[key], soft.get(name, soft.get(_DEFAULT))
+            if warned is not None and self._never_warns(warned, wanted):
+                if name in soft:
+                    refuse("policy.threshold", (*self.soft_path, name), self._says(warned, wanted))
+                warned = None
+            yield name, wanted, warned, (*self.path, key)
+
+    def _never_warns(self, soft: float, hard: float) -> bool:
+        return soft > hard if self.most else soft < hard
+
+    def _says(self, soft: float, hard: float) -> str:
+        if self.most:
+            return f"warn_above {soft:.10g} lies above max {hard:.10g} and would never warn"
+        return _below_floor(soft, hard)
+
+
+def _limits(gate: ClassGate, path: _Path, refuse: Refuse) -> Iterator[_Limits]:
+    """Of all sizes, then by size."""
+    most = "max" in type(gate).model_fields
+    key, soft_key = ("max", "warn_above") if most else ("min", "warn_below")
+    hard, soft = getattr(gate, key), getattr(gate, soft_key) or {}
+
+    def limits(at: _Path, hard: PerClass, soft: PerClass, size: Size | None) -> _Limits:
+        soft_at = (*path, soft_key)
+        return _Limits(path=at, hard=hard, soft_path=soft_at, soft=soft, most=most, size=size)
+
+    if hard is not None:
+        yield limits((*path, key), hard, soft, None)
+    sizes = gate.sizes.given() if isinstance(gate, SizedGate) and gate.sizes is not None else {}
+    if hard is None and not sizes:
+        refuse("policy.missing_key", path, f"the key {key!r} is missing, or 'sizes' with a limit")
+    if hard is None and soft:
+        problem = f"{soft_key} goes with {key}, and there is none"
+        refuse("policy.bad_value", (*path, soft_key), problem)
+    for size, floors in sizes.items():
+        yield limits((*path, "sizes", size.value), floors, {}, size)
+
+
+def _judged_classes(gate: ClassGate, ontology: Ontology, path: _Path, refuse: Refuse) -> tuple[str, ...]:
     """The classes of one gate, in ontology order."""
     if gate.classes == "all":
         if _DEFAULT in ontology.names:
@@ -189,12 +250,12 @@ def _coverage_rule(coverage: Coverage, defaults: Defaults, document: YamlDocumen
 
 def _rule(
     gate_id: str,
-    gate: ClassIouGate | MeanIouGate,
+    gate: BatchGate | ClassGate,
     defaults: Defaults,
     *,
     class_name: str | None,
-    minimum: float,
-    warn_below: float | None,
+    size: Size | None = None,
+    limits: Mapping[str, Any],
     line: int,
 ) -> Rule:
     judge = gate.judge or defaults.judge
@@ -203,13 +264,12 @@ def _rule(
         support = support.model_copy(
             update={key: getattr(gate.support, key) for key in gate.support.model_fields_set}
         )
+    name = gate_id if size is None else f"{gate_id}@{size.value}"  # [class] last, as pytest has it
     return Rule(
-        id=gate_id if class_name is None else f"{gate_id}[{class_name}]",
+        id=name if class_name is None else f"{name}[{class_name}]",
         gate=gate_id,
         metric=Metric(gate.metric),
         class_name=class_name,
-        minimum=minimum,
-        warn_below=warn_below,
         severity=gate.severity or defaults.severity,
         judge=judge,
         confidence=gate.confidence or defaults.confidence,
@@ -219,6 +279,9 @@ def _rule(
         absent=gate.absent or defaults.absent,
         extra_images=ExtraImages.ALLOW,
         line=line,
+        size=size,
+        **limits,
+        **gate.settings(),
     )
 
 

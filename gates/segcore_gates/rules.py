@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ExtraImages", "Judge", "Level", "Metric", "Rule", "Thin"]
+if TYPE_CHECKING:
+    from segcore.average_precision import ScoreRule
+    from segcore.dilation import Dilation
+
+__all__ = ["Curve", "ExtraImages", "Judge", "Level", "Metric", "Rule", "Size", "Thin"]
+
+Curve = tuple[tuple[int, float], ...]
+"""Areas in pixels, rising, each with a share; linear between them, the outer ones hold beyond."""
 
 
 class Metric(enum.StrEnum):
@@ -15,8 +24,30 @@ class Metric(enum.StrEnum):
     """Pooled intersection over union of one class."""
     MEAN_IOU = "mean-iou"
     """Mean of the class IoUs, over classes with a union above 0."""
+    F1 = "f1"
+    """Objects of one class found, missed and extra at one overlap: 2 x matched / all of both sides."""
+    PRECISION = "precision"
+    """Share of the delivered objects of one class that are right."""
+    RECALL = "recall"
+    """Share of the gold objects of one class that were found."""
+    MATCHED_IOU = "matched-iou"
+    """Mean IoU of the objects of one class that were found."""
+    GOOD_OBJECT_SHARE = "good-object-share"
+    """Share of the gold objects of one class drawn as well as objects of their size have to be."""
+    AP = "ap"
+    """Average precision of one class, as COCO defines it."""
+    AR = "ar"
+    """Average recall of one class, as COCO defines it."""
     COVERAGE = "coverage"
     """Share of the gold images that were delivered."""
+
+
+class Size(enum.StrEnum):
+    """A size band of COCO, by the area of the object; see :data:`segcore.average_precision.BANDS`."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
 
 
 class Level(enum.StrEnum):
@@ -66,7 +97,8 @@ class Rule:
     Attributes
     ----------
     id : str
-        ``class-iou[car]``, ``mean-iou``, ``coverage``: stable, never holds a threshold.
+        ``class-iou[car]``, ``f1@small[car]``, ``mean-iou``, ``coverage``: stable, never holds a
+        threshold.
     gate : str
         The key below ``gates`` in the policy, or ``coverage``.
     metric : Metric
@@ -93,6 +125,20 @@ class Rule:
         What delivered images without gold do (coverage only).
     line : int
         1-based line in the policy.
+    maximum, warn_above : float or None
+        The ceiling and its soft limit, for metrics of which less is better; ``minimum`` is then 0.
+    ious : tuple of float
+        The overlaps from which on an object counts as found; of several, the mean is taken.
+    scores : ScoreRule or None
+        What stands for confidences; None is those of the delivery.
+    size : Size or None
+        The size band; None is all objects.
+    curve : Curve
+        The least IoU of a gold object by its area.
+    dilation : Dilation or None
+        The width of the band that counts as boundary.
+    tolerance_px : float or None
+        How far an outline may be off.
     """
 
     id: str
@@ -110,3 +156,25 @@ class Rule:
     absent: Level
     extra_images: ExtraImages
     line: int
+    maximum: float | None = None
+    warn_above: float | None = None
+    ious: tuple[float, ...] = ()
+    scores: ScoreRule | None = None
+    size: Size | None = None
+    curve: Curve = ()
+    dilation: Dilation | None = None
+    tolerance_px: float | None = None
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the metric was told beside its limits, as plain values by the keys of the policy."""
+        ious = self.ious
+        given = {
+            "iou": f"{ious[0]:g}" if len(ious) == 1 else f"{ious[0]:g}:{ious[-1]:g}" if ious else None,
+            "scores": self.scores and self.scores.value,
+            "size": self.size and self.size.value,
+            "curve": {str(area): share for area, share in self.curve} or None,
+            "dilation": self.dilation and str(self.dilation),
+            "tolerance_px": self.tolerance_px,
+        }
+        return {key: value for key, value in given.items() if value is not None}

@@ -1,7 +1,9 @@
 """What a sample of images says about a pooled IoU: bounds, tests and planning.
 
 The estimand is the pooled IoU of one class, ``sum I / sum U`` over the images whose union is not
-empty; the image is the sampling unit.  Bounds are those of Fieller (1954) for a ratio of means.
+empty; the image is the sampling unit.  Any other ratio of counts, each summed over images, is
+estimated alike: found objects (I) of all that count (U), for one.  Bounds are those of Fieller (1954)
+for a ratio of means.
 The lower one is computed with one hypothetical miss added, an image of root-mean-square size that
 the delivery got entirely wrong, because a small sample that happens to hold no miss cannot tell
 how rare misses are.  Everything up to the square root is exact rational arithmetic, so the result
@@ -90,8 +92,8 @@ class Sample:
     Parameters
     ----------
     intersection, union : int64 (n,) or sequence of int
-        Pixels per image, ``0 <= intersection <= union`` and ``union > 0``: images where neither
-        side has the class do not belong here.  A missing image has intersection 0 and its gold
+        Pixels, or objects, per image, ``0 <= intersection <= union`` and ``union > 0``: images where
+        neither side has the class do not belong here.  A missing image has intersection 0 and its gold
         pixels as union.
     """
 

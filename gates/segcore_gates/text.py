@@ -16,7 +16,8 @@ from unicodedata import combining, east_asian_width
 from segcore.errors import counted_faults
 from segcore.faults import CODES
 from segcore.wording import escaped
-from segcore_gates.records import Interval, Outcome, Record, Verdict, number
+from segcore_gates.metrics import METRICS, title
+from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 
@@ -34,7 +35,6 @@ __all__ = [
     "worst_first",
 ]
 
-_NAMES = {Metric.IOU: "IoU", Metric.MEAN_IOU: "mean IoU", Metric.COVERAGE: "coverage"}
 _WIDTH = 48
 _SHOWN_FAULTS = 50
 _NOTE_LINES = 3
@@ -50,14 +50,17 @@ def worst_first(records: Sequence[Record]) -> list[Record]:
 
 def headline(record: Record) -> str:
     """The number against the limit, or the reason where there is no number; one line."""
-    name = escaped(record.class_name) if record.class_name is not None else ""
+    name = "" if record.class_name is None else escaped(_what(record))
     where = f"{name}, " if name else ""
-    if record.value is None or record.value >= record.limit or record.verdict is Verdict.THIN:
-        measured = "" if record.value is None else f"{_NAMES[record.metric]} {record.value:.4f}, "
+    if record.value is None or not _misses(record) or record.verdict is Verdict.THIN:
+        measured = "" if record.value is None else f"{_measure(record)} {_shown(record)}, "
         return f"{measured}{escaped(record.reason)}" + (f"  ({name})" if name else "")
     value, limit = _apart(record.value, record.limit)
-    short = f"short by {_digits(record.limit - record.value)}"
-    return f"{_NAMES[record.metric]} {value} < {limit}  ({where}{short})"
+    sign, by = ("<", "short") if record.limit_kind.at_least else (">", "over")
+    distance = f"{by} by {_digits(abs(record.limit - record.value))}"
+    return (
+        f"{_measure(record)} {value}{_unit(record)} {sign} {limit}{_unit(record)}  ({where}{distance})"
+    )
 
 
 def explain(record: Record, *, policy: str, node_id: str) -> str:
@@ -82,9 +85,11 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
     elif record.worst:
         names = [escaped(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
-        lines += ["", f"  {'worst images':<{width}}  {_NAMES[record.metric]:>6}"]
+        of_image = METRICS[record.metric].of_image or title(record.metric)
+        lines += ["", f"  {'worst images':<{width}}  {of_image:>6}"]
         lines += [
-            f"  {name:<{width}}  {w.value:.4f}" for name, w in zip(names, record.worst, strict=True)
+            f"  {name:<{width}}  {w.value:>{max(6, len(of_image))}.4f}  {escaped(w.reason)}".rstrip()
+            for name, w in zip(names, record.worst, strict=True)
         ]
     if record.confusions and record.class_name is not None:
         lines.append("")
@@ -133,8 +138,8 @@ def note(record: Record) -> str:
     """The last cell of a row: why the verdict is what it is."""
     if (
         record.verdict is Verdict.FAIL
-        and record.limit_kind == "min"
-        and record.reason.startswith("below")
+        and record.limit_kind in {LimitKind.MIN, LimitKind.MAX}
+        and record.reason.startswith(("below", "above"))
     ):
         return ""
     return escaped(record.reason)
@@ -190,6 +195,34 @@ def fault_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
     more = len(errors) - _SHOWN_FAULTS
     lines = [fault_line(fault) for fault in errors[:_SHOWN_FAULTS]]
     return [*lines, f"... and {more} more (the JSON report lists all)"] if more > 0 else lines
+
+
+def _what(record: Record) -> str:
+    size = record.settings.get("size")
+    return f"{size} {record.class_name}" if size else f"{record.class_name}"
+
+
+def _measure(record: Record) -> str:
+    """``F1@0.5``."""
+    iou = record.settings.get("iou")
+    return f"{title(record.metric)}@{iou}" if iou else title(record.metric)
+
+
+def _unit(record: Record) -> str:
+    how = METRICS.get(record.metric)
+    return f" {how.unit}" if how is not None and how.unit else ""
+
+
+def _shown(record: Record) -> str:
+    return "" if record.value is None else f"{record.value:.4f}{_unit(record)}"
+
+
+def _misses(record: Record) -> bool:
+    """Whether the value itself, not a bound of it, is on the wrong side of the limit."""
+    value = record.value
+    if value is None:
+        return False
+    return value < record.limit if record.limit_kind.at_least else value > record.limit
 
 
 def _apart(value: float, limit: float) -> tuple[str, str]:

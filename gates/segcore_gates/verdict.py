@@ -1,15 +1,20 @@
-"""The judge: one function decides, everything else renders its records."""
+"""The judge: one function decides, everything else renders its records.
+
+What is held against the limits is said by the metrics (:mod:`segcore_gates.metrics`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any
 
+from segcore.evaluation import MeasuredBatch
+from segcore_gates.coverage import delivered
+from segcore_gates.metrics import METRICS
+from segcore_gates.metrics.finding import Finding, How, exact, plural
 from segcore_gates.records import (
-    OTHER,
-    Confusion,
     Interval,
     LimitKind,
     Record,
@@ -17,43 +22,55 @@ from segcore_gates.records import (
     WorstImage,
     number,
 )
-from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Thin
+from segcore_gates.rules import Judge, Level, Metric, Rule, Thin
 from segcore_gates.statistics import Sample, holm
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+__all__ = ["Evaluated", "adjusted_p_values", "errored", "judge_all", "verdict"]
 
-    from segcore.evaluation import ClassScores, Evaluation
-    from segcore.tally import ImageCounts
-
-__all__ = ["adjusted_p_values", "errored", "judge_all", "verdict"]
-
-_WORST_IMAGES = 5
-_MISSING_NAMES = 10
-_CONFUSIONS = 2
+Evaluated = Callable[[Rule], MeasuredBatch]
+"""Gives the evaluation of a rule's view."""
 
 
 def judge_all(
-    rules: Sequence[Rule], evaluation: Evaluation, *, strict: bool = False
+    rules: Sequence[Rule], evaluation: MeasuredBatch | Evaluated, *, strict: bool = False
 ) -> tuple[Record, ...]:
-    """Judge every rule of a policy, in the order given."""
-    adjusted = adjusted_p_values(rules, evaluation)
+    """Judge every rule of a policy, in the order given.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+    evaluation : MeasuredBatch or callable
+        One that all rules can be judged by, or what gives each rule its own.
+    strict : bool
+        See :func:`verdict`.
+    """
+
+    def of(rule: Rule) -> MeasuredBatch:
+        return evaluation if isinstance(evaluation, MeasuredBatch) else evaluation(rule)
+
+    families: dict[str, list[Rule]] = {}
+    for rule in rules:
+        families.setdefault(rule.gate, []).append(rule)
+    adjusted: dict[str, float] = {}
+    for family in families.values():
+        adjusted |= adjusted_p_values(family, of(family[0]))
     return tuple(
-        verdict(rule, evaluation, strict=strict, adjusted_p=adjusted.get(rule.id)) for rule in rules
+        verdict(rule, of(rule), strict=strict, adjusted_p=adjusted.get(rule.id)) for rule in rules
     )
 
 
-def adjusted_p_values(rules: Iterable[Rule], evaluation: Evaluation) -> dict[str, float]:
-    """P value of "this class reaches its floor", adjusted by Holm over the classes of its gate.
+def adjusted_p_values(rules: Iterable[Rule], evaluation: MeasuredBatch) -> dict[str, float]:
+    """P value of "this class reaches its floor", adjusted by Holm over the rules of its gate.
 
     Only rules with ``judge: bound`` are tested, and of those only the ones with images enough to fail.
-    The keys are rule ids.
+    The keys are rule ids; the rules of a gate look at one view.
     """
     families: dict[str, dict[str, float]] = {}
     for rule in rules:
-        if rule.metric is Metric.IOU and rule.judge is Judge.BOUND:
-            p = _sample(_counts(rule, evaluation)).p_below(_exact(rule.minimum))
+        how = METRICS.get(rule.metric)
+        if how is not None and how.sample is not None and rule.judge is Judge.BOUND:
+            how.view(rule).require(evaluation, what=rule.id)
+            p = how.sample(rule, evaluation).p_below(_written(rule.minimum))
             if p is not None:
                 families.setdefault(rule.gate, {})[rule.id] = p
     return {
@@ -64,7 +81,7 @@ def adjusted_p_values(rules: Iterable[Rule], evaluation: Evaluation) -> dict[str
 
 
 def verdict(
-    rule: Rule, evaluation: Evaluation, *, strict: bool = False, adjusted_p: float | None = None
+    rule: Rule, evaluation: MeasuredBatch, *, strict: bool = False, adjusted_p: float | None = None
 ) -> Record:
     """Judge one rule.
 
@@ -72,8 +89,8 @@ def verdict(
     ----------
     rule : Rule
         From the policy.
-    evaluation : Evaluation
-        Of the batch.
+    evaluation : MeasuredBatch
+        Of the batch, in the view of the rule's metric.
     strict : bool
         Let warnings and thin evidence block too.
     adjusted_p : float, optional
@@ -84,14 +101,49 @@ def verdict(
     ------
     KeyError
         The evaluation has no class of that name.
+    UsageError
+        The evaluation is of another view.
     """
     if rule.metric is Metric.COVERAGE:
-        record = _coverage(rule, evaluation)
-    elif rule.metric is Metric.MEAN_IOU:
-        record = _mean_iou(rule, evaluation)
+        found = delivered(rule, evaluation)
+        record = _record(
+            rule,
+            found.verdict,
+            found.reason,
+            value=found.share,
+            images=found.images,
+            worst=found.missing,
+        )
     else:
-        record = _class_iou(rule, evaluation, adjusted_p)
+        how = METRICS[rule.metric]
+        how.view(rule).require(evaluation, what=rule.id)
+        record = _judged(rule, how, evaluation, adjusted_p)
     return _with_consequence(rule, record, strict=strict)
+
+
+def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: float | None) -> Record:
+    finding = how.find(rule, evaluation)
+    images, instances = finding.images, finding.instances
+    if finding.error:
+        return _record(rule, Verdict.ERROR, finding.error, images=images, instances=instances)
+    if finding.absent:
+        return _record(rule, Verdict.MISSING, finding.absent, images=images, instances=instances)
+    bound = rule.judge is Judge.BOUND
+    if bound and how.sample is None:
+        return _record(rule, Verdict.ERROR, how.no_bound, images=images, instances=instances)
+    sample = None if how.sample is None else how.sample(rule, evaluation)
+    if finding.settled:
+        record = _settled(rule, finding)
+    elif bound and sample is not None:
+        record = _bound(rule, finding, sample, adjusted_p)
+    else:
+        record = _estimate(rule, finding)
+    return replace(
+        record,
+        interval=None if sample is None else _interval(sample, rule.confidence),
+        confusions=finding.confusions,
+        worst=finding.worst,
+    )
 
 
 def errored(rule: Rule, reason: str) -> Record:
@@ -116,135 +168,59 @@ def _with_consequence(rule: Rule, record: Record, *, strict: bool) -> Record:
     return replace(record, blocks=found is not Verdict.PASS)
 
 
-def _coverage(rule: Rule, evaluation: Evaluation) -> Record:
-    images = evaluation.images
-    missing, extra = images.missing_in_delivery, images.extra_in_delivery
-    gold = images.gold
-    if not gold:
-        return _record(rule, Verdict.MISSING, "there is no gold image", images=0)
-    share = Fraction(gold - len(missing), gold)
-    worst = tuple(WorstImage(image=key, value=0.0) for key in missing[:_MISSING_NAMES])
-    reasons = []
-    if missing:
-        reasons.append(f"{len(missing)} of {gold} gold images not delivered: {_names(missing)}")
-    found = Verdict.PASS if share >= _exact(rule.minimum) else Verdict.FAIL
-    if extra and rule.extra_images is not ExtraImages.ALLOW:
-        reasons.append(f"{len(extra)} delivered images are not in the gold: {_names(extra)}")
-        if rule.extra_images is ExtraImages.ERROR:
-            found = Verdict.FAIL
-        elif found is Verdict.PASS:
-            found = Verdict.WARN
-    return _record(rule, found, "; ".join(reasons), value=float(share), images=gold, worst=worst)
+def _settled(rule: Rule, finding: Finding) -> Record:
+    """No evidence could change it."""
+    value = finding.value
+    met = value is not None and not _beyond(value, *_limit(rule))
+    return _measured(rule, finding, Verdict.PASS if met else Verdict.FAIL, finding.settled)
 
 
-def _mean_iou(rule: Rule, evaluation: Evaluation) -> Record:
-    shares = [Fraction(c.intersection, c.union) for c in evaluation.classes if c.union]
-    gold = evaluation.images.gold
-    if not shares:
-        return _record(rule, Verdict.MISSING, "no class occurs in gold or delivery", images=gold)
-    if rule.judge is Judge.BOUND:
-        return _record(rule, Verdict.ERROR, "a mean has no bound: write `judge: estimate`", images=gold)
-    return _estimate(rule, sum(shares, Fraction(0)) / len(shares), images=gold, instances=None)
-
-
-def _class_iou(rule: Rule, evaluation: Evaluation, adjusted_p: float | None) -> Record:
-    scores = _scores(rule, evaluation)
-    images, instances = scores.support_images, scores.support_instances
-    if not scores.union:
-        reason = f"neither gold nor delivery contains {scores.name}"
-        return _record(rule, Verdict.MISSING, reason, images=images, instances=instances)
-    counts = evaluation.image_counts(scores.index)
-    sample = _sample(counts)
-    value = Fraction(scores.intersection, scores.union)
-    if not scores.delivery_pixels:
-        record = _record(
-            rule,
-            Verdict.FAIL if rule.minimum > 0 else Verdict.PASS,
-            f"{scores.name} is in {_plural(images, 'gold image')} and nowhere in the delivery",
-            value=0.0,
-            images=images,
-            instances=instances,
-        )
-    elif rule.judge is Judge.BOUND:
-        record = _bound(rule, value, sample, adjusted_p, images=images, instances=instances)
-    else:
-        record = _estimate(rule, value, images=images, instances=instances)
-        if record.verdict is Verdict.FAIL and not scores.gold_pixels:
-            record = replace(record, reason=f"{scores.name} is in the delivery and nowhere in the gold")
-    return replace(
-        record,
-        interval=_interval(sample, rule.confidence),
-        confusions=_confusions(evaluation, scores.index),
-        worst=_worst(counts),
-    )
-
-
-def _estimate(rule: Rule, value: Fraction, *, images: int, instances: int | None) -> Record:
+def _estimate(rule: Rule, finding: Finding) -> Record:
     """Below the floor fails, whatever the evidence; at or above it, evidence is asked for."""
-    found, reason, kind, limit = Verdict.PASS, "", LimitKind.MIN, rule.minimum
-    if value < _exact(rule.minimum):
-        found, reason = Verdict.FAIL, f"below the floor of {number(rule.minimum)}"
-    elif thin := _thin(rule, images, instances):
-        found, reason = Verdict.THIN, thin
-    elif rule.warn_below is not None and value < _exact(rule.warn_below):
-        found, reason = Verdict.WARN, f"below {number(rule.warn_below)}"
-        kind, limit = LimitKind.WARN_BELOW, rule.warn_below
-    return _record(
-        rule,
-        found,
-        reason,
-        value=float(value),
-        images=images,
-        instances=instances,
-        limit_kind=kind,
-        limit=limit,
-    )
+    kind, limit = _limit(rule)
+    soft_kind, soft = _soft_limit(rule)
+    value = finding.value
+    if value is None or _beyond(value, kind, limit):
+        side = "below the floor" if kind is LimitKind.MIN else "above the ceiling"
+        reason = finding.failing or f"{side} of {number(limit)}"
+        return _measured(rule, finding, Verdict.FAIL, reason)
+    if thin := _thin(rule, finding):
+        return _measured(rule, finding, Verdict.THIN, thin)
+    if soft is not None and _beyond(value, soft_kind, soft):
+        side = "below" if soft_kind is LimitKind.WARN_BELOW else "above"
+        record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft)}")
+        return replace(record, limit_kind=soft_kind, limit=soft)
+    return _measured(rule, finding, Verdict.PASS, "")
 
 
-def _bound(
-    rule: Rule,
-    value: Fraction,
-    sample: Sample,
-    adjusted_p: float | None,
-    *,
-    images: int,
-    instances: int | None,
-) -> Record:
+def _bound(rule: Rule, finding: Finding, sample: Sample, adjusted_p: float | None) -> Record:
     """Certify, condemn, or ask for more images."""
-    floor, confidence = _exact(rule.minimum), rule.confidence
+    floor, confidence = _written(rule.minimum), rule.confidence
     p = sample.p_below(floor) if adjusted_p is None else adjusted_p
-    found, reason, kind, limit, needed = Verdict.PASS, "", LimitKind.MIN, rule.minimum, None
     lower, upper = sample.lower(confidence), sample.upper(confidence)
     if sample.certifies(floor, confidence):
-        if thin := _thin(rule, images, instances):
-            found, reason = Verdict.THIN, thin
-        elif rule.warn_below is not None and not sample.certifies(_exact(rule.warn_below), confidence):
-            found, reason = (
-                Verdict.WARN,
-                f"the lower bound {lower:.4f} is below {number(rule.warn_below)}",
-            )
-            kind, limit = LimitKind.WARN_BELOW, rule.warn_below
-    elif sample.below(floor, confidence) and p is not None and p <= 1 - confidence:
-        found = Verdict.FAIL
+        if thin := _thin(rule, finding):
+            return _measured(rule, finding, Verdict.THIN, thin)
+        soft = rule.warn_below
+        if soft is not None and not sample.certifies(_written(soft), confidence):
+            reason = f"the lower bound {lower:.4f} is below {number(soft)}"
+            record = _measured(rule, finding, Verdict.WARN, reason)
+            return replace(record, limit_kind=LimitKind.WARN_BELOW, limit=soft)
+        return _measured(rule, finding, Verdict.PASS, "")
+    if sample.below(floor, confidence) and p is not None and p <= 1 - confidence:
         reason = f"even the upper bound {upper:.4f} is below the floor of {number(rule.minimum)}"
-    else:
-        found = Verdict.THIN
-        needed = sample.images_needed(floor, confidence)
-        reason = (
-            f"not enough evidence for {number(rule.minimum)}: the true value lies between {lower:.4f} "
-            f"and {upper:.4f} by {_plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
-        )
-    return _record(
-        rule,
-        found,
-        reason,
-        value=float(value),
-        images=images,
-        instances=instances,
-        images_needed=needed,
-        limit_kind=kind,
-        limit=limit,
+        return _measured(rule, finding, Verdict.FAIL, reason)
+    needed = sample.images_needed(floor, confidence)
+    reason = (
+        f"not enough evidence for {number(rule.minimum)}: the true value lies between {lower:.4f} "
+        f"and {upper:.4f} by {plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
     )
+    return replace(_measured(rule, finding, Verdict.THIN, reason), images_needed=needed)
+
+
+def _measured(rule: Rule, finding: Finding, found: Verdict, reason: str) -> Record:
+    value = None if finding.value is None else float(finding.value)
+    return _record(rule, found, reason, value=value, images=finding.images, instances=finding.instances)
 
 
 def _record(
@@ -256,11 +232,9 @@ def _record(
     value: float | None = None,
     images: int | None = None,
     instances: int | None = None,
-    images_needed: int | None = None,
-    limit_kind: LimitKind = LimitKind.MIN,
-    limit: float | None = None,
     worst: tuple[WorstImage, ...] = (),
 ) -> Record:
+    kind, limit = _limit(rule)
     return Record(
         id=rule.id,
         gate=rule.gate,
@@ -269,8 +243,9 @@ def _record(
         severity=rule.severity,
         judge=rule.judge,
         policy_line=rule.line,
-        limit_kind=limit_kind,
-        limit=rule.minimum if limit is None else limit,
+        settings=rule.settings,
+        limit_kind=kind,
+        limit=limit,
         images_required=rule.support_images,
         instances_required=rule.support_instances,
         verdict=found,
@@ -279,38 +254,39 @@ def _record(
         value=value,
         images=images,
         instances=instances,
-        images_needed=images_needed,
         worst=worst,
     )
 
 
-def _scores(rule: Rule, evaluation: Evaluation) -> ClassScores:
-    for scores in evaluation.classes:
-        if scores.name == rule.class_name:
-            return scores
-    raise KeyError(f"{rule.id}: the evaluation has no class {rule.class_name!r}")
+def _limit(rule: Rule) -> tuple[LimitKind, float]:
+    return (LimitKind.MIN, rule.minimum) if rule.maximum is None else (LimitKind.MAX, rule.maximum)
 
 
-def _counts(rule: Rule, evaluation: Evaluation) -> ImageCounts:
-    return evaluation.image_counts(_scores(rule, evaluation).index)
+def _soft_limit(rule: Rule) -> tuple[LimitKind, float | None]:
+    if rule.maximum is None:
+        return LimitKind.WARN_BELOW, rule.warn_below
+    return LimitKind.WARN_ABOVE, rule.warn_above
 
 
-def _sample(counts: ImageCounts) -> Sample:
-    return Sample(counts.intersection, counts.union)
+def _beyond(value: Fraction | float, kind: LimitKind, limit: float) -> bool:
+    """Whether the limit is broken; at it, it is kept."""
+    measured, written = exact(value), _written(limit)
+    return measured < written if kind.at_least else measured > written
 
 
-def _exact(threshold: float) -> Fraction:
+def _written(limit: float) -> Fraction:
     """The decimal as it was written: .8 is 4/5, so a class passes at its threshold."""
-    return Fraction(str(threshold))
+    return Fraction(str(limit))
 
 
-def _thin(rule: Rule, images: int, instances: int | None) -> str:
+def _thin(rule: Rule, finding: Finding) -> str:
     """Which evidence falls short, or an empty string."""
+    images, instances = finding.images, finding.instances
     short = []
-    if images < rule.support_images:
-        short.append(f"{_plural(images, 'gold image')} < {rule.support_images}")
+    if images is not None and images < rule.support_images:
+        short.append(f"{plural(images, 'gold image')} < {rule.support_images}")
     if instances is not None and instances < rule.support_instances:
-        short.append(f"{_plural(instances, 'gold instance')} < {rule.support_instances}")
+        short.append(f"{plural(instances, 'gold instance')} < {rule.support_instances}")
     return ", ".join(short)
 
 
@@ -323,41 +299,7 @@ def _interval(sample: Sample, confidence: float) -> Interval | None:
     )
 
 
-def _confusions(evaluation: Evaluation, index: int) -> tuple[Confusion, ...]:
-    matrix = evaluation.confusion
-    names = [*evaluation.ontology.names, OTHER]
-    found = _shares(matrix[index], index, names, extra=False) + _shares(
-        matrix[:, index], index, names, extra=True
-    )
-    return tuple(sorted(found, key=lambda c: -c.pixels)[:_CONFUSIONS])
-
-
-def _shares(
-    pixels: npt.NDArray[np.int64], index: int, names: Sequence[str], *, extra: bool
-) -> list[Confusion]:
-    counted = [(k, int(n)) for k, n in enumerate(pixels) if k != index and n]
-    total = sum(n for _, n in counted)
-    return [Confusion(class_name=names[k], extra=extra, pixels=n, share=n / total) for k, n in counted]
-
-
-def _worst(counts: ImageCounts) -> tuple[WorstImage, ...]:
-    """The images of least IoU; among equals the larger union, then the key."""
-    rows = zip(counts.keys, counts.intersection.tolist(), counts.union.tolist(), strict=True)
-    imperfect = sorted((i / u, -u, key) for key, i, u in rows if i < u)
-    return tuple(WorstImage(image=key, value=value) for value, _, key in imperfect[:_WORST_IMAGES])
-
-
-def _names(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:_MISSING_NAMES])
-    more = len(keys) - _MISSING_NAMES
-    return shown if more <= 0 else f"{shown} and {more} more"
-
-
 def _ask(needed: int | None, images: int) -> str:
     if needed is None:
         return "and the estimate itself is not above the floor"
     return f"about {needed - images} more needed if the estimate is right"
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

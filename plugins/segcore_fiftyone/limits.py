@@ -17,7 +17,7 @@ __all__ = ["ClassVerdict", "Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassVerdict:
-    """What the policy says about the pooled IoU of one class.
+    """What the policy says about the pooled IoU of one class; gates on objects are not told here.
 
     Attributes
     ----------
@@ -77,11 +77,12 @@ class Limits:
         """
         from segcore_gates.judged import coverage_fails, image_limits
         from segcore_gates.records import Verdict
+        from segcore_gates.rules import Metric
 
         worst: dict[str, Record] = {}
         order = list(Verdict)
         for rule, record in zip(rules, records, strict=True):
-            if rule.class_name is not None:
+            if rule.class_name is not None and rule.metric is Metric.IOU:
                 known = worst.setdefault(rule.class_name, record)
                 if order.index(record.verdict) > order.index(known.verdict):
                     worst[rule.class_name] = record

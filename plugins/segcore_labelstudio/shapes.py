@@ -25,26 +25,18 @@ from segcore.limits import (
     MAX_IMAGE_STEPS,
     MAX_MASK_BYTES,
     MAX_PIXELS,
-    MAX_RING_STEPS,
 )
 from segcore.masks.batch import MaskProblem
+from segcore.masks.ellipses import Ellipse, turn
+from segcore.masks.rows import runs_of_rows
 from segcore.wording import printable, show
-from segcore_labelstudio.brush import DrawnMask, decode_brush, runs_of_rows
+from segcore_labelstudio.brush import DrawnMask, decode_brush
 
 __all__ = ["DrawingWork", "draw"]
 
 _Value = Mapping[str, object]
 
 _DATA_URL: Final = "data:image/png;base64,"
-
-_FRAME_FACTOR: Final = 4
-"""An ellipse beyond this many frame sizes is a mistake, as it is for the coordinates of polygons."""
-
-_CLIP_SLACK_PX: Final = 1.0
-"""Tools round to the border; only what reaches further out is worth a warning."""
-
-_TIE_PX: Final = 1e-9
-"""A pixel centre on the outline is inside, whichever way the last bit was rounded."""
 
 _FAR: Final = 1e300
 """Stands for numbers whose pixels no float could hold."""
@@ -260,47 +252,12 @@ def _without_ring(problem: MaskProblem) -> MaskProblem:
 def _ellipse(value: _Value, width: int, height: int, _: int, work: DrawingWork) -> DrawnMask:
     x, y = _px(_number(value, "x"), width), _px(_number(value, "y"), height)
     rx, ry = _px(_extent(value, "radiusX"), width), _px(_extent(value, "radiusY"), height)
-    if min(rx, ry) < _TIE_PX:
-        got = f"{rx:.6g} x {ry:.6g} px"
-        raise RefusedMaskError("poly.zero_area", f"radii of at least {_TIE_PX:g} px", got)
     cos, sin = _turn(value)
-    # Half the size of its bounding box.
-    half_width, half_height = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
-    left, right, top, bottom = x - half_width, x + half_width, y - half_height, y + half_height
-    limit = _FRAME_FACTOR * max(width, height)
-    if not max(-left, right, -top, bottom) <= limit:
-        got = f"{max(-left, right, -top, bottom):.6g}"
-        raise RefusedMaskError("poly.out_of_bounds", f"coordinates up to {limit}", got)
-    over = max(-left, right - width, -top, bottom - height)
-    # Of every column of pixels it covers one stretch, which lies about a line through its centre.
-    first, last = math.ceil(left - 0.5 - _TIE_PX), math.floor(right - 0.5 + _TIE_PX)
-    n = max(min(last + 1, width) - max(first, 0), 0)
-    if n > MAX_RING_STEPS:
-        raise RefusedMaskError("poly.too_many_points", f"at most {MAX_RING_STEPS} px wide", f"{n}")
-    work.add_steps(n)
-    columns = np.arange(max(first, 0), min(last + 1, width))
-    dx = columns + 0.5 - x
-    a, b = rx / half_width, ry / half_width
-    middle = y + (a - b) * (a + b) * sin * cos * dx
-    reach = a * b * np.sqrt(np.maximum((half_width - dx) * (half_width + dx), 0.0))
-    begin = np.clip(np.ceil(middle - reach - 0.5 - _TIE_PX), 0, height).astype(np.int64)
-    end = np.clip(np.floor(middle + reach - 0.5 + _TIE_PX) + 1, 0, height).astype(np.int64)
-    some = begin < end
-    if not some.any():
-        code = "poly.empty_after_clip" if over > 0 else "poly.zero_area"
-        raise RefusedMaskError(code, "at least one pixel centre inside", "none")
-    starts, ends = (columns * height + begin)[some], (columns * height + end)[some]
-    # Columns that are covered from top to bottom follow each other without a gap.
-    gap = starts[1:] > ends[:-1]
-    starts, ends = starts[np.append(True, gap)], ends[np.append(gap, True)]
-    warnings: tuple[MaskProblem, ...] = ()
-    if over > _CLIP_SLACK_PX:
-        got = f"{over:.6g} px over the border"
-        warnings = (MaskProblem(item=0, code="poly.clipped", expected="inside the image", got=got),)
-    mask = RunMask(
-        height=height, width=width, starts=starts.astype(np.int32), ends=ends.astype(np.int32)
-    )
-    return DrawnMask(mask=mask, soft_px=0, warnings=warnings)
+    work.add_steps(0)
+    ellipse = Ellipse(x=x, y=y, rx=rx, ry=ry, cos=cos, sin=sin)
+    mask = ellipse.fill(height=height, width=width)
+    work.add_steps(ellipse.columns(width))
+    return DrawnMask(mask=mask, soft_px=0, warnings=ellipse.warnings(height=height, width=width))
 
 
 _SHAPES: Final[dict[str, Callable[[_Value, int, int, int, DrawingWork], DrawnMask]]] = {
@@ -317,10 +274,6 @@ _SHAPES: Final[dict[str, Callable[[_Value, int, int, int, DrawingWork], DrawnMas
 
 
 # ---- fields
-
-_QUARTERS: Final[dict[float, tuple[float, float]]] = {
-    0: (1.0, 0.0), 90: (0.0, 1.0), 180: (-1.0, 0.0), 270: (0.0, -1.0),
-}  # fmt: skip
 
 
 def _number(value: _Value, name: str) -> int | float:
@@ -346,10 +299,7 @@ def _turn(value: _Value) -> tuple[float, float]:
     """Cosine and sine of the rotation, exact for quarter turns."""
     if "rotation" not in value:
         return 1.0, 0.0
-    degrees = _number(value, "rotation") % 360
-    if degrees in _QUARTERS:
-        return _QUARTERS[degrees]
-    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return turn(_number(value, "rotation"))
 
 
 def _px(percent: int | float, size: int) -> float:

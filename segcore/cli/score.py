@@ -22,7 +22,11 @@ def score(
     *,
     task: Annotated[
         str,
-        typer.Option(metavar="TASK", help="What is compared: pixels (semantic) or objects (instance)."),
+        typer.Option(
+            metavar="TASK",
+            help="What is compared: pixels (semantic), objects (instance), or segments of things and "
+            "stuff (panoptic).",
+        ),
     ] = "semantic",
     ontology: Annotated[
         str | None,
@@ -45,6 +49,21 @@ def score(
             help="What ranks objects for AP where the delivery has no scores: equal or area.",
         ),
     ] = None,
+    boundary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTH",
+            help="Add boundaries of this width: a share of the diagonal (0.02) or 5px.",
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PX",
+            min=0,
+            help="Add NSD and boundary F1 at this many pixels, HD95 and ASSD.",
+        ),
+    ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write everything as JSON; - is standard output.")
     ] = None,
@@ -55,20 +74,23 @@ def score(
 ) -> int:
     """Print the scores of every class.
 
-    IoU, Dice, precision and recall of pixels, or AP, F1, missed and extra objects; worst class
-    first; no policy, no verdict.
+    IoU, Dice, precision and recall of pixels; AP, F1, missed and extra objects; or panoptic
+    quality; worst class first; no policy, no verdict.  Outlines where asked for.
 
     Example: segcore score coco:gold.json coco:delivery.json --json scores.json
     """
     import segcore
     from segcore.cli.output import STDOUT, csv_text, json_text, progress, require_destination, write
-    from segcore.cli.score_report import csv_rows, report_text
+    from segcore.cli.score_report import csv_rows, document, report_text
     from segcore.errors import InvalidInputError, UsageError
+    from segcore.surface_scores import Tolerance
 
     if json == csv == STDOUT:
         raise UsageError("--json and --csv cannot both be written to standard output")
     require_destination(json)
     require_destination(csv)
+    if tolerance is not None:
+        Tolerance(distance=tolerance)  # refused before the work is done
     try:
         with progress("reading and counting") as report:
             evaluation = segcore.evaluate(
@@ -80,6 +102,8 @@ def score(
                 overlap=overlap,
                 crowd=crowd,
                 scores=scores,
+                dilation=boundary,
+                surfaces=tolerance is not None,
                 progress=report,
             )
     except InvalidInputError as error:
@@ -87,11 +111,11 @@ def score(
             write(json, json_text(error.to_json()))
         raise
     if json is not None:
-        write(json, json_text(evaluation.to_json()))
+        write(json, json_text(document(evaluation, tolerance_px=tolerance)))
     if csv is not None:
-        write(csv, csv_text(*csv_rows(evaluation)))
+        write(csv, csv_text(*csv_rows(evaluation, tolerance_px=tolerance)))
     if STDOUT not in (json, csv):
-        write(STDOUT, report_text(evaluation))
+        write(STDOUT, report_text(evaluation, tolerance_px=tolerance))
     _print_warnings(evaluation.faults)
     return ExitCode.ACCEPTED
 

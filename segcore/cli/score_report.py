@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple
 from segcore.cli.output import share, table_text
 from segcore.evaluation import ClassScores, Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation, InstanceScores
+from segcore.panoptic_evaluation import PanopticEvaluation, PanopticScores
+from segcore.surface_scores import mean_of
 from segcore.wording import escaped
 
-__all__ = ["csv_rows", "report_text"]
+__all__ = ["csv_rows", "document", "report_text"]
 
 MAX_NAMES: Final = 5
 """Image keys named in one line of the summary."""
@@ -43,34 +45,97 @@ _INSTANCE: Final = {
     "support_instances": "support_instances",
 }
 
+_INSTANCE_BOUNDARY: Final = {
+    **{f"boundary_{name}": f"boundary.coco.{name}" for name in _COCO},
+    "f1_at_boundary_iou_50": "boundary.at50.f1",
+    "f1_at_boundary_iou_75": "boundary.at75.f1",
+    "mean_boundary_iou": "boundary.mean_iou",
+}
+"""What is added where boundaries were asked for."""
 
-def csv_rows(evaluation: MeasuredBatch) -> tuple[list[str], list[list[Any]]]:
+_PANOPTIC: Final = {
+    name: name
+    for name in (
+        "id", "name", "thing", "pq", "sq", "rq", "tp", "fp", "fn", "ignored", "iou_sum",
+        "support_images", "support_instances",
+    )
+}  # fmt: skip
+
+
+def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
+    """What is written as JSON; the tolerance is that of the surfaces, where they were counted."""
+    if isinstance(evaluation, Evaluation):
+        return evaluation.to_json(tolerance_px=tolerance_px)
+    return evaluation.to_json()
+
+
+def csv_rows(
+    evaluation: MeasuredBatch, *, tolerance_px: float | None = None
+) -> tuple[list[str], list[list[Any]]]:
     """Headings and a row a class, in ontology order."""
-    columns = _LAYOUTS[type(evaluation)].columns
+    columns = _LAYOUTS[type(evaluation)].columns(evaluation)
     read = attrgetter(*columns.values())
-    return list(columns), [list(read(scores)) for scores in evaluation.classes]
+    outlines = _outlines(evaluation, tolerance_px)
+    rows = [
+        [*read(scores), *(values[i] for values in outlines.values())]
+        for i, scores in enumerate(evaluation.classes)
+    ]
+    return [*columns, *outlines], rows
 
 
-def report_text(evaluation: MeasuredBatch) -> str:
+def report_text(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> str:
     """The table, worst class first, and below it the sums and the conventions.
 
     Classes that cannot be scored come last.
     """
-    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation)
+    outlines = _outlines(evaluation, tolerance_px)
+    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation, outlines)
+    if "nsd" in outlines:
+        summary.append(f"NSD and boundary F1 at a tolerance of {tolerance_px:g} px")
     notes = ["", *summary, *_notes(evaluation)]
     return table_text(headings, rows, notes=[escaped(note) for note in notes])
+
+
+_Outlines = Mapping[str, Sequence[float | None]]
+
+_OUTLINES: Final = {
+    "boundary_iou": "boundary IoU",
+    "nsd": "NSD",
+    "boundary_f1": "boundary F1",
+    "hd95": "HD95 px",
+    "assd": "ASSD px",
+}
+
+
+def _outlines(evaluation: MeasuredBatch, tolerance_px: float | None) -> _Outlines:
+    """What was asked for of the outlines: a value for every class, in ontology order."""
+    if not isinstance(evaluation, Evaluation):
+        return {}
+    found: dict[str, list[float | None]] = {}
+    if evaluation.boundary is not None:
+        found["boundary_iou"] = [scores.boundary_iou for scores in evaluation.classes]
+    if evaluation.surfaces is not None:
+        surfaces = evaluation.surface_scores(tolerance=tolerance_px)
+        for name in ("nsd", "boundary_f1", "hd95", "assd"):
+            found[name] = [getattr(scores, name) for scores in surfaces]
+    return found
 
 
 _Parts = tuple[Sequence[str], Sequence[Sequence[str]], list[str]]
 
 
-def _semantic(evaluation: Evaluation) -> _Parts:
+def _semantic(evaluation: Evaluation, outlines: _Outlines) -> _Parts:
     def worst_first(c: ClassScores) -> tuple[bool, float]:
         return c.iou is None, c.iou or 0.0
 
     ranked = sorted(evaluation.classes, key=worst_first)
     rows = [
-        (c.name, share(c.iou), share(c.dice), share(c.precision), share(c.recall), str(c.support_images))
+        (
+            c.name,
+            *map(share, (c.iou, c.dice, c.precision, c.recall)),
+            *(_shown(name, values[c.index]) for name, values in outlines.items()),
+            str(c.support_images),
+        )
         for c in ranked
     ]
     scored = sum(c.iou is not None for c in ranked)
@@ -79,7 +144,21 @@ def _semantic(evaluation: Evaluation) -> _Parts:
         f"pixel accuracy {share(evaluation.pixel_accuracy)}, "
         f"frequency-weighted IoU {share(evaluation.frequency_weighted_iou)}"
     )
-    return ("class", "IoU", "Dice", "precision", "recall", "gold images"), rows, [summary]
+    means = [f"{_OUTLINES[name]} {_shown(name, mean_of(values))}" for name, values in outlines.items()]
+    notes = [summary, f"mean {', '.join(means)}"] if means else [summary]
+    added = [_OUTLINES[name] for name in outlines]
+    return ("class", "IoU", "Dice", "precision", "recall", *added, "gold images"), rows, notes
+
+
+def _shown(name: str, value: float | None) -> str:
+    """A share, or a distance with two digits."""
+    if name not in {"hd95", "assd"}:
+        return share(value)
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _instance_columns(evaluation: InstanceEvaluation) -> Mapping[str, str]:
+    return _INSTANCE if evaluation.dilation is None else _INSTANCE | _INSTANCE_BOUNDARY
 
 
 def _instance(evaluation: InstanceEvaluation) -> _Parts:
@@ -91,6 +170,7 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
         (
             c.name,
             *map(share, (c.coco.ap, c.coco.ap50, c.coco.ap75, c.at50.f1, c.at75.f1)),
+            *([] if c.boundary is None else map(share, (c.boundary.coco.ap, c.boundary.mean_iou))),
             *map(str, (c.at50.missed, c.at50.extra, c.support_instances)),
         )
         for c in sorted(evaluation.classes, key=worst_first)
@@ -109,8 +189,46 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
         f"objects: {total.at50.matched} matched, {total.at50.missed} missed, {total.at50.extra} extra, "
         f"{total.merged} merged, {total.split} split",
     ]
-    headings = ("class", "AP", "AP50", "AP75", "F1@.5", "F1@.75", "missed", "extra", "gold objects")
+    bands = total.boundary
+    if bands is not None:
+        summary.append(
+            f"boundary AP {share(bands.coco.ap)}, F1 by the smaller of IoU and boundary IoU "
+            f"{share(bands.at50.f1)} at .5, {share(bands.at75.f1)} at .75, mean boundary IoU of matched "
+            f"objects {share(bands.mean_iou)}"
+        )
+    headings = (
+        *("class", "AP", "AP50", "AP75", "F1@.5", "F1@.75"),
+        *(() if bands is None else ("boundary AP", "boundary IoU")),
+        *("missed", "extra", "gold objects"),
+    )
     return headings, rows, summary
+
+
+def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
+    def worst_first(c: PanopticScores) -> tuple[bool, float]:
+        return c.pq is None, c.pq or 0.0
+
+    rows = [
+        (
+            c.name,
+            "thing" if c.thing else "stuff",
+            *map(share, (c.pq, c.sq, c.rq)),
+            *map(str, (c.fn, c.fp, c.support_instances)),
+        )
+        for c in sorted(evaluation.classes, key=worst_first)
+    ]
+    kinds = ("all", "things", "stuff")
+    found = [(kind, getattr(evaluation.overall, kind)) for kind in kinds]
+    summary = [
+        f"{kind}: PQ {share(q.pq)}, SQ {share(q.sq)}, RQ {share(q.rq)} over {q.classes} classes"
+        for kind, q in found
+    ]
+    total = evaluation.overall.all
+    summary.append(
+        f"segments: {total.tp} matched, {total.fn} missed, {total.fp} extra, {total.ignored} delivered "
+        "ones not counted (void or crowd)"
+    )
+    return ("class", "kind", "PQ", "SQ", "RQ", "missed", "extra", "gold segments"), rows, summary
 
 
 def _notes(evaluation: MeasuredBatch) -> list[str]:
@@ -140,11 +258,12 @@ class _Layout(NamedTuple):
     ``columns`` are those of the CSV file, and the attributes they come from.
     """
 
-    columns: Mapping[str, str]
-    parts: Callable[[Any], _Parts]
+    columns: Callable[[Any], Mapping[str, str]]
+    parts: Callable[[Any, _Outlines], _Parts]
 
 
 _LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
-    Evaluation: _Layout(_SEMANTIC, _semantic),
-    InstanceEvaluation: _Layout(_INSTANCE, _instance),
+    Evaluation: _Layout(lambda _: _SEMANTIC, _semantic),
+    InstanceEvaluation: _Layout(_instance_columns, lambda evaluation, _: _instance(evaluation)),
+    PanopticEvaluation: _Layout(lambda _: _PANOPTIC, lambda evaluation, _: _panoptic(evaluation)),
 }

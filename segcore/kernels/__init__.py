@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.arrays import Codes, Colors, Counts, Positions, Values
+from segcore.kernels.bands import band, surface
 from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
 from segcore.kernels.class_curves import ClassCurves
 from segcore.kernels.decoded_counts import (
@@ -26,26 +27,32 @@ from segcore.kernels.decoded_counts import (
     DecodedCounts,
 )
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.nearest import NOWHERE, CodedPixels, squared_distances
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
 __all__ = [
     "BAD_CHAR",
     "MAX_NUMBER_CHARS",
     "NEGATIVE_RUN",
+    "NOWHERE",
     "OK",
     "RUN_TOO_LARGE",
     "SUM_MISMATCH",
     "TRUNCATED",
     "Choice",
     "ClassCurves",
+    "CodedPixels",
     "DecodedCounts",
     "LabelRuns",
     "Overlaps",
     "RegionRuns",
     "active",
     "areas",
+    "band",
+    "boundary_runs",
     "boxes",
     "class_curves",
+    "color_runs",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -54,10 +61,14 @@ __all__ = [
     "joint_runs_dense",
     "keep_heap",
     "match_by_score",
+    "number_runs",
     "overlaps",
     "paint",
     "prepare",
     "runs_from_counts",
+    "shared_px",
+    "squared_distances",
+    "surface",
     "use",
 ]
 
@@ -162,6 +173,28 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     return active().dense_runs(values, codes)  # type: ignore[no-any-return]
 
 
+def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
+    """The row-major runs of one colour.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 3), C-contiguous
+        Red, green, blue.
+
+    Returns
+    -------
+    starts : int32 (n,)
+        Where each run begins: pixel (x, y) is ``y * width + x``; empty for an empty image.
+    colors : uint32 (n,)
+        Its colour, red + 256 green + 65536 blue; neighbouring runs differ.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"expected uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    if not pixels.flags.c_contiguous:
+        raise ValueError("expected C-contiguous pixels")
+    return active().color_runs(pixels)  # type: ignore[no-any-return]
+
+
 def decode_counts(
     data: npt.NDArray[np.uint8], offsets: Counts, *, pixels: int | Counts
 ) -> DecodedCounts:
@@ -249,6 +282,39 @@ def paint(
     )
 
 
+def number_runs(
+    starts: Positions, colors: Colors, ids: Colors, *, pixels: int
+) -> tuple[Positions, Counts, Counts]:
+    """The place of the colour of every run among some ids, and how many pixels each id has.
+
+    Parameters
+    ----------
+    starts : int32 (n,)
+    colors : uint32 (n,)
+        As :func:`color_runs` gives them.
+    ids : uint32 (m,)
+        Strictly increasing, without 0.
+    pixels : int
+        Where the last run ends.
+
+    Returns
+    -------
+    numbers : int32 (n,)
+        Places counted from 1; 0 for a colour that is none of the ids.
+    areas_px : int64 (m,)
+        Pixels of every id.
+    strangers : int64 (s,)
+        The runs of a colour that is neither 0 nor one of the ids.
+    """
+    if colors.dtype != np.uint32 or ids.dtype != np.uint32:
+        raise ValueError(f"expected uint32 colors and ids, got {colors.dtype} and {ids.dtype}")
+    if starts.shape != colors.shape:
+        raise ValueError(f"{starts.size} starts, {colors.size} colors")
+    if ids.size and not (ids[0] > 0 and (ids[1:] > ids[:-1]).all()):
+        raise ValueError("expected ids that increase from 1")
+    return active().number_runs(starts, colors, ids, pixels=pixels)  # type: ignore[no-any-return]
+
+
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
     """Count the pixels every gold region shares with every delivered one, without rasterising them.
 
@@ -267,6 +333,59 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
     for regions in (gold, delivery):
         _check_region_runs(regions, heights)
     return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+
+
+def boundary_runs(regions: RegionRuns, *, heights: Counts, widths_px: Counts) -> RegionRuns:
+    """The band along the outline of every region.
+
+    Parameters
+    ----------
+    regions : RegionRuns
+    heights : int64 (n_images,)
+        Length of a column.
+    widths_px : int64 (n_images,)
+        How wide the band is, 1 or more.
+
+    Returns
+    -------
+    RegionRuns
+        Of each region the pixels that are no further than the width, in rows and in columns alike,
+        from a pixel outside the region or outside the image.
+
+    Notes
+    -----
+    The mask without its erosion by a square, with nothing beyond the image: ``mask_to_boundary`` of
+    Cheng et al., "Boundary IoU", CVPR 2021.
+    """
+    if not heights.shape == widths_px.shape:
+        raise ValueError(f"{heights.size} heights, {widths_px.size} widths of the band")
+    _check_region_runs(regions, heights)
+    if widths_px.dtype != np.int64 or (widths_px.size and int(widths_px.min()) < 1):
+        raise ValueError("expected int64 widths of 1 or more")
+    return active().boundary_runs(regions, heights=heights, widths_px=widths_px)  # type: ignore[no-any-return]
+
+
+def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
+    """Count the pixels that region ``i[n]`` of ``a`` shares with region ``j[n]`` of ``b``.
+
+    Parameters
+    ----------
+    a, b : RegionRuns
+        Over the same positions.
+    i, j : int64 (n,)
+        Pairs of regions.
+
+    Returns
+    -------
+    int64 (n,)
+    """
+    for regions, chosen in ((a, i), (b, j)):
+        _check_region_runs(regions, np.ones(regions.images.size - 1, np.int64))
+        if chosen.dtype != np.int64 or chosen.shape != i.shape:
+            raise ValueError("expected int64 pairs of one length")
+        if chosen.size and not 0 <= int(chosen.min()) <= int(chosen.max()) < regions.offsets.size - 1:
+            raise ValueError(f"expected pairs of the {regions.offsets.size - 1} regions there are")
+    return active().shared_px(a, i, b, j)  # type: ignore[no-any-return]
 
 
 def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
@@ -495,7 +614,8 @@ def _check_runs(runs: LabelRuns, size: int) -> None:
         return
     if starts[0] != 0 or not (starts[1:] > starts[:-1]).all() or starts[-1] >= runs.pixels:
         raise ValueError(f"expected starts that increase from 0 and stay below {runs.pixels}")
-    if not 0 <= int(codes.min()) <= int(codes.max()) < size:
+    # Read as unsigned, a negative code is above every size.
+    if int(codes.view(np.uint32).max()) >= size:
         raise ValueError(f"expected codes from 0 to {size - 1}, got {codes.min()} to {codes.max()}")
 
 

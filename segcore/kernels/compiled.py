@@ -16,17 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
+from segcore.kernels.compiled_boundaries import boundary_runs
 from segcore.kernels.compiled_counts import decode_counts, runs_from_counts
 from segcore.kernels.compiled_curves import class_curves
-from segcore.kernels.compiled_instances import match_by_score, overlaps
+from segcore.kernels.compiled_instances import match_by_score, overlaps, shared_px
 from segcore.kernels.compiled_regions import areas, boxes, continued
+from segcore.kernels.compiled_segments import color_runs, number_runs
 from segcore.kernels.jit import jit, trailing_zeros
 from segcore.kernels.label_runs import LabelRuns
 
 __all__ = [
     "areas",
+    "boundary_runs",
     "boxes",
     "class_curves",
+    "color_runs",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -34,9 +38,11 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "match_by_score",
+    "number_runs",
     "overlaps",
     "paint",
     "runs_from_counts",
+    "shared_px",
 ]
 
 

@@ -15,7 +15,7 @@ from segcore.kernels.compiled_regions import box_table
 from segcore.kernels.jit import jit
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
-__all__ = ["match_by_score", "overlaps"]
+__all__ = ["match_by_score", "overlaps", "shared_px"]
 
 SIDE_BY_SIDE: Final = 8
 """Runs compared at once: what fits in one register."""
@@ -24,6 +24,13 @@ SIDE_BY_SIDE: Final = 8
 def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Overlaps:
     """As ``reference.overlaps``."""
     return Overlaps(*_overlaps(*gold, *delivery, heights))
+
+
+def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
+    """As ``reference.shared_px``."""
+    shared = np.empty(i.size, np.int64)
+    _shared_px(a.starts, a.ends, a.offsets, i, b.starts, b.ends, b.offsets, j, shared)
+    return shared
 
 
 @jit
@@ -79,6 +86,17 @@ def _shared(a_starts, a_ends, i, i_end, b_starts, b_ends, j, j_end):
         while i < i_end and j < j_end and b_ends[j] <= a_starts[i]:
             j += 1
     return shared
+
+
+@jit
+def _shared_px(a_starts, a_ends, a_offsets, i, b_starts, b_ends, b_offsets, j, shared):
+    for n in range(i.size):
+        first, last = a_offsets[i[n]], a_offsets[i[n] + 1]
+        other, other_last = b_offsets[j[n]], b_offsets[j[n] + 1]
+        if first == last or other == other_last:
+            shared[n] = 0
+        else:
+            shared[n] = _shared(a_starts, a_ends, first, last, b_starts, b_ends, other, other_last)
 
 
 @jit

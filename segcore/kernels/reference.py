@@ -10,15 +10,19 @@ import numpy.typing as npt
 
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
+from segcore.kernels.reference_boundaries import boundary_runs
 from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
 from segcore.kernels.reference_curves import class_curves
-from segcore.kernels.reference_instances import match_by_score, overlaps
+from segcore.kernels.reference_instances import match_by_score, overlaps, shared_px
 from segcore.kernels.reference_regions import areas, boxes, continued
+from segcore.kernels.reference_segments import color_runs, number_runs
 
 __all__ = [
     "areas",
+    "boundary_runs",
     "boxes",
     "class_curves",
+    "color_runs",
     "continued",
     "decode_counts",
     "dense_runs",
@@ -26,9 +30,11 @@ __all__ = [
     "joint_runs",
     "joint_runs_dense",
     "match_by_score",
+    "number_runs",
     "overlaps",
     "paint",
     "runs_from_counts",
+    "shared_px",
 ]
 
 Bools = npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ from segcore.kernels.arrays import Counts
 from segcore.kernels.reference_regions import boxes
 from segcore.kernels.region_runs import Overlaps, RegionRuns
 
-__all__ = ["match_by_score", "overlaps"]
+__all__ = ["match_by_score", "overlaps", "shared_px"]
 
 BLOCK_CELLS: Final = 1 << 20
 """Pairs of boxes compared at a time."""
@@ -44,14 +44,20 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
         meet = (left[i] <= delivery_boxes[1][j]) & (delivery_boxes[0][j] <= right[i])
         meet &= (top[i] <= delivery_boxes[3][j]) & (delivery_boxes[2][j] <= bottom[i])
         i, j = i[meet], j[meet]
-        shared = np.zeros(i.size, np.int64)
-        # The runs of the region with fewer of them are looked up among those of the other.
-        swap = np.diff(delivery.offsets)[j] < np.diff(gold.offsets)[i]
-        shared[~swap] = _shared(gold, i[~swap], delivery, j[~swap])
-        shared[swap] = _shared(delivery, j[swap], gold, i[swap])
+        shared = shared_px(gold, i, delivery, j)
         found.append(np.stack([i, j, shared])[:, shared > 0])
         first = last
     return Overlaps(*np.concatenate(found, axis=1))
+
+
+def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
+    """Look up the runs of the region with fewer of them among those of the other."""
+    sizes, others = np.diff(a.offsets)[i], np.diff(b.offsets)[j]
+    shared = np.zeros(i.size, np.int64)
+    for own in (sizes <= others) & (sizes > 0), (others < sizes) & (others > 0):
+        shared[own] = _shared(a, i[own], b, j[own])
+        a, b, i, j = b, a, j, i
+    return shared
 
 
 def _shared(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:

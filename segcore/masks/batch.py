@@ -75,6 +75,26 @@ class MaskBatch:
             starts=self.starts[runs], ends=self.ends[runs], offsets=offsets, refused=self.refused[items]
         )
 
+    def united(self, owner: npt.NDArray[np.int64], *, owners: int, pixels: int) -> Self:
+        """One mask for each owner: what its masks cover together.
+
+        Parameters
+        ----------
+        owner : int64 (n_masks,)
+            Whose mask it is, ``0 <= owner < owners``.
+        owners, pixels : int
+            Number of owners, and of pixels of the image.
+        """
+        starts, ends, offsets = union_of_runs(
+            self.starts,
+            self.ends,
+            np.repeat(owner, np.diff(self.offsets)),
+            owners=owners,
+            pixels=pixels,
+        )
+        refused = np.zeros(owners, np.bool_)
+        return type(self)(starts=starts, ends=ends, offsets=offsets, refused=refused)
+
     @classmethod
     def assemble(cls, parts: Sequence[tuple[Sequence[int], Self]], *, count: int) -> Self:
         """Put batches of some of ``count`` masks together.

@@ -34,7 +34,7 @@ from segcore.errors import RefusedMaskError
 from segcore.masks.png_chunks import ColorType, Png, parse_png
 from segcore.wording import printable
 
-__all__ = ["decode_alpha", "decode_colors", "decode_indices"]
+__all__ = ["decode_alpha", "decode_binary", "decode_colors", "decode_indices", "decode_rgb"]
 
 
 def decode_indices(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
@@ -95,6 +95,26 @@ def decode_colors(data: bytes) -> npt.NDArray[np.uint8]:
     return pixels
 
 
+def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
+    """The colours of a mask whose colours are numbers: 8-bit RGB and nothing else.
+
+    Returns
+    -------
+    uint8 (H, W, 3)
+        C-contiguous: red, green, blue.
+
+    Raises
+    ------
+    RefusedMaskError
+        Any code of :func:`segcore.masks.png_chunks.parse_png`, or ``mask.unexpected_mode``: an
+        alpha channel, a palette or gray values say that the file was converted, or is another.
+    """
+    png = parse_png(data)
+    if png.bit_depth != 8 or png.color_type is not ColorType.RGB:
+        raise RefusedMaskError("mask.unexpected_mode", "8-bit RGB", png.kind)
+    return np.ascontiguousarray(_decode(png), np.uint8)
+
+
 def decode_alpha(png: Png) -> npt.NDArray[np.uint8]:
     """The alpha of a checked 8-bit RGBA image, where it is the mask: uint8 (H, W).
 
@@ -107,6 +127,23 @@ def decode_alpha(png: Png) -> npt.NDArray[np.uint8]:
     if png.bit_depth != 8 or png.color_type is not ColorType.RGBA:
         raise RefusedMaskError("mask.unexpected_mode", "8-bit RGBA", png.kind)
     return np.ascontiguousarray(_decode(png)[..., 3], np.uint8)
+
+
+def decode_binary(png: Png) -> npt.NDArray[np.bool_]:
+    """The pixels of a checked image that are not 0, where any other value is foreground: bool (H, W).
+
+    Gray of any depth, or palette indices.
+
+    Raises
+    ------
+    RefusedMaskError
+        ``mask.unexpected_mode`` for colours and alpha, ``mask.truncated``, ``mask.corrupt`` or
+        ``limits.pixels``.
+    """
+    if png.color_type not in (ColorType.GRAY, ColorType.PALETTE):
+        raise RefusedMaskError("mask.unexpected_mode", "gray or palette indices", png.kind)
+    drawn: npt.NDArray[np.bool_] = _decode(png).reshape(png.height, png.width) != 0
+    return drawn
 
 
 # ---- pixels

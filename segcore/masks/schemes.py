@@ -30,12 +30,15 @@ class IdScheme:
     telling : int
         How many values that the declared scheme does not know must be there before a mask is taken
         for one of this scheme.
+    first_object : int or None
+        From this value on each means one object; None where values mean classes only.
     """
 
     data_set: str
     name: str
     ids: dict[int, str | None] = field(repr=False)
     telling: int
+    first_object: int | None = None
 
     @property
     def label(self) -> str:
@@ -54,6 +57,12 @@ class IdScheme:
                 index = None if name is None else ontology.index(name)
                 table[value] = IGNORE if index is None else index
         return table
+
+    def objects(self, size: int) -> npt.NDArray[np.bool_] | None:
+        """Which values below ``size`` each mean one object; None where none does."""
+        if self.first_object is None:
+            return None
+        return np.arange(size) >= self.first_object
 
 
 _LABELS: Final = (
@@ -85,10 +94,14 @@ def _cityscapes() -> dict[str, IdScheme]:
     instances = dict(labels)
     for i in range(_FIRST_COUNTED, len(_LABELS)):
         instances |= dict.fromkeys(range(i * _INSTANCES, (i + 1) * _INSTANCES), labels[i])
-    found = (("labelIds", labels, 3), ("labelTrainIds", trained, 1), ("instanceIds", instances, 1))
+    found = (
+        ("labelIds", labels, 3, None),
+        ("labelTrainIds", trained, 1, None),
+        ("instanceIds", instances, 1, _INSTANCES),
+    )
     return {
-        name: IdScheme(data_set="Cityscapes", name=name, ids=ids, telling=telling)
-        for name, ids, telling in found
+        name: IdScheme(data_set="Cityscapes", name=name, ids=ids, telling=telling, first_object=first)
+        for name, ids, telling, first in found
     }
 
 

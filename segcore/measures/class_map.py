@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, LabelMap, Regions, SegmentMap
 from segcore.faults import Fault
 from segcore.masks.values import value_faults
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, Ontology
@@ -48,8 +48,8 @@ class ClassMap:
         tail[UNKNOWN], tail[IGNORE], tail[UNLABELED] = k + 2, k + 1, k
         self._codes = np.concatenate([np.where(found == UNKNOWN, k + 2, found), tail]).astype(np.int32)
 
-    def of_regions(self, regions: Regions | RegionBlock) -> Codes:
-        """The code of each region: int32 (n_regions,)."""
+    def of_regions(self, regions: Regions | RegionBlock | SegmentMap) -> Codes:
+        """The code of each region or segment: int32 (n_regions,)."""
         return self._codes[regions.classes]
 
     def unknown(self, codes: Codes) -> npt.NDArray[np.bool_]:
@@ -64,6 +64,22 @@ class ClassMap:
         if known is None or known[0] is not label_map.lookup:
             known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
         return known[1]
+
+    def things(self, purpose: str) -> npt.NDArray[np.bool_]:
+        """Which classes of the source are things; what it does not say, the evaluation's ontology does.
+
+        Raises
+        ------
+        OntologyError
+            See :meth:`Ontology.things`.
+        """
+        found = (self.target.index(c.name) for c in self.source.classes)
+        said = [None if i is None else self.target.classes[i].thing for i in found]
+        classes = (
+            replace(c, thing=thing if c.thing is None else c.thing)
+            for c, thing in zip(self.source.classes, said, strict=True)
+        )
+        return Ontology(tuple(classes)).things(purpose)
 
     def place(self, annotation: ImageAnnotation) -> str:
         """What faults call the file of ``annotation``."""
@@ -82,7 +98,9 @@ class ClassMap:
     def name_faults(
         self, annotation: ImageAnnotation, *, counted: npt.NDArray[np.bool_] | None = None
     ) -> list[Fault]:
-        """One fault for every region whose class is none of the evaluation's; none for mask values.
+        """One fault for every region or segment whose class is none of the evaluation's.
+
+        None for mask values: see :meth:`value_faults`.
 
         Parameters
         ----------
@@ -91,7 +109,7 @@ class ClassMap:
             The regions that count; None is all of them.
         """
         regions = annotation.content
-        if not isinstance(regions, Regions):
+        if isinstance(regions, LabelMap):
             return []
         unknown = self.unknown(self.of_regions(regions))
         if counted is not None:

@@ -7,7 +7,7 @@ Nothing is matched here.  Which object matches which is a pure function of the t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -15,12 +15,20 @@ import numpy.typing as npt
 
 from segcore import kernels, limits
 from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
-from segcore.instance_tally import InstanceTable, Objects
+from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.object_limits import (
+    band_runs_above_limit,
+    band_steps_above_limit,
+    bands_are_few,
+    pairs_above_limit,
+)
+from segcore.measures.segments import as_objects
 from segcore.ontology import Crowd
 from segcore.region_block import RegionBlock
 
@@ -63,6 +71,16 @@ class InstancePair:
         return len(self.keys) or 1
 
 
+def _refused(annotation: ImageAnnotation, fault: Fault, *, is_gold: bool) -> Measured[InstancePair]:
+    """Nothing of the image is counted, and the side at fault has lost what was read of it."""
+    lost = annotation.read - annotation.rejected
+    return Measured(
+        tally=InstancePair(gold=None, delivery=None),
+        faults=(fault,),
+        rejected=(lost, 0) if is_gold else (0, lost),
+    )
+
+
 @dataclass(kw_only=True, eq=False)
 class InstanceMeasure:
     """Takes the regions of an image; :func:`tabulated` counts what they share, many images at once.
@@ -74,11 +92,14 @@ class InstanceMeasure:
     crowd
         Whether crowd regions of the gold are groups, by COCO's rule, or objects like any other.
         In a delivery they are objects.
+    dilation : Dilation or None
+        How wide the boundaries are that are compared as well.
     """
 
     gold: ClassMap
     delivery: ClassMap
     crowd: Crowd
+    dilation: Dilation | None = None
 
     def __call__(
         self, gold: ImageAnnotation, delivery: ImageAnnotation | None
@@ -98,33 +119,35 @@ class InstanceMeasure:
         """
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
-        own, others = self._regions(gold, self.gold), None
+        gold, own, strange = self._objects(gold, self.gold)
+        others, found = None, list[Fault]()
         if delivery is not None:
-            others = self._regions(delivery, self.delivery)
+            delivery, others, found = self._objects(delivery, self.delivery)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
-                refused = 0, delivery.read - delivery.rejected
-                return Measured(
-                    tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
-                )
-            if pairs := _pairs_above_limit(own, others):
-                fault = Fault(
-                    code="limits.annotations",
-                    file=self.delivery.place(delivery),
-                    image=gold.key,
-                    expected=f"at most {limits.MAX_OBJECT_PAIRS} pairs of objects that may overlap",
-                    got=f"{len(own)} gold and {len(others)} delivered objects, {pairs} pairs",
-                )
-                refused = 0, delivery.read - delivery.rejected
-                return Measured(
-                    tally=InstancePair(gold=None, delivery=None), faults=(fault,), rejected=refused
-                )
+                return _refused(delivery, fault, is_gold=False)
+            if pairs := pairs_above_limit(own, others):
+                objects = f"{len(own)} gold and {len(others)} delivered objects, {pairs} pairs"
+                most = f"{limits.MAX_OBJECT_PAIRS} pairs of objects that may overlap"
+                fault = self._limit_fault(delivery, self.delivery, most, objects)
+                return _refused(delivery, fault, is_gold=False)
+        if self.dilation is not None:
+            width_px = self.dilation.of(height=gold.height, width=gold.width)
+            most = f"{limits.MAX_BOUNDARY_RUNS} runs along the boundaries of all objects"
+            if runs := band_runs_above_limit(own, width_px):
+                return _refused(gold, self._limit_fault(gold, self.gold, most, str(runs)), is_gold=True)
+            if delivery is not None and others is not None:
+                runs = band_runs_above_limit(others, width_px)
+                if not runs and (runs := band_steps_above_limit(own, others, width_px)):
+                    most = f"{limits.MAX_BOUNDARY_STEPS} runs along boundaries to compare"
+                if runs:
+                    fault = self._limit_fault(delivery, self.delivery, most, str(runs))
+                    return _refused(delivery, fault, is_gold=False)
         ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
-        faults = self.gold.name_faults(gold, counted=~ignored)
-        found: list[Fault] = []
+        faults = strange + self.gold.name_faults(gold, counted=~ignored)
         right = None
         if others is not None and delivery is not None:
-            found = self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
+            found += self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
             codes = self.delivery.of_regions(others)
             right = Coded(
                 regions=RegionBlock.of(others), codes=codes, crowd=np.zeros(len(others), np.bool_)
@@ -153,6 +176,13 @@ class InstanceMeasure:
         pairs = np.diff(gold.images) * np.diff(delivery.images)
         if not np.array_equal(gold.sizes, delivery.sizes) or pairs.max() > limits.MAX_OBJECT_PAIRS:
             return None
+        if self.dilation is not None:
+            # What is so narrow for the smallest image is no wider in any other.
+            height, width = gold.sizes.min(axis=0).tolist()
+            if not bands_are_few(gold, delivery, self.dilation.of(height=height, width=width)):
+                return None
+        if (gold.classes < 0).any() or (delivery.classes < 0).any():
+            return None
         ignored = gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
         left = Coded(regions=gold, codes=self.gold.of_regions(gold), crowd=ignored)
         codes = self.delivery.of_regions(delivery)
@@ -165,14 +195,39 @@ class InstanceMeasure:
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
-    def _regions(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
-        if isinstance(annotation.content, LabelMap):
+    def _objects(
+        self, annotation: ImageAnnotation, classes: ClassMap
+    ) -> tuple[ImageAnnotation, Regions, list[Fault]]:
+        """The annotation without what is marked as ignored or as background, its regions, and the
+        faults of mask values that are none.
+        """
+        content = annotation.content
+        if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
-                "tell objects apart; the instance task needs regions (coco:, label-studio:, "
-                "fiftyone:), or measure it with task semantic"
+                "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
+                "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
             )
-        return annotation.content
+        unknown = False
+        if isinstance(content, Regions):
+            regions = content
+        else:
+            things = classes.things("the instance task takes the things of a mask, and not its stuff")
+            regions, unknown = as_objects(content, things)
+        faults = classes.value_faults(annotation) if unknown else []
+        if (regions.classes < 0).any():
+            regions = regions.take(np.flatnonzero(regions.classes >= 0))
+        kept = annotation if regions is content else replace(annotation, content=regions)
+        return kept, regions, faults
+
+    def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
+        return Fault(
+            code="limits.annotations",
+            file=side.place(annotation),
+            image=annotation.key,
+            expected=f"at most {most}",
+            got=got,
+        )
 
     def _score_faults(self, annotation: ImageAnnotation, regions: Regions) -> list[Fault]:
         if regions.scores is None:
@@ -190,43 +245,41 @@ class InstanceMeasure:
         ]
 
 
-def _pairs_above_limit(gold: Regions, delivery: Regions) -> int:
-    """How many pairs may overlap, where that is too many to compare; else 0.
-
-    Those whose columns overlap, and a small share of all: to rule a pair out takes time, too.
-    """
-    every = len(gold) * len(delivery)
-    if every <= limits.MAX_OBJECT_PAIRS:
-        return 0
-    spans = []
-    for regions in (gold, delivery):
-        full = np.flatnonzero(np.diff(regions.offsets))
-        first, last = regions.offsets[full], regions.offsets[full + 1] - 1
-        spans.append((regions.starts[first], np.sort(regions.ends[last])))
-    (starts, ends), (other_starts, other_ends) = spans
-    begun = np.searchsorted(np.sort(other_starts), ends).sum()
-    over = np.searchsorted(other_ends, starts, side="right").sum()
-    pairs = max(int(begun - over), every >> 8)
-    return pairs if pairs > limits.MAX_OBJECT_PAIRS else 0
-
-
-def tabulated(pairs: Iterable[tuple[str, InstancePair]]) -> InstanceTable:
+def tabulated(
+    pairs: Iterable[tuple[str, InstancePair]], *, dilation: Dilation | None = None
+) -> InstanceTable:
     """Count what the objects of images share; all images at once, given in any order.
 
     Parameters
     ----------
     pairs : iterable of (str, InstancePair)
         Image keys and their regions.
+    dilation : Dilation or None
+        How wide boundaries are; None counts none.
     """
     rows = sorted(pairs, key=lambda row: row[0])
     keys = tuple(chain.from_iterable(pair.keys or (key,) for key, pair in rows))
     gold = _Side.of([(pair.gold, pair.images) for _, pair in rows])
     delivery = _Side.of([(pair.delivery, pair.images) for _, pair in rows])
-    columns = [_NO_HEIGHT if pair.gold is None else pair.gold.regions.sizes[:, 0] for _, pair in rows]
-    heights = np.maximum(np.concatenate([_NO_COUNTS, *columns]), 1)
+    sizes = [_NO_SIZE if pair.gold is None else pair.gold.regions.sizes for _, pair in rows]
+    known = np.maximum(np.concatenate([_NO_SIZE[:0], *sizes]), 1)
+    heights, widths = np.ascontiguousarray(known.T)
     found = kernels.overlaps(gold.runs, delivery.runs, heights=heights)
     left, right = gold.place[found.gold], delivery.place[found.delivery]
     by = np.argsort(left * (1 + len(delivery.objects)) + right)
+    boundaries = None
+    if dilation is not None:
+        images = zip(heights.tolist(), widths.tolist(), strict=True)
+        widths_px = np.array([dilation.of(height=h, width=w) for h, w in images], np.int64)
+        own, others = (
+            kernels.boundary_runs(side.runs, heights=heights, widths_px=widths_px)
+            for side in (gold, delivery)
+        )
+        boundaries = Boundaries(
+            gold_px=gold.placed(kernels.areas(own.starts, own.ends, own.offsets)),
+            delivery_px=delivery.placed(kernels.areas(others.starts, others.ends, others.offsets)),
+            shared_px=kernels.shared_px(own, found.gold, others, found.delivery)[by],
+        )
     left, right = left[by], right[by]
     image = np.searchsorted(gold.runs.images, left, side="right") - 1
     return InstanceTable(
@@ -239,6 +292,7 @@ def tabulated(pairs: Iterable[tuple[str, InstancePair]]) -> InstanceTable:
         gold_offsets=gold.runs.images,
         delivery_offsets=delivery.runs.images,
         overlap_offsets=np.searchsorted(image, np.arange(len(keys) + 1)),
+        boundaries=boundaries,
     )
 
 
@@ -290,10 +344,16 @@ class _Side:
         place[order] = np.arange(len(order))
         return cls(runs=runs, objects=unordered.take(order), place=place)
 
+    def placed(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Values of the regions as values of the objects."""
+        moved = np.empty_like(values)
+        moved[self.place] = values
+        return moved
+
 
 _NO_RUNS = np.empty(0, np.int32)
 _NO_COUNTS = np.empty(0, np.int64)
-_NO_HEIGHT = np.ones(1, np.int64)
+_NO_SIZE = np.ones((1, 2), np.int64)
 
 
 def _ids(regions: RegionBlock) -> Sequence[AnnotationId]:

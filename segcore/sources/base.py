@@ -102,6 +102,16 @@ class Source(ABC):
     def annotation_count(self, key: str) -> int:
         """How many annotations the input holds for this image, without decoding any."""
 
+    def image_size(self, key: str) -> tuple[int, int] | None:
+        """Height and width of one image of :meth:`keys` in pixels, for formats that do not store it.
+
+        None where it is not known.  Sources that know it without reading the image say so faster.
+        """
+        annotation = self.read(key)
+        if annotation is None or not annotation.height:
+            return None
+        return annotation.height, annotation.width
+
     @property
     def unplaced(self) -> int:
         """Annotations that belong to no image of :meth:`keys` and were refused with a fault."""

@@ -61,7 +61,8 @@ class CityscapesFolder(MaskFolder):
         size = 1 << (8 * values.itemsize)
         if size not in self._lookups:
             self._lookups[size] = CITYSCAPES[self._kind].lookup(self.ontology, size)
-        return LabelMap(values=values, lookup=self._lookups[size])
+        objects = CITYSCAPES[self._kind].objects(size)
+        return LabelMap(values=values, lookup=self._lookups[size], objects=objects)
 
     def _by_key(self, entries: list[Entry], faults: list[Fault]) -> dict[str, Entry]:
         names = (_NAME.fullmatch(_file_name(entry)) for entry in entries)

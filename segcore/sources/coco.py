@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import ImageAnnotation, Regions
-from segcore.documents import parse_json
-from segcore.errors import DocumentError, RefusedFileError, SpecError
+from segcore.errors import SpecError
 from segcore.faults import Fault, FaultLog
-from segcore.files import read_bytes
 from segcore.kernels import RegionRuns
-from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
 from segcore.ontology import Ontology
@@ -33,9 +29,9 @@ from segcore.sources.coco_stated import (
     drawn_boxes,
     shown_box,
 )
+from segcore.sources.json_file import read_json
 from segcore.sources.spec import Spec
 from segcore.strict_json import no_collection
-from segcore.wording import show
 
 __all__ = ["CocoSource", "open_source"]
 
@@ -111,6 +107,11 @@ class CocoSource(Source):
         index = self._opened()
         place = self._places[key]
         return int(index.offsets[place + 1] - index.offsets[place])
+
+    def image_size(self, key: str) -> tuple[int, int]:
+        """Height and width as the document states them."""
+        image = self._opened().images[self._places[key]]
+        return image.height, image.width
 
     @property
     def unplaced(self) -> int:
@@ -221,27 +222,8 @@ class CocoSource(Source):
         return self._loaded
 
     def _read_document(self) -> tuple[Any, str]:
-        file = self._spec.location
-        try:
-            # The user names this file, so it may be a link; it must still be a regular file.
-            data = read_bytes(file, limit=MAX_DOCUMENT_BYTES, follow_symlinks=True)
-        except RefusedFileError as error:
-            self.faults.add(error.to_fault())
-            return None, hashlib.sha256().hexdigest()
-        digest = hashlib.sha256(data).hexdigest()
-        try:
-            document = parse_json(data, file=file)
-        except DocumentError as error:
-            got = error.problem if error.line is None else f"line {error.line}: {error.problem}"
-            self.faults.add(Fault(code=error.code, file=file, got=got))
-            return None, digest
-        if not isinstance(document, (dict, list)):
-            expected = "an object with images, annotations and categories, or a list of results"
-            self.faults.add(
-                Fault(code="coco.bad_structure", file=file, expected=expected, got=show(document))
-            )
-            return None, digest
-        return document, digest
+        expected = "an object with images, annotations and categories, or a list of results"
+        return read_json(self._spec.location, kinds=(dict, list), expected=expected, faults=self.faults)
 
     def _opened(self) -> CocoIndex:
         """The document with the classes it is to be read with."""

@@ -30,7 +30,14 @@ from segcore.sources.coco_entries import (
 )
 from segcore.wording import printable, show
 
-__all__ = ["adopt_ontology", "image_key", "index_dataset", "index_results"]
+__all__ = [
+    "adopt_ontology",
+    "image_key",
+    "index_categories",
+    "index_dataset",
+    "index_images",
+    "index_results",
+]
 
 _THING: Final[dict[object, bool]] = {1: True, 0: False, "thing": True, "stuff": False}
 
@@ -94,8 +101,8 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got=got))
         return CocoIndex(faults=tuple(faults))
     try:
-        images, refused_images = _index_images(parts["images"], file=file, faults=faults)
-        ontology, refused_classes = _index_categories(parts["categories"], file=file, faults=faults)
+        images, refused_images = index_images(parts["images"], file=file, faults=faults)
+        ontology, refused_classes = index_categories(parts["categories"], file=file, faults=faults)
         scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
         reader = EntryReader(
             file=file,
@@ -182,20 +189,23 @@ def adopt_ontology(index: CocoIndex, ontology: Ontology, *, file: str) -> CocoIn
 # ---- images
 
 
-def _index_images(
-    entries: list[Any], *, file: str, faults: list[Fault]
-) -> tuple[tuple[CocoImage, ...], frozenset[int]]:
-    """The accepted images by key, and the ids of the refused ones."""
-    known: list[tuple[int, int]] = []
+def index_images(
+    entries: list[Any], *, file: str, faults: list[Fault], text_ids: bool = False
+) -> tuple[tuple[CocoImage, ...], frozenset[int | str]]:
+    """The accepted images by key, and the ids of the refused ones.
+
+    With ``text_ids`` an id may be text, which is the key then (Cityscapes).
+    """
+    known: list[tuple[int | str, int]] = []
     images: list[CocoImage | None] = []
     names: list[str] = []
     for at, entry in enumerate(entries):
-        image_id, image, name = _read_image(entry, at, file=file, faults=faults)
+        image_id, image, name = _read_image(entry, at, file=file, faults=faults, text_ids=text_ids)
         if image_id is not None:
             known.append((image_id, len(images)))
         images.append(image)
         names.append(name)
-    refused: set[int] = {image_id for image_id, at in known if images[at] is None}
+    refused: set[int | str] = {image_id for image_id, at in known if images[at] is None}
     for nth in repeated(image_id for image_id, _ in known).values():
         image_id, places = known[nth[0]][0], [known[n][1] for n in nth]
         got = entries_at("images", places)
@@ -235,8 +245,8 @@ def _index_images(
 
 
 def _read_image(
-    entry: Any, at: int, *, file: str, faults: list[Fault]
-) -> tuple[int | None, CocoImage | None, str]:
+    entry: Any, at: int, *, file: str, faults: list[Fault], text_ids: bool
+) -> tuple[int | str | None, CocoImage | None, str]:
     """The id, the image if it is sound, and the file name of one entry of ``images``."""
     where = f"images[{at}]"
     if not isinstance(entry, dict):
@@ -246,7 +256,9 @@ def _read_image(
     name = entry.get("file_name")
     key = image_key(name) if isinstance(name, str) else None
     raw_id = entry.get("id")
-    image_id: int | None = raw_id if is_id(raw_id) else None
+    image_id: int | str | None = raw_id if is_id(raw_id) else None
+    if text_ids and isinstance(raw_id, str) and (own_key := image_key(raw_id)) is not None:
+        image_id, key = raw_id, own_key if key is not None else None
     before = len(faults)
 
     def fault(code: str, expected: str, got: str) -> None:
@@ -284,7 +296,7 @@ def _read_image(
 # ---- categories
 
 
-def _index_categories(
+def index_categories(
     entries: list[Any], *, file: str, faults: list[Fault]
 ) -> tuple[Ontology | None, frozenset[int]]:
     """The classes by id, and the ids of the refused categories."""

@@ -53,9 +53,9 @@ class EntryFaults(list[Fault]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoImage:
-    """One entry of ``images`` that was accepted."""
+    """One entry of ``images`` that was accepted; only panoptic documents may have text as ids."""
 
-    id: int
+    id: int | str
     key: str
     height: int
     width: int
@@ -121,7 +121,7 @@ class EntryReader:
 
     file: str
     images: tuple[CocoImage, ...]
-    refused_images: frozenset[int]
+    refused_images: frozenset[int | str]
     ontology: Ontology | None
     refused_classes: frozenset[int]
     scored: bool
@@ -153,7 +153,7 @@ class EntryReader:
         )
 
     def _sound_columns(
-        self, entries: list[Any], place_of: Mapping[int, int], class_of: Mapping[int, int]
+        self, entries: list[Any], place_of: Mapping[int | str, int], class_of: Mapping[int, int]
     ) -> _Columns | None:
         """All entries at once where nothing is wrong with any of them, as in nearly all files."""
         if set(map(type, entries)) != {dict}:
@@ -186,7 +186,7 @@ class EntryReader:
         )
 
     def _checked_columns(
-        self, entries: list[Any], place_of: Mapping[int, int], class_of: Mapping[int, int]
+        self, entries: list[Any], place_of: Mapping[int | str, int], class_of: Mapping[int, int]
     ) -> _Columns:
         """Entry by entry, with every reason why one was not sound."""
         columns = _Columns(

@@ -8,14 +8,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from segcore.annotation import ImageAnnotation, LabelMap
-from segcore.errors import OntologyError, RefusedFileError, RefusedMaskError, SpecError
+from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
-from segcore.files import Entry, composed, list_files, read_bytes
+from segcore.files import Entry, composed, list_files
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
+from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
 from segcore.sources.spec import Spec
-from segcore.wording import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,10 +36,13 @@ class MaskFolder(Source):
         What the user named; its option ``ontology`` is the file of the classes.
     suffix : str
         How the names of the masks end; all other files are left alone.
+    folder : str or None
+        Where the masks are; None is the location of the spec.
     """
 
-    def __init__(self, spec: Spec, *, suffix: str) -> None:
+    def __init__(self, spec: Spec, *, suffix: str, folder: str | None = None) -> None:
         self.spec = spec
+        self.folder = spec.location if folder is None else folder
         self.name = str(spec)
         self.suffix = suffix
         self.when_empty = f"no file named *{suffix}"
@@ -102,32 +105,22 @@ class MaskFolder(Source):
         self._required_ontology()
         entry = self._listing().get(key)
         if entry is None:  # a worker lists the folder again
-            self.faults.add(self._unreadable(self.spec.location, key, "no such file any more"))
+            self.faults.add(gone(self.folder, key=key))
             return None
         file = entry.location
-        try:
-            data = read_bytes(file, limit=MAX_MASK_BYTES)
-            content = self._decode(data)
-        except RefusedFileError as error:
-            self.faults.add(error.to_fault(image=key))
+        data = read_entry(entry, key=key, limit=MAX_MASK_BYTES, faults=self.faults)
+        if data is None:
             return None
+        try:
+            content = self._decode(data)
         except RefusedMaskError as error:
             self.faults.extend(error.to_faults(file=file, image=key))
-            return None
-        except SpecError as error:
-            # It was there when the folder was listed: gone since then, or not for us to read.
-            got = printable(str(error).replace(file, "this file"))
-            self.faults.add(self._unreadable(file, key, got))
             return None
         height, width = content.values.shape
         digest = hashlib.sha256(data).digest()
         return ImageAnnotation(
             key=key, height=height, width=width, content=content, digest=digest, file=file
         )
-
-    def _unreadable(self, file: str, key: str, got: str) -> Fault:
-        expected = "a readable file"
-        return Fault(code="path.not_regular", file=file, image=key, expected=expected, got=got)
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology
@@ -144,11 +137,14 @@ class MaskFolder(Source):
 
     def _listing(self) -> dict[str, Entry]:
         if self._files is None:
-            entries, faults = list_files(self.spec.location, suffix=self.suffix)
+            entries, faults = self._list()
             self._unplaced = sum(fault.file.lower().endswith(self.suffix.lower()) for fault in faults)
             self._files = self._by_key(entries, faults)
             self.faults.extend(faults)
         return self._files
+
+    def _list(self) -> tuple[list[Entry], list[Fault]]:
+        return list_files(self.folder, suffix=self.suffix)
 
     def _by_key(self, entries: list[Entry], faults: list[Fault]) -> dict[str, Entry]:
         """Entries by image key, sorted; adds a fault for every key that several files share."""
@@ -157,34 +153,9 @@ class MaskFolder(Source):
             key = self._key(entry.path.rpartition("/")[2])
             if key is not None:
                 found.setdefault(composed(key), []).append(entry)
-        unique: dict[str, Entry] = {}
-        for key in sorted(found):
-            first, *others = found[key]
-            if key and not others:
-                unique[key] = first
-                continue
-            self._unplaced += len(found[key])
-            if not key:
-                expected, got = f"a name in front of {self.suffix}", printable(repr(self.suffix))
-                faults += [
-                    Fault(code="path.unsafe", file=e.location, expected=expected, got=got)
-                    for e in found[key]
-                ]
-                continue
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            paths = [entry.path for entry in found[key]]
-            twins = len(set(map(composed, paths))) < len(paths)
-            # Twins look the same: their letters are written out.
-            also = printable(ascii(paths[1]) if twins else paths[1])
-            faults.append(
-                Fault(
-                    code="delivery.duplicate_image" if twins else "delivery.ambiguous_image",
-                    file=first.location,
-                    image=key,
-                    expected="one file an image",
-                    got=f"also {also}{more}",
-                )
-            )
+        unique, refused = one_file_a_key(found, suffix=self.suffix)
+        faults += refused
+        self._unplaced += sum(map(len, found.values())) - len(unique)
         return unique
 
     def __getstate__(self) -> dict[str, object]:

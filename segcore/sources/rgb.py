@@ -11,14 +11,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import numpy as np
-
 from segcore.annotation import LabelMap
-from segcore.errors import OntologyError, SpecError
-from segcore.masks.colors import ColorTable, hex_color
-from segcore.masks.png import decode_colors
-from segcore.ontology import IGNORE, UNKNOWN, UNLABELED
+from segcore.errors import SpecError
+from segcore.masks.colors import hex_color
+from segcore.ontology import IGNORE, UNLABELED
 from segcore.sources.base import Source
+from segcore.sources.class_colors import ClassColors
 from segcore.sources.folder import MaskFolder
 from segcore.sources.png import suffix_of
 from segcore.sources.spec import Spec
@@ -44,42 +42,18 @@ class RgbFolder(MaskFolder):
     def __init__(self, spec: Spec, *, suffix: str, special: dict[int, int]) -> None:
         super().__init__(spec, suffix=suffix)
         self._special = special
-        self._table: ColorTable | None = None
+        self._colors: ClassColors | None = None
 
     def _decode(self, data: bytes) -> LabelMap:
-        # The classes first: without colours no mask can be read, however sound it is.
-        table = self._colors()
-        values = table.codes_of(decode_colors(data), whose="ontology")
-        return LabelMap(values=values, lookup=self._lookups[8 * values.itemsize])
-
-    def _colors(self) -> ColorTable:
-        """Colour to code: the classes in their order, then unlabeled, then ignore."""
-        if self._table is not None and self._lookups:
-            return self._table
         ontology = self._required_ontology()
-        count = len(ontology)
-        codes = {
-            red << 16 | green << 8 | blue: i
-            for i, c in enumerate(ontology.classes)
-            if c.color is not None
-            for red, green, blue in [c.color]
-        }
-        if not codes:
-            raise OntologyError(
-                f"{self.name}: no class of the ontology has a color, so no mask can be read"
-            )
-        for color in self._special:
-            if color in codes:
-                name = ontology.classes[codes[color]].name
-                raise OntologyError(f"{self.name}: {hex_color(color)} is the color of class {name!r}")
-        codes |= {c: count if m == UNLABELED else count + 1 for c, m in self._special.items()}
-        for bits in (8, 16):
-            lookup = np.full(1 << bits, UNKNOWN, np.int32)
-            known = np.array([*range(count), UNLABELED, IGNORE], np.int32)[: len(lookup)]
-            lookup[: len(known)] = known
-            self._lookups[bits] = lookup
-        self._table = ColorTable(codes=codes)
-        return self._table
+        if self._colors is None or self._colors.ontology is not ontology:
+            # One table for all images: what is derived from it is kept by identity.
+            self._colors = ClassColors(ontology, special=self._special, name=self.name)
+        return self._colors.decode(data)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the tables, which a worker process makes again."""
+        return super().__getstate__() | {"_colors": None}
 
 
 def open_source(spec: Spec) -> Source:

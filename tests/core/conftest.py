@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from segcore import kernels
+
 if TYPE_CHECKING:
     import fsspec
 
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
 # The helpers of this folder are plain modules; their assertions explain themselves as those of a test.
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite(
-    "coco_files", "mask_batches", "mask_files", "pixel_references", "png_writer"
+    "coco_files",
+    "format_faults",
+    "instance_scenes",
+    "mask_batches",
+    "mask_files",
+    "pixel_references",
+    "png_writer",
 )
 
 
@@ -52,6 +60,16 @@ def kind(request: pytest.FixtureRequest) -> ModuleType:
 def compiled() -> ModuleType:
     """The module of the compiled kernels."""
     return importlib.import_module("segcore.kernels.compiled")
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def either_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Work with the one kind of kernels, then with the other."""
+    if request.param == "numba":
+        pytest.importorskip("numba", reason="missing: numba")
+    kernels.use(request.param)
+    yield
+    kernels.use("auto")
 
 
 DECODERS = ["deflate", "kornia_rs", "Pillow"]

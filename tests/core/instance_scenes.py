@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from segcore.annotation import RunMask
+from segcore.dilation import Dilation
+from segcore.kernels import RegionRuns
 
 HEIGHT, WIDTH = 100, 120
 CLASSES = 3
@@ -107,12 +112,60 @@ def save(folder: Path, gold: Any, results: Any) -> tuple[str, str]:
     return f"coco:{folder}/gold.json", f"coco:{folder}/results.json"
 
 
-def pycocotools(gold: Path, results: Path) -> COCOeval:
+def pycocotools(gold: Path, results: Path, evaluation: Any = COCOeval) -> COCOeval:
     """The evaluation of masks, done."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(gold))
-        found = COCOeval(truth, truth.loadRes(str(results)), "segm")
+        found = evaluation(truth, truth.loadRes(str(results)), "segm")
         found.evaluate()
         found.accumulate()
         found.summarize()
     return found
+
+
+def region_runs(images: list[np.ndarray]) -> RegionRuns:
+    """The runs of masks, bool (n, H, W) for each image."""
+    masks = [RunMask.from_array(mask) for image in images for mask in image]
+    none = np.empty(0, np.int32)
+    return RegionRuns(
+        np.concatenate([none, *(mask.starts for mask in masks)]),
+        np.concatenate([none, *(mask.ends for mask in masks)]),
+        np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
+        np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
+    )
+
+
+def band(mask: np.ndarray, width_px: int) -> np.ndarray:
+    """The pixels of a mask that are near one outside it or outside the image, window by window."""
+    inner = np.pad(mask, width_px)
+    for axis in (0, 1):
+        inner = sliding_window_view(inner, 2 * width_px + 1, axis=axis).all(axis=-1)
+    return mask & ~inner
+
+
+def boundary_iou_api(gold: Path, results: Path, width: str) -> COCOeval:
+    """The evaluation of boundaries, done.
+
+    What boundary-iou-api changes in pycocotools: objects are compared by the smaller of the IoU of
+    their masks and that of their bands, with crowds by that of their masks.
+    """
+    dilation = Dilation.parse(width)
+
+    class BoundaryEval(COCOeval):
+        def computeIoU(self, image: int, category: int) -> Any:  # noqa: N802 - the name of the peer
+            gt, dt = self._gts[image, category], self._dts[image, category]
+            if not gt or not dt:
+                return []
+            order = np.argsort([-d["score"] for d in dt], kind="mergesort")[: self.params.maxDets[-1]]
+            crowd = [int(g["iscrowd"]) for g in gt]
+            masks = [[e["segmentation"] for e in side] for side in ([dt[i] for i in order], gt)]
+            bands = [[self.band(mask) for mask in side] for side in masks]
+            by_mask, by_band = (coco_mask.iou(*sides, crowd) for sides in (masks, bands))
+            return np.where(np.array(crowd, np.bool_), by_mask, np.minimum(by_mask, by_band))
+
+        def band(self, encoded: dict[str, Any]) -> dict[str, Any]:
+            mask = np.array(coco_mask.decode(encoded), np.bool_)
+            width_px = dilation.of(height=mask.shape[0], width=mask.shape[1])
+            return coco_mask.encode(np.asfortranarray(band(mask, width_px), np.uint8))
+
+    return pycocotools(gold, results, BoundaryEval)

@@ -12,10 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from instance_scenes import CLASSES, batches, dataset, pycocotools, save, segmentation
+from instance_scenes import (
+    CLASSES,
+    batches,
+    boundary_iou_api,
+    dataset,
+    pycocotools,
+    save,
+    segmentation,
+)
 
 import segcore
-from segcore import kernels
 from segcore.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,22 +46,14 @@ NAMES = {
 """What COCO calls its twelve numbers, in its order, and what segcore calls them."""
 
 
-@pytest.fixture(params=["numpy", "numba"])
-def either_kind(request):
-    if request.param == "numba":
-        pytest.importorskip("numba", reason="missing: numba")
-    kernels.use(request.param)
-    yield
-    kernels.use("auto")
-
-
 def evaluated(gold: object, results: object, **options: Any) -> segcore.InstanceEvaluation:
     return segcore.evaluate(str(gold), str(results), task="instance", **options)
 
 
-def twelve(evaluation: segcore.InstanceEvaluation) -> list[float]:
+def twelve(evaluation: segcore.InstanceEvaluation, *, boundary: bool = False) -> list[float]:
     """COCO's numbers in COCO's order, -1 where there is none."""
-    scores = [getattr(evaluation.overall.coco, name) for name in NAMES.values()]
+    found = evaluation.overall.boundary.coco if boundary else evaluation.overall.coco
+    scores = [getattr(found, name) for name in NAMES.values()]
     return [-1.0 if score is None else score for score in scores]
 
 
@@ -82,13 +81,29 @@ def test_the_numbers_fashionpedia_prints_are_met(shared_data, either_kind):
     assert found == pytest.approx(reproduced, abs=1e-12, rel=0)
 
 
+def test_the_boundary_ap_that_boundary_iou_api_gives_is_met(shared_data, tmp_path, either_kind):
+    folder = shared_data("coco_boundary_small")
+    published = json.loads((folder / "EXPECTED.json").read_text())
+    # As the source of the numbers has it: masks without boxes.
+    results = json.loads((folder / "dt_dataset.json").read_text())
+    for entry in results:
+        del entry["bbox"]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+
+    found = evaluated(f"coco:{folder}/gt_dataset.json", f"coco:{tmp_path}/results.json", dilation=0.02)
+
+    for boundary, name in ((True, "boundary"), (False, "segm")):
+        expected = [published[name][of] for of in NAMES]
+        assert twelve(found, boundary=boundary) == pytest.approx(expected, abs=1e-12, rel=0)
+
+
 # ------------------------------------------------------------------------------ pycocotools
 
 
-def assert_agrees(found: segcore.InstanceEvaluation, peer: Any) -> None:
+def assert_agrees(found: segcore.InstanceEvaluation, peer: Any, *, boundary: bool = False) -> None:
     """Class by class, size band by size band, threshold by threshold."""
     precision, recall = peer.eval["precision"], peer.eval["recall"]
-    ours = found.average_precision
+    ours = found.boundary_average_precision if boundary else found.average_precision
     # precision: thresholds, recalls, classes, bands, limits; recall likewise without recalls
     expected = np.where(precision[..., -1] < 0, np.nan, precision[..., -1]).mean(axis=1)
     np.testing.assert_allclose(ours.precision, expected.transpose(2, 1, 0), atol=1e-12, rtol=0)
@@ -96,7 +111,7 @@ def assert_agrees(found: segcore.InstanceEvaluation, peer: Any) -> None:
     np.testing.assert_allclose(ours.recall, expected[..., -1].transpose(2, 1, 0), atol=1e-12, rtol=0)
     limited = expected[:, :, 0].transpose(2, 1, 0)
     np.testing.assert_allclose(ours.recall_limited, limited, atol=1e-12, rtol=0)
-    assert twelve(found) == pytest.approx(list(peer.stats), abs=1e-12, rel=0)
+    assert twelve(found, boundary=boundary) == pytest.approx(list(peer.stats), abs=1e-12, rel=0)
 
 
 def test_six_images_of_coco_score_as_in_pycocotools(either_kind):
@@ -115,6 +130,24 @@ def test_random_batches_score_as_in_pycocotools(tmp_path, either_kind, batch):
     peer = pycocotools(tmp_path / "gold.json", tmp_path / "results.json")
 
     assert_agrees(evaluated(*specs), peer)
+
+
+@relaxed
+@given(batches(), st.sampled_from(["0.02", "1px", "7px", "200px"]))
+def test_random_batches_have_the_boundary_ap_of_boundary_iou_api(tmp_path, either_kind, batch, width):
+    specs = save(tmp_path, *batch)
+    peer = boundary_iou_api(tmp_path / "gold.json", tmp_path / "results.json", width)
+
+    assert_agrees(evaluated(*specs, dilation=width), peer, boundary=True)
+
+
+def test_six_images_of_coco_have_the_boundary_ap_of_boundary_iou_api(either_kind):
+    peer = boundary_iou_api(SIX / "instances.json", SIX / "results.json", "0.02")
+
+    found = evaluated(f"coco:{SIX}/instances.json", f"coco:{SIX}/results.json", dilation=0.02)
+
+    assert found.overall.boundary.coco.ap < found.overall.coco.ap
+    assert_agrees(found, peer, boundary=True)
 
 
 def test_more_than_a_hundred_objects_of_a_class_in_an_image_are_cut_as_in_pycocotools(tmp_path):
@@ -210,15 +243,19 @@ def told(evaluation: segcore.InstanceEvaluation) -> tuple[Any, ...]:
 
 
 @relaxed
-@given(batches(), st.randoms(use_true_random=False), st.sampled_from([None, "equal", "area"]))
-def test_no_number_depends_on_the_order_of_anything_or_on_ids(tmp_path, batch, rng, rule):
+@given(
+    batches(),
+    st.randoms(use_true_random=False),
+    st.sampled_from([None, "equal", "area"]),
+    st.sampled_from([None, "2px"]),
+)
+def test_no_number_depends_on_the_order_of_anything_or_on_ids(tmp_path, batch, rng, rule, width):
     gold, results = batch
     delivery = as_dataset(gold, results)
-    before = told(evaluated(*save(tmp_path, gold, delivery), scores=rule))
+    options = {"scores": rule, "dilation": width}
+    before = told(evaluated(*save(tmp_path, gold, delivery), **options))
 
-    after = told(
-        evaluated(*save(tmp_path, renumbered(gold, rng), renumbered(delivery, rng)), scores=rule)
-    )
+    after = told(evaluated(*save(tmp_path, renumbered(gold, rng), renumbered(delivery, rng)), **options))
 
     assert after == before
 

@@ -60,6 +60,61 @@ def test_json_keeps_the_order_of_the_ontology(batch, tmp_path, capsys):
     assert document["counts"]["gold"] == {"annotations_read": 2, "used": 2, "rejected": 0, "ignored": {}}
 
 
+def test_outlines_are_shown_and_written_where_they_are_asked_for(batch, tmp_path, capsys):
+    written, table = tmp_path / "scores.json", tmp_path / "scores.csv"
+
+    words = ["--boundary", "1px", "--tolerance", "0", "--json", str(written), "--csv", str(table)]
+    assert main(["score", *batch, *words]) == 0
+
+    # In two rows every pixel is outline.  Of the car, one of 5 delivered pixels is a pixel off; of
+    # the other class, one of 2 gold pixels is: percentiles of 0 0 0 0 1 and of 0 1.
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert "boundary IoU      NSD   boundary F1   HD95 px   ASSD px" in lines[0]
+    assert lines[2].split()[5:10] == ["0.5000", "0.6667", "0.6667", "0.95", "0.33"]
+    assert lines[3].split()[5:10] == ["0.8000", "0.8889", "0.8889", "0.80", "0.11"]
+    assert (
+        "mean boundary IoU 0.6500, NSD 0.7778, boundary F1 0.7778, HD95 px 0.88, ASSD px 0.22" in lines
+    )
+    assert "NSD and boundary F1 at a tolerance of 0 px" in lines
+    assert "warning: boundary.wide_band" in shown.err
+    document = json.loads(written.read_text())
+    car = document["classes"][0]
+    assert (car["boundary_iou"], car["nsd"], car["assd"]) == (4 / 5, 8 / 9, 1 / 9)
+    assert (document["dilation"], document["tolerance_px"]) == ({"px": 1, "share": None}, 0.0)
+    assert {"boundary_iou", "nsd", "boundary_f1", "hd95", "assd"} <= document["mean"].keys()
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert list(rows[0])[-5:] == ["boundary_iou", "nsd", "boundary_f1", "hd95", "assd"]
+    assert [float(row["hd95"]) for row in rows] == pytest.approx([0.8, 0.95], abs=1e-15)
+
+
+def test_outlines_nobody_asked_for_are_neither_counted_nor_shown(batch, capsys):
+    assert main(["score", *batch, "--json", "-"]) == 0
+
+    text = capsys.readouterr().out
+    assert not any(word in text for word in ("boundary", "nsd", "hd95", "assd", "tolerance", "dilation"))
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            ["--boundary", "wide"],
+            "a share of the diagonal such as 0.02, or pixels such as 5px, got 'wide'",
+        ),
+        (["--boundary", "0"], "a dilation as a share lies above 0"),
+        (["--tolerance", "-1"], "--tolerance"),
+        (["--tolerance", "nan"], "--tolerance"),
+        (["--tolerance", "inf"], "a tolerance is a finite number"),
+        (["--task", "panoptic", "--boundary", "0.02"], "no use for dilation (got 0.02)"),
+    ],
+)
+def test_an_outline_that_cannot_be_measured_is_a_usage_error(batch, capsys, words, problem):
+    assert main(["score", *batch, *words]) == 4
+
+    assert problem in capsys.readouterr().err
+
+
 def test_csv_cells_do_not_become_formulas(batch, tmp_path):
     path = tmp_path / "scores.csv"
 

@@ -6,10 +6,12 @@ import json
 import os
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import format_faults
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,6 +30,9 @@ CLASSES: Final = Ontology((LabelClass(id=0, name="sky"), LabelClass(id=1, name="
 ANNOTATION: Final[Place] = ("a", 7, 5)
 IMAGE: Final[Place] = ("a", None, None)
 DOCUMENT: Final[Place] = (None, None, None)
+SHAPE: Final[Place] = ("a", None, "shapes[0]")
+LINE: Final[Place] = ("a", None, "line 1")
+RING: Final = "0.1 0.2 0.4 0.2 0.4 0.8 0.1 0.8"
 
 
 class Case(NamedTuple):
@@ -147,6 +152,22 @@ def judged(gold: str, delivery: str, **options: Any) -> Faults:
         return error.faults
 
 
+def outlined(values: np.ndarray, **options: Any) -> Callable[[Path], Faults]:
+    """The faults of a mask that is evaluated, but for one pixel, against itself."""
+
+    def faults(folder: Path) -> Faults:
+        (folder / "g").mkdir()
+        (folder / "d").mkdir()
+        Image.fromarray(values).save(folder / "d" / "a.png")
+        other = values.copy()
+        other[0, 0] = 255
+        Image.fromarray(other).save(folder / "g" / "a.png")
+        found = judged(f"png:{folder}/d", f"png:{folder}/g", ontology=CLASSES, **options)
+        return tuple(fault for fault in found if fault.file != str(folder / "g" / "a.png"))
+
+    return faults
+
+
 def overlapping(folder: Path) -> Faults:
     content = dataset()
     content["categories"].append({"id": 4, "name": "dog"})
@@ -166,6 +187,58 @@ def misnamed(folder: Path) -> Faults:
     classes = folder / "o.yaml"
     classes.write_text("classes: [{id: 1, name: lorry}]")
     return document(dataset(), f"?ontology={classes}")(folder)
+
+
+def folder(spec: str, files: dict[str, object], options: str = "") -> Callable[[Path], Faults]:
+    """The faults of a folder of text or JSON files."""
+
+    def faults(place: Path) -> Faults:
+        for name, content in files.items():
+            path = place / "d" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return segcore.check(f"{spec}:{place / 'd'}{options}").faults
+
+    return faults
+
+
+def panoptic(
+    entries: list[dict[str, Any]] | None = None, *, size: tuple[int, int] = (2, 1), name: str = "a.png"
+) -> Callable[[Path], Faults]:
+    """The faults of a panoptic image of two pixels, of which the first is in segment 5."""
+
+    def faults(folder: Path) -> Faults:
+        content = dataset() | {
+            "images": [{"id": 7, "file_name": "a.jpg", "width": size[0], "height": size[1]}]
+        }
+        listed = [{"id": 5, "category_id": 3}] if entries is None else entries
+        content["annotations"] = [{"image_id": 7, "file_name": name, "segments_info": listed}]
+        (folder / "d").mkdir()
+        (folder / "d" / "a.png").write_bytes(stored(header(2, 1, color=2), rows([5, 0, 0, 0, 0, 0])))
+        return segcore.check(f"coco-panoptic:{written(folder / 'd.json', content)}").faults
+
+    return faults
+
+
+def labelme(shape: dict[str, object] | None = None, **changes: object) -> Callable[[Path], Faults]:
+    """The faults of a LabelMe file of one shape, a square of 6 x 6."""
+    square = {"label": "car", "points": [[2, 2], [8, 2], [8, 8], [2, 8]]} | (shape or {})
+    whole = {"shapes": [square], "imageHeight": 10, "imageWidth": 20} | changes
+    return folder("labelme", {"a.json": whole})
+
+
+def yolo(line: str, **files: str) -> Callable[[Path], Faults]:
+    """The faults of a YOLO label file of one line, in an image of 10 x 20."""
+    names = {"classes.txt": "car\n"} if not files else {k.replace("_", "."): v for k, v in files.items()}
+    return folder("yolo", {"a.txt": line, **names}, "?size=20x10")
+
+
+def shared(folder: Path) -> Faults:
+    """Two cars on the same pixels."""
+    content = dataset()
+    content["annotations"].append({"id": 6, "image_id": 7, "category_id": 3, "segmentation": SQUARE})
+    gold, delivery = written(folder / "g.json", dataset()), written(folder / "d.json", content)
+    return judged(f"coco:{gold}", f"coco:{delivery}", task="panoptic")
 
 
 # ---- PNG files, chunk by chunk
@@ -258,6 +331,27 @@ CASES: Final[dict[str, Case]] = {
     "results.missing_score": Case("d.json", ("a", 7, 0), detections(score=...)),
     "results.bad_score": Case("d.json", ("a", 7, 0), detections(score=None)),
     "results.inconsistent": Case("d.json", (None, None, 0), detections(image_id=8)),
+    "labelme.bad_structure": Case("d/a.json", IMAGE, folder("labelme", {"a.json": []})),
+    "labelme.missing_field": Case("d/a.json", IMAGE, labelme(imageHeight=None)),
+    "labelme.bad_type": Case("d/a.json", SHAPE, labelme({"label": 5})),
+    "labelme.unsupported_shape": Case("d/a.json", SHAPE, labelme({"shape_type": "star"})),
+    "labelme.point_count": Case("d/a.json", SHAPE, labelme({"shape_type": "circle"})),
+    "labelme.no_area": Case("d/a.json", SHAPE, labelme({"shape_type": "linestrip"})),
+    "labelme.mask_size": Case("d/a.json", SHAPE, labelme(
+        {"shape_type": "mask", "points": [[2, 2], [4, 2]], "mask": b64encode(png([[0, 1]])).decode()}
+    )),
+    "labelme.image_name": Case("d/a.json", IMAGE, labelme(imagePath="b.jpg")),
+    "labelme.bad_flags": Case("d/a.json", IMAGE, labelme(flags={"blurry": "yes"})),
+    "yolo.no_names": Case("yolo:d?size=20x10", DOCUMENT, folder(
+        "yolo", {"a.txt": f"0 {RING}"}, "?size=20x10"
+    )),
+    "yolo.bad_names": Case("d/data.yaml", DOCUMENT, yolo(f"0 {RING}", data_yaml="names: [car, car]")),
+    "yolo.bad_class": Case("d/a.txt", LINE, yolo(f"-1 {RING}")),
+    "yolo.unknown_class": Case("d/a.txt", LINE, yolo(f"1 {RING}")),
+    "yolo.bad_number": Case("d/a.txt", LINE, yolo(f"0 {RING} 0,5")),
+    "yolo.box": Case("d/a.txt", LINE, yolo("0 0.5 0.5 0.2 0.2")),
+    "yolo.not_normalized": Case("d/a.txt", LINE, yolo("0 2 2 8 2 8 8 2 8")),
+    "yolo.no_size": Case("yolo:d", IMAGE, folder("yolo", {"a.txt": f"0 {RING}", "classes.txt": "car"})),
     "mask.not_png": Case("d/a.png", IMAGE, mask(b"\xff\xd8\xff\xe0 a JPEG image")),
     "mask.truncated": Case("d/a.png", IMAGE, mask(stored(header(2, 2), rows([0, 1])))),
     "mask.corrupt": Case("d/a.png", IMAGE, mask(png([[0, 1]]).replace(b"IDAT", b"IDAt"))),
@@ -273,6 +367,16 @@ CASES: Final[dict[str, Case]] = {
     "mask.id_scheme": Case("d/a.png", IMAGE, mask(png([[7, 8, 11, 12, 21, 22, 23, 24, 26, 33]]), CITY)),
     "mask.suspect_blend": Case("d/a.png", IMAGE, mask(blended)),
     "mask.vendor_void": Case("d/a.png", IMAGE, pair({"a": [[0, 1]]}, {"a": [[0, 255]]})),
+    "panoptic.unlisted_segment": Case("d/a.png", ANNOTATION, panoptic([])),
+    "panoptic.missing_segment": Case("d/a.png", ("a", 7, 6), panoptic(
+        [{"id": 5, "category_id": 3}, {"id": 6, "category_id": 3}]
+    )),
+    "panoptic.duplicate_segment": Case("d.json", ANNOTATION, panoptic(
+        [{"id": 5, "category_id": 3}] * 2
+    )),
+    "panoptic.size_mismatch": Case("d/a.png", ("a", 7, None), panoptic(size=(1, 2))),
+    "panoptic.missing_mask": Case("d/b.png", ("a", 7, None), panoptic(name="b.png")),
+    "panoptic.overlap": Case("d.json", ("a", None, 6), shared),
     "delivery.missing_image": Case("d", ("b", None, None), pair(
         {"a": [[0, 1]], "b": [[0, 1]]}, {"a": [[0, 1]]}
     )),
@@ -307,8 +411,15 @@ CASES: Final[dict[str, Case]] = {
         "categories", to=[{"id": i, "name": f"c{i}"} for i in range(4097)]
     )),
     "limits.bytes": Case("d.json", DOCUMENT, document(b'{"a": [' + b"[]," * 46_000_000 + b"0]}")),
+    "limits.surface": Case("d/a.png", IMAGE, outlined(
+        (np.indices((2900, 2900), np.uint16).sum(0) % 2).astype(np.uint8), surfaces=True
+    )),
+    "boundary.wide_band": Case("d", DOCUMENT, outlined(
+        np.zeros((3, 3), np.uint8), dilation="1px"
+    )),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
+CASES |= {code: Case(*case) for code, case in format_faults.CASES.items()}
 
 ALONGSIDE: Final[dict[str, set[str]]] = {
     "mask.id_scheme": {"mask.unknown_value"},
@@ -333,7 +444,7 @@ def test_an_input_gets_its_code_and_its_place(code: str, tmp_path: Path) -> None
 
     assert {fault.code for fault in faults} == {code} | ALONGSIDE.get(code, set())
     found = next(fault for fault in faults if fault.code == code)
-    assert found.file.removeprefix("png:") == str(tmp_path / case.file)
+    assert found.file.replace(f"{tmp_path}/", "").removeprefix("png:") == case.file
     assert (found.image, found.image_id, found.annotation) == case.place
     assert found.severity in Severity
     assert len(found.expected) <= 160

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from instance_scenes import region_runs
 
 from segcore import kernels
-from segcore.annotation import RunMask
 from segcore.kernels import RegionRuns, reference, reference_instances
 
 relaxed = settings(deadline=None, max_examples=150)
@@ -21,18 +21,6 @@ relaxed = settings(deadline=None, max_examples=150)
 @pytest.fixture(scope="session", params=["reference", "compiled"], ids=["numpy", "numba"])
 def kind(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"segcore.kernels.{request.param}")
-
-
-def region_runs(images: list[np.ndarray]) -> RegionRuns:
-    """The runs of masks, bool (n, H, W) for each image."""
-    masks = [RunMask.from_array(mask) for image in images for mask in image]
-    none = np.empty(0, np.int32)
-    return RegionRuns(
-        np.concatenate([none, *(mask.starts for mask in masks)]),
-        np.concatenate([none, *(mask.ends for mask in masks)]),
-        np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
-        np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
-    )
 
 
 def counted(gold: list[np.ndarray], delivery: list[np.ndarray]) -> list[tuple[int, int, int]]:

@@ -50,3 +50,13 @@ def test_missing_images_fail_their_samples_where_coverage_fails():
     assert judged((Metric.COVERAGE, None, 1.0, Verdict.FAIL)).missing_fail
     assert not judged((Metric.COVERAGE, None, 1.0, Verdict.PASS)).missing_fail
     assert judged((Metric.COVERAGE, None, 1.0, Verdict.FAIL)).image == {}
+
+
+def test_a_gate_on_objects_sets_no_limit_on_pixels_and_is_not_shown_as_an_iou():
+    found = judged(
+        (Metric.F1, "car", 0.9, Verdict.FAIL),
+        (Metric.IOU, "sky", 0.5, Verdict.PASS),
+    )
+
+    assert found.image == {}
+    assert list(found.verdicts) == ["sky"]

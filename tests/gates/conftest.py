@@ -123,3 +123,75 @@ def outside_of_github(monkeypatch: pytest.MonkeyPatch) -> None:
 def xdist() -> None:
     """Skip where pytest-xdist is not installed: the plugin does not need it."""
     pytest.importorskip("xdist", reason="missing: pytest-xdist")
+
+
+Box = tuple[int, ...]
+"""Left, top, width, height, and in a delivery perhaps a score in hundredths."""
+
+OBJECT_SIDE = 300
+
+
+def objects(images: Sequence[Mapping[str, Sequence[Box]]], *, crowds: Sequence[Box] = ()) -> str:
+    """A COCO document of boxes on 300 x 300 images; crowds are cars of the first."""
+    rows = [
+        (k, n, box, 0) for k, one in enumerate(images, 1) for n, boxes in one.items() for box in boxes
+    ]
+    rows += [(1, "car", box, 1) for box in crowds]
+    annotations = []
+    for image_id, name, (x, y, w, h, *score), crowd in rows:
+        outline = [x, y, x + w, y, x + w, y + h, x, y + h]
+        annotations.append(
+            {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": CLASSES.index(name) + 1,
+                "iscrowd": crowd,
+                "area": w * h,
+                "bbox": [x, y, w, h],
+                "segmentation": [outline],
+                **({"score": score[0] / 100} if score else {}),
+            }
+        )
+    document = {
+        "images": [
+            {"id": k, "file_name": f"{k:03}.png", "width": OBJECT_SIDE, "height": OBJECT_SIDE}
+            for k in range(1, len(images) + 1)
+        ],
+        "categories": [{"id": k, "name": name} for k, name in enumerate(CLASSES, start=1)],
+        "annotations": annotations,
+    }
+    return json.dumps(document)
+
+
+@pytest.fixture
+def write_objects() -> Callable[..., Path]:
+    """A function that writes gold.json and delivery.json of boxes and a policy with the gates given."""
+
+    def write(folder, gold, delivery, gates, *, defaults="", crowds=(), push="") -> Path:
+        (folder / "gold.json").write_text(objects(gold, crowds=crowds))
+        (folder / "delivery.json").write_text(objects(delivery))
+        policy = folder / "batch.gate.yaml"
+        policy.write_text(
+            "version: 1\ngold: coco:gold.json\ndelivery: coco:delivery.json\n"
+            f"defaults: {{support: {{images: 1}}{defaults}}}\n{push}gates:\n"
+            + "".join(f"  {line}\n" for line in gates.splitlines())
+        )
+        return policy
+
+    return write
+
+
+@pytest.fixture
+def judge_objects(tmp_path: Path, write_objects: Callable[..., Path]) -> Callable[..., Mapping]:
+    """A function that judges boxes by the gates given; records by id."""
+    from segcore_gates.evaluations import Evaluations
+    from segcore_gates.policy_batch import PolicyBatch
+    from segcore_gates.policy_file import load_policy
+    from segcore_gates.verdict import judge_all
+
+    def judge(gold, delivery, gates, **options) -> Mapping:
+        policy = load_policy(write_objects(tmp_path, gold, delivery, gates, **options), environ={})
+        batch = PolicyBatch(policy, Evaluations(None))
+        return {record.id: record for record in judge_all(policy.rules, batch.evaluation)}
+
+    return judge

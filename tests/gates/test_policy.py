@@ -221,6 +221,19 @@ def test_only_relative_paths_are_moved_and_variables_stay_inside_the_path(tmp_pa
     assert loaded.gold.options == {}
 
 
+def test_the_class_names_of_yolo_labels_lie_beside_the_policy_too(tmp_path):
+    text = (
+        HEAD.replace("coco:gold.json", '"yolo:gold?names=names.yaml&size=640x480"')
+        + ONTOLOGY
+        + "gates: {m: {metric: mean-iou, min: 0.5}}\n"
+    )
+
+    loaded = load(text, tmp_path)
+
+    assert loaded.gold.location == str(tmp_path / "gold")
+    assert loaded.gold.options == {"names": str(tmp_path / "names.yaml"), "size": "640x480"}
+
+
 def test_a_policy_knows_its_lines_and_the_digest_of_its_bytes():
     path = POLICIES / "positive" / "smallest.gate.yaml"
 

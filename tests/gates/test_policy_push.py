@@ -387,3 +387,30 @@ def test_a_secret_below_push_is_refused_and_not_repeated(tmp_path, write_batch, 
         "push.label-studio.project",
     ]
     assert secret not in str(caught.value)
+
+
+OBJECTS = """\
+  found: {metric: f1, iou: 0.75, classes: [car, person], min: {default: 0.9}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "evaluations"), [(True, 2), (False, 2)], ids=["pixels and objects", "objects only"]
+)
+def test_a_push_shows_pixels_and_says_which_gates_are_about_objects(
+    tmp_path, write_batch, policy_text, run, on_board, keep, evaluations
+):
+    text = policy_text if keep else policy_text[: policy_text.index("  class-iou")]
+    write_batch(tmp_path, policy=text + OBJECTS + PUSH)
+
+    result = run("batch.gate.yaml")
+
+    assert result.returncode == 1, result.stdout + result.stderr
+    (line,) = on_board()
+    assert line["iou"] == {"car": 1.0, "person": 0.5, "rider": None}
+    assert "found[person]" in line["failed"]
+    assert (
+        "board: note: what is shown are pixels; 1 gate blocks for another reason: found[person]\n"
+        in result.stderr
+    )
+    assert len(evaluated(tmp_path)) == evaluations

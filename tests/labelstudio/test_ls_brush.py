@@ -10,6 +10,7 @@ from brush_streams import DATA, each, head, pack, same, ten_bytes_with_padding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segcore.masks import rows
 from segcore_labelstudio import brush
 from segcore_labelstudio.brush import decode_brush
 
@@ -196,7 +197,7 @@ def test_how_much_is_parsed_and_turned_at_a_time_does_not_show(stream, piece_byt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(brush, "_PIECE_BYTES", piece_bytes)
-        patch.setattr(brush, "_BLOCK_PX", block_px)
+        patch.setattr(rows, "_BLOCK_PX", block_px)
         mask = decode_brush(data, width=width, height=height).mask
 
     runs = mask.starts.tolist(), mask.ends.tolist()
@@ -206,7 +207,7 @@ def test_how_much_is_parsed_and_turned_at_a_time_does_not_show(stream, piece_byt
 def test_a_column_that_ends_at_the_lower_border_ends_there_when_the_next_is_turned_later(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr(brush, "_BLOCK_PX", 1)
+    monkeypatch.setattr(rows, "_BLOCK_PX", 1)
     data = pack(head(4 * 3 * 5), same(4 * 3 * 4, 0), same(4 * 3, 255))
 
     mask = decode_brush(data, width=3, height=5).mask

@@ -82,16 +82,18 @@ def push(
     judge = None if policy is None else Judging(policy, jobs=jobs)
     said = None if judge is None else judge.push_of(NAME, PolicyPush)
     destination = _destination(said, dataset, key=key, join=join)
+    beside: tuple[str, ...] = ()
     if remove:
         sent = sending.remove(destination, dry_run=dry_run)
     elif judge is not None:
-        sent = send_judged(destination, judge.batch(), dry_run=dry_run)
+        judged = judge.batch()
+        sent, beside = send_judged(destination, judged, dry_run=dry_run), judged.beside_pixels
     else:
         sent = _pushed(
             task, destination, gold or "", delivery or "", ontology=ontology, below=below,
             jobs=jobs, dry_run=dry_run,
         )  # fmt: skip
-    for note in sent.notes:
+    for note in (*sent.notes, *beside):
         typer.echo(escaped(f"note: {note}"), err=True)
     for action in sent.actions if dry_run else ():
         typer.echo(escaped(f"would {action.says}"))

@@ -90,12 +90,14 @@ def push(
         given={"title": title, "masks": masks, "columns": columns, "score": score},
     )
     tasks = project_tasks(settings.project)
+    beside: tuple[str, ...] = ()
     if judge is not None:
-        batch = batch_by_policy(judge.batch(), tasks)
+        judged = judge.batch()
+        batch, beside = batch_by_policy(judged, tasks), judged.beside_pixels
     else:
         batch = _by_limit(tasks, gold or "", delivery, ontology=ontology, below=below or 0.0, jobs=jobs)
     sent = send(batch, settings.show, url=tasks.url, dry_run=dry_run)
-    for note in sent.notes:
+    for note in (*sent.notes, *beside):
         typer.echo(escaped(f"note: {note}"), err=True)
     for action in sent.actions if dry_run else ():
         typer.echo(escaped(f"would {action.says}"))

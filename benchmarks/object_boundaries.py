@@ -1,0 +1,130 @@
+"""(k) Boundary AP: objects in memory, then the same from COCO files."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import segcore
+from benchmarks.instances import CLASSES, HEIGHT, WIDTH, masks_only, rounded, scene, twelve
+from benchmarks.race import Way, kernel_choices, missing, race
+from segcore import kernels
+from segcore.average_precision import average_precision
+from segcore.dilation import Dilation
+from segcore.instance_evaluation import CocoScores
+from segcore.kernels import Choice
+from segcore.measures.class_map import ClassMap
+from segcore.measures.instance import InstanceMeasure, tabulated
+from segcore.ontology import Crowd
+
+BASE = "whole images, as boundary-iou-api"
+DILATION = Dilation(share=0.02)
+
+
+def run(options: argparse.Namespace) -> None:
+    images, rounds = (20, options.rounds) if options.quick else (500, min(options.rounds, 3))
+    folder = scene(options.data, images)
+    files = folder / "gold.json", folder / "results.json"
+    what = f"{images} images of {WIDTH} x {HEIGHT}, {CLASSES} classes, {DILATION} of the diagonal"
+    try:
+        in_memory = {BASE: whole_images(*files, load_first=True)}
+    except ImportError as error:
+        missing(BASE, error)
+        return
+    from_files = {BASE: whole_images(*files, load_first=False)}
+    for choice in kernel_choices():
+        in_memory[f"segcore ({choice})"] = in_memory_way(*files, choice)
+        from_files[f"segcore ({choice})"] = functools.partial(evaluate_files, *files, choice)
+    race(f"Boundary AP, masks as run lengths in memory: {what}", in_memory, base=BASE, rounds=rounds)
+    race(f"Boundary AP from files: {what}", from_files, base=BASE, rounds=rounds)
+
+
+def whole_images(gold: Path, results: Path, *, load_first: bool) -> Way:
+    """How boundary-iou-api goes about it (commit 37d2558): it decodes the mask of every object to the
+    size of its image, erodes it, encodes the difference, and matches by the smaller of both IoUs.
+    """
+    import cv2
+    from pycocotools import mask as coco_mask
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def band(mask: np.ndarray) -> np.ndarray:
+        height, width = mask.shape
+        steps = max(1, round(DILATION.share * np.sqrt(height**2 + width**2)))
+        padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=steps)
+        return mask - inner[1:-1, 1:-1]
+
+    class BoundaryEval(COCOeval):
+        def _prepare(self) -> None:
+            super()._prepare()
+            for coco in (self.cocoGt, self.cocoDt):
+                for own in coco.anns.values():
+                    own["boundary"] = coco_mask.encode(np.asfortranarray(band(coco.annToMask(own))))
+
+        def computeIoU(self, image: int, category: int) -> Any:  # noqa: N802
+            gt, dt = self._gts[image, category], self._dts[image, category]
+            if not gt or not dt:
+                return []
+            order = np.argsort([-d["score"] for d in dt], kind="mergesort")[: self.params.maxDets[-1]]
+            crowd = [int(g["iscrowd"]) for g in gt]
+            masks, bands = (
+                coco_mask.iou([dt[i][name] for i in order], [g[name] for g in gt], crowd)
+                for name in ("segmentation", "boundary")
+            )
+            return np.where(np.array(crowd, bool), masks, np.minimum(masks, bands))
+
+    def load() -> tuple[Any, Any]:
+        truth = COCO(str(gold))
+        return truth, truth.loadRes(masks_only(results))
+
+    def score(loaded: Callable[[], tuple[Any, Any]]) -> np.ndarray:
+        with contextlib.redirect_stdout(io.StringIO()):
+            found = BoundaryEval(*loaded(), "segm")
+            found.evaluate()
+            found.accumulate()
+            found.summarize()
+        return rounded(found.stats)
+
+    if not load_first:
+        return functools.partial(score, load)
+    with contextlib.redirect_stdout(io.StringIO()):
+        kept = load()
+    return functools.partial(score, lambda: kept)
+
+
+def in_memory_way(gold: Path, results: Path, choice: Choice) -> Way:
+    """The path of ``evaluate`` without its files: masks are decoded and checked."""
+    left = segcore.open(f"coco:{gold}")
+    right = segcore.open(f"coco:{masks_only(results)}").resolve(ontology=None, gold=left)
+    ontology = left.ontology
+    assert ontology is not None
+    same = ClassMap(target=ontology, source=ontology, file="memory")
+    measure = InstanceMeasure(gold=same, delivery=same, crowd=Crowd.IGNORE, dilation=DILATION)
+    keys = left.keys()
+    right.keys()  # both documents are read here
+
+    def score() -> np.ndarray:
+        kernels.use(choice)
+        kernels.keep_heap()
+        pairs = [(key, measure(left.read(key), right.read(key)).tally) for key in keys]
+        table = tabulated(pairs, dilation=DILATION)
+        found = average_precision(table, num_classes=len(ontology), boundary=True)
+        return twelve(CocoScores.of(found, slice(None)))
+
+    return score
+
+
+def evaluate_files(gold: Path, results: Path, choice: Choice) -> np.ndarray:
+    kernels.use(choice)
+    found = segcore.evaluate(
+        f"coco:{gold}", f"coco:{masks_only(results)}", task="instance", dilation=DILATION
+    )
+    return twelve(CocoScores.of(found.boundary_average_precision, slice(None)))

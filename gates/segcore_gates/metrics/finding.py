@@ -1,0 +1,133 @@
+"""What a metric says about a class before it is held against the limits of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from segcore.evaluation import MeasuredBatch
+from segcore_gates.records import Confusion, WorstImage
+
+if TYPE_CHECKING:
+    from segcore_gates.rules import Rule
+    from segcore_gates.statistics import Sample
+    from segcore_gates.views import View
+
+__all__ = ["Finding", "How", "class_index", "exact", "largest", "lowest", "plural"]
+
+_DECIMALS: Final = 12
+_WORST_IMAGES: Final = 5
+_CONFUSIONS: Final = 2
+
+E = TypeVar("E", bound=MeasuredBatch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One class, or a batch, by one metric.
+
+    Attributes
+    ----------
+    value : Fraction, float or None
+        A ratio of integers exactly, anything else as a float (see :func:`exact`); None where undefined.
+    images, instances : int or None
+        The gold images and gold instances it rests on; None where they cannot be counted.
+    absent : str
+        Why there is nothing to judge: the verdict is MISSING.
+    error : str
+        Why it cannot be judged: the verdict is ERROR.
+    settled : str
+        What is so wrong that neither evidence nor bounds are asked for: the rule fails unless its limit
+        is met by ``value``.
+    failing : str
+        What to say, instead of "below the floor", where the estimate fails.
+    confusions : tuple of Confusion
+    worst : tuple of WorstImage
+    """
+
+    value: Fraction | float | None = None
+    images: int | None
+    instances: int | None = None
+    absent: str = ""
+    error: str = ""
+    settled: str = ""
+    failing: str = ""
+    confusions: tuple[Confusion, ...] = ()
+    worst: tuple[WorstImage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How(Generic[E]):
+    """How one metric is judged: all that the judge and the reports know of it.
+
+    Attributes
+    ----------
+    title : str
+        In front of a value: ``IoU``.
+    view : callable
+        What a rule needs to know of the batch.
+    find : callable
+        What the metric says; given the evaluation of that view.
+    sample : callable or None
+        The images behind the value, for metrics that are a ratio of sums over images; no image where
+        the class is on neither side.
+    no_bound : str
+        Why there is no bound, where there is no ``sample``.
+    of_image : str
+        What the values of the worst images are, where it is not ``title``.
+    judges_pixels : bool
+        Whether a limit on it is a limit on the pixel IoU of a class, as pushes show it.
+    unit : str
+        Of values and limits: ``px``; empty for shares.
+    """
+
+    title: str
+    view: Callable[[Rule], View]
+    find: Callable[[Rule, E], Finding]
+    sample: Callable[[Rule, E], Sample] | None = None
+    no_bound: str = ""
+    of_image: str = ""
+    judges_pixels: bool = False
+    unit: str = ""
+
+
+def exact(value: Fraction | float) -> Fraction:
+    """The number that is compared with a limit.
+
+    A float stands for what was meant to twelve decimals: the sums behind AP and the mean of IoUs are
+    rounded some hundred times, each time by less than 2e-16, and a class must pass at its limit.  A
+    limit is the decimal that was written: .8 is 4/5.
+    """
+    return value if isinstance(value, Fraction) else Fraction(f"{value:.{_DECIMALS}f}")
+
+
+def class_index(rule: Rule, evaluation: MeasuredBatch) -> int:
+    """The place of the rule's class in the ontology of the evaluation.
+
+    Raises
+    ------
+    KeyError
+        The evaluation has no class of that name.
+    """
+    for index, name in enumerate(evaluation.ontology.names):
+        if name == rule.class_name:
+            return index
+    raise KeyError(f"{rule.id}: the evaluation has no class {rule.class_name!r}")
+
+
+def lowest(images: Sequence[WorstImage], weights: Sequence[int]) -> tuple[WorstImage, ...]:
+    """Five of the images, of least value first; among equals the one that weighs more, then by key."""
+    order = sorted(zip(images, weights, strict=True), key=lambda w: (w[0].value, -w[1], w[0].image))
+    return tuple(image for image, _ in order[:_WORST_IMAGES])
+
+
+def largest(confusions: Sequence[Confusion]) -> tuple[Confusion, ...]:
+    """The two that count most."""
+    return tuple(sorted(confusions, key=lambda c: -c.count)[:_CONFUSIONS])
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

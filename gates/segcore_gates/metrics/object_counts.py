@@ -1,0 +1,247 @@
+"""Objects of one class, image by image: found, missed and extra, of all sizes or of one band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.average_precision import BANDS
+from segcore.instance_matching import MATCH_IOU
+from segcore_gates.metrics.finding import largest, lowest
+from segcore_gates.records import Confusion, WorstImage
+
+if TYPE_CHECKING:
+    from segcore.instance_evaluation import InstanceEvaluation
+    from segcore.instance_matching import Pairs
+    from segcore_gates.rules import Curve, Size
+
+__all__ = ["Asked", "ClassObjects", "least_iou", "objects_of"]
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_NEAR: Final = 1e-9
+"""Closer to its limit than this, an IoU is compared with it once more, exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """From when on an object counts as found: one IoU, or one by the area of the gold object."""
+
+    iou: float = 0.0
+    curve: Curve = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassObjects:
+    """One class in each image.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Image keys.
+    matched, missed, extra : int64 (n_images,)
+        Crowds of the gold are none of them, nor are delivered objects that lie in one.
+    iou_sums : float64 (n_images,)
+        Of the matched objects.
+    ious : float64 (matched objects,)
+    confusions : tuple of Confusion
+        Which other classes missed objects were delivered as, and extra ones are in the gold.
+    in_gold, in_delivery : bool
+        Whether the gold has an object of the class that is no crowd, and the delivery has any, whatever
+        their sizes.
+    curved : bool
+        Whether matched means good enough for its size.
+    """
+
+    keys: tuple[str, ...]
+    matched: Integers
+    missed: Integers
+    extra: Integers
+    iou_sums: Floats
+    ious: Floats
+    confusions: tuple[Confusion, ...]
+    in_gold: bool
+    in_delivery: bool
+    curved: bool
+
+    @property
+    def support_images(self) -> int:
+        """Gold images that hold such an object."""
+        return int(np.count_nonzero(self.matched + self.missed))
+
+    @property
+    def support_instances(self) -> int:
+        """Such objects of the gold."""
+        return int(self.matched.sum() + self.missed.sum())
+
+    def lowest(self, parts: Integers | Floats, wholes: Integers) -> tuple[WorstImage, ...]:
+        """The images of least ``parts / wholes``, those left out where it is 1 or undefined."""
+        at = np.flatnonzero(parts < wholes).tolist()
+        images = [
+            WorstImage(
+                image=self.keys[i],
+                value=float(parts[i] / wholes[i]),
+                reason=f"{self.matched[i]} good, {self.missed[i]} not"
+                if self.curved
+                else f"{self.matched[i]} matched, {self.missed[i]} missed, {self.extra[i]} extra",
+            )
+            for i in at
+        ]
+        return lowest(images, [int(wholes[i]) for i in at])
+
+
+def objects_of(
+    evaluation: InstanceEvaluation, index: int, asked: Asked, *, size: Size | None = None
+) -> ClassObjects:
+    """Count one class.
+
+    Parameters
+    ----------
+    evaluation : InstanceEvaluation
+    index : int
+        Of the class.
+    asked : Asked
+    size : Size or None
+        Of gold objects by the area the gold states (COCO's rule, both ends of a band belong to it); an
+        extra object is of the band of its own area.  None is all.
+    """
+    table, found = evaluation.tallies, _found(evaluation, asked)
+    images = len(table)
+    gold, delivery = found.rows(index)
+    gold = gold[~table.gold.crowd[gold]]
+    extra = delivery[found.extra[delivery]]
+    in_gold = bool(len(gold))
+    in_delivery = bool(len(delivery))
+    if size is not None:
+        low, high = BANDS[size.value]
+        stated, own = table.gold.stated_areas_px[gold], table.delivery.areas_px[extra]
+        gold, extra = gold[(stated >= low) & (stated <= high)], extra[(own >= low) & (own <= high)]
+    matched, missed = gold[found.gold[gold]], gold[~found.gold[gold]]
+
+    def by_image(rows: Integers, of: Integers) -> Integers:
+        return np.bincount(of[rows], minlength=images)
+
+    ious = found.ious[matched]
+    iou_sums = np.zeros(images)
+    np.add.at(iou_sums, table.gold_images[matched], ious)
+    return ClassObjects(
+        keys=table.keys,
+        matched=by_image(matched, table.gold_images),
+        missed=by_image(missed, table.gold_images),
+        extra=by_image(extra, table.delivery_images),
+        iou_sums=iou_sums,
+        ious=ious,
+        # What is drawn too badly for its size need not be missed, so it was taken for nothing else.
+        confusions=() if asked.curve else _confusions(evaluation, missed, extra),
+        in_gold=in_gold,
+        in_delivery=in_delivery,
+        curved=bool(asked.curve),
+    )
+
+
+def least_iou(area_px: int, curve: Curve) -> Fraction:
+    """What a curve asks of a gold object: linear between its points, constant beyond them."""
+    points = [(Fraction(area), Fraction(str(share))) for area, share in curve]
+    for (left, low), (right, high) in pairwise(points):
+        if left <= area_px <= right:
+            return low + (high - low) * (area_px - left) / (right - left)
+    return points[0][1] if area_px < points[0][0] else points[-1][1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """What became of every object, and where those of each class are.
+
+    ``gold`` says which gold objects were found, ``ious`` how well, ``extra`` which delivered objects
+    belong to none.
+    """
+
+    gold: Bools
+    ious: Floats
+    extra: Bools
+    gold_by_class: tuple[Integers, Integers]
+    delivery_by_class: tuple[Integers, Integers]
+
+    def rows(self, index: int) -> tuple[Integers, Integers]:
+        """The gold and the delivered objects of a class."""
+        (gold, begins), (delivery, starts) = self.gold_by_class, self.delivery_by_class
+        return gold[begins[index] : begins[index + 1]], delivery[starts[index] : starts[index + 1]]
+
+
+_KNOWN: WeakKeyDictionary[InstanceEvaluation, dict[Asked, _Found]] = WeakKeyDictionary()
+"""A policy asks for each class of an evaluation; what concerns all of them is found once."""
+
+
+def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
+    known = _KNOWN.setdefault(evaluation, {})
+    if asked not in known:
+        table, matching = evaluation.tallies, evaluation.matching
+        pairs = matching.pairs
+        if asked.curve:
+            pairs = pairs.where(_reach(evaluation, pairs, asked.curve))
+        else:
+            pairs = pairs.where(pairs.iou >= asked.iou)
+        outside = matching.crowd_share < (MATCH_IOU if asked.curve else asked.iou)
+        gold, ious = np.zeros(len(table.gold), np.bool_), np.zeros(len(table.gold))
+        gold[pairs.gold], ious[pairs.gold] = True, pairs.iou
+        outside[pairs.delivery] = False
+        k = len(evaluation.ontology)
+        known[asked] = _Found(
+            gold=gold,
+            ious=ious,
+            extra=outside,
+            gold_by_class=_by_class(table.gold.classes, k),
+            delivery_by_class=_by_class(table.delivery.classes, k),
+        )
+    return known[asked]
+
+
+def _by_class(classes: npt.NDArray[np.int32], k: int) -> tuple[Integers, Integers]:
+    order = np.argsort(classes, kind="stable")
+    return order, np.searchsorted(classes[order], np.arange(k + 1))
+
+
+def _reach(evaluation: InstanceEvaluation, pairs: Pairs, curve: Curve) -> Bools:
+    """Which pairs have at least the IoU the curve asks for."""
+    table = evaluation.tallies
+    gold, delivery = table.gold.areas_px[pairs.gold], table.delivery.areas_px[pairs.delivery]
+    wanted = np.interp(gold, [area for area, _ in curve], [share for _, share in curve])
+    reached: Bools = pairs.iou >= wanted
+    for i in np.flatnonzero(np.abs(pairs.iou - wanted) < _NEAR).tolist():
+        both = int(gold[i]) + int(delivery[i])
+        # IoU = shared / (both - shared), in integers again.
+        shared = round(pairs.iou[i] * both / (1 + pairs.iou[i]))
+        reached[i] = Fraction(shared, both - shared) >= least_iou(int(gold[i]), curve)
+    return reached
+
+
+def _confusions(
+    evaluation: InstanceEvaluation, missed: Integers, extra: Integers
+) -> tuple[Confusion, ...]:
+    table, confused = evaluation.tallies, evaluation.matching.confused
+    names = evaluation.ontology.names
+    gold_classes = table.gold.classes[confused.gold]
+    delivery_classes = table.delivery.classes[confused.delivery]
+    went = delivery_classes[np.isin(confused.gold, missed)]
+    came = gold_classes[np.isin(confused.delivery, extra)]
+    return largest([
+        *_shares(went.tolist(), len(missed), names, extra=False),
+        *_shares(came.tolist(), len(extra), names, extra=True),
+    ])  # fmt: skip
+
+
+def _shares(classes: Sequence[int], total: int, names: Sequence[str], *, extra: bool) -> list[Confusion]:
+    counted = {k: classes.count(k) for k in sorted(set(classes))}
+    return [
+        Confusion(class_name=names[k], extra=extra, objects=n, share=n / total)
+        for k, n in counted.items()
+    ]

@@ -1,0 +1,93 @@
+"""Metrics of pixels: the IoU of a class, and the mean of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from segcore_gates.metrics.finding import Finding, How, class_index, largest, lowest, plural
+from segcore_gates.records import OTHER, Confusion, WorstImage
+from segcore_gates.statistics import Sample
+from segcore_gates.views import SEMANTIC
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from segcore.evaluation import Evaluation
+    from segcore.tally import ImageCounts
+    from segcore_gates.rules import Rule
+
+__all__ = ["IOU", "MEAN_IOU"]
+
+
+def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
+    """Pooled intersection over union of a class.
+
+    Neither side has it: missing.  Only the gold has it: 0, whatever the evidence.  Only the delivery
+    has it: 0.  An image without it on either side does not count; one that was not delivered counts with
+    all its gold pixels missed.
+    """
+    scores = evaluation.classes[class_index(rule, evaluation)]
+    images, instances = scores.support_images, scores.support_instances
+    if not scores.union:
+        absent = f"neither gold nor delivery contains {scores.name}"
+        return Finding(absent=absent, images=images, instances=instances)
+    settled = f"{scores.name} is in {plural(images, 'gold image')} and nowhere in the delivery"
+    failing = f"{scores.name} is in the delivery and nowhere in the gold"
+    return Finding(
+        value=Fraction(scores.intersection, scores.union),
+        images=images,
+        instances=instances,
+        settled="" if scores.delivery_pixels else settled,
+        failing="" if scores.gold_pixels else failing,
+        confusions=_confusions(evaluation, scores.index),
+        worst=_worst(evaluation.image_counts(scores.index)),
+    )
+
+
+def _mean_iou(rule: Rule, evaluation: Evaluation) -> Finding:  # noqa: ARG001 - all finders take a rule
+    """Mean of the class IoUs over the classes with a union above 0; missing where there is none."""
+    shares = [Fraction(c.intersection, c.union) for c in evaluation.classes if c.union]
+    images = evaluation.images.gold
+    if not shares:
+        return Finding(absent="no class occurs in gold or delivery", images=images)
+    return Finding(value=sum(shares, Fraction(0)) / len(shares), images=images)
+
+
+def _sample(rule: Rule, evaluation: Evaluation) -> Sample:
+    counts = evaluation.image_counts(class_index(rule, evaluation))
+    return Sample(counts.intersection, counts.union)
+
+
+def _confusions(evaluation: Evaluation, index: int) -> tuple[Confusion, ...]:
+    matrix = evaluation.confusion
+    names = [*evaluation.ontology.names, OTHER]
+    missed = _shares(matrix[index], index, names, extra=False)
+    return largest([*missed, *_shares(matrix[:, index], index, names, extra=True)])
+
+
+def _shares(
+    pixels: npt.NDArray[np.int64], index: int, names: Sequence[str], *, extra: bool
+) -> list[Confusion]:
+    counted = [(k, int(n)) for k, n in enumerate(pixels) if k != index and n]
+    total = sum(n for _, n in counted)
+    return [Confusion(class_name=names[k], extra=extra, pixels=n, share=n / total) for k, n in counted]
+
+
+def _worst(counts: ImageCounts) -> tuple[WorstImage, ...]:
+    """The images of least IoU; among equals the larger union, then the key."""
+    rows = zip(counts.keys, counts.intersection.tolist(), counts.union.tolist(), strict=True)
+    imperfect = [(WorstImage(image=key, value=i / u), u) for key, i, u in rows if i < u]
+    return lowest([image for image, _ in imperfect], [union for _, union in imperfect])
+
+
+IOU = How(title="IoU", view=lambda _: SEMANTIC, find=_class_iou, sample=_sample, judges_pixels=True)
+MEAN_IOU = How(
+    title="mean IoU",
+    view=lambda _: SEMANTIC,
+    find=_mean_iou,
+    no_bound="a mean has no bound: write `judge: estimate`",
+    judges_pixels=True,
+)

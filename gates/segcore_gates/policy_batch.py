@@ -1,0 +1,112 @@
+"""The batch of a policy in the views its rules need, each counted when it is first asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segcore.errors import UsageError
+from segcore_gates.hand_written import require_pins
+from segcore_gates.metrics import view_of
+from segcore_gates.views import SEMANTIC, View, fewest
+
+if TYPE_CHECKING:
+    from segcore.evaluation import Evaluation, MeasuredBatch
+    from segcore.sources import Source
+    from segcore_gates.evaluations import Evaluations
+    from segcore_gates.policy_file import LoadedPolicy
+    from segcore_gates.rules import Rule
+
+__all__ = ["PolicyBatch"]
+
+
+class PolicyBatch:
+    """What the rules of a policy are judged by.
+
+    Parameters
+    ----------
+    policy : LoadedPolicy
+    evaluations : Evaluations
+        Of the session.
+    keep_sources : bool
+        Keep what was read for :meth:`pixels`.
+    """
+
+    def __init__(
+        self, policy: LoadedPolicy, evaluations: Evaluations, *, keep_sources: bool = False
+    ) -> None:
+        self._policy = policy
+        self._evaluations = evaluations
+        self._keep_sources = keep_sources
+        self._counted = fewest(map(view_of, policy.rules))
+        self._seen: dict[View | None, MeasuredBatch] = {}
+        self._digests: tuple[str, ...] | None = None
+
+    def view(self, rule: Rule) -> View:
+        """The view that is counted for a rule; rules with the same one share an evaluation."""
+        return self._counted[view_of(rule)]
+
+    def evaluation(self, rule: Rule) -> MeasuredBatch:
+        """The evaluation of the rule's view.
+
+        Raises
+        ------
+        UsageError
+            An input is not the one the policy pins, cannot be opened, does not hold what the view
+            needs, or changed since another view was counted.
+        InvalidInputError
+            An input was refused.
+        """
+        wanted = view_of(rule)
+        if wanted not in self._seen:
+            found = self._count(self._counted[wanted])
+            self._seen[wanted] = found if wanted is None else wanted.of(found)
+        return self._seen[wanted]
+
+    def _count(self, view: View) -> MeasuredBatch:
+        policy = self._policy
+        later = [
+            other
+            for other in dict.fromkeys(self._counted.values())
+            if other != view and not self._knows(other)
+        ]
+        found = self._evaluations.get(
+            policy.gold,
+            policy.delivery,
+            ontology=policy.ontology,
+            view=view,
+            keep_sources=self._keep_sources or bool(later),
+        )
+        if not (self._keep_sources or later):
+            self._evaluations.drop_sources(policy.gold, policy.delivery, ontology=policy.ontology)
+        self._require_same_inputs(found)
+        return found
+
+    def pixels(self) -> tuple[Evaluation, Source, Source]:
+        """The semantic evaluation with the gold and the delivery it was made of.
+
+        It is made for the purpose where no rule is about pixels.
+        """
+        from segcore.evaluation import Evaluation
+
+        policy = self._policy
+        view = fewest([SEMANTIC, *self._counted])[SEMANTIC]
+        found, gold, delivery = self._evaluations.with_sources(
+            policy.gold, policy.delivery, ontology=policy.ontology, view=view
+        )
+        self._require_same_inputs(found)
+        if not isinstance(found, Evaluation):
+            raise TypeError(f"the {view} view is no semantic evaluation")
+        return found, gold, delivery
+
+    def _knows(self, view: View) -> bool:
+        policy = self._policy
+        return self._evaluations.knows(policy.gold, policy.delivery, ontology=policy.ontology, view=view)
+
+    def _require_same_inputs(self, evaluation: MeasuredBatch) -> None:
+        """Refuse inputs that are not those the policy pins, or of which two views saw other bytes."""
+        require_pins(self._policy, evaluation)
+        digests = tuple(info.sha256 for info in evaluation.inputs)
+        if self._digests is None:
+            self._digests = digests
+        if digests != self._digests:
+            raise UsageError("an input changed while its batch was judged; run it again")

@@ -1,0 +1,310 @@
+"""The panoptic measure: the segments of gold and delivery of one image, and what they share.
+
+Every pixel lies in one segment at most: an object of a thing class, all of a stuff class, or none
+(void).  Nothing is matched here; see :mod:`segcore.panoptic_quality`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore import kernels, limits
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.errors import UsageError
+from segcore.faults import Fault
+from segcore.instance_tally import InstanceTable, Objects
+from segcore.kernels import LabelRuns, Overlaps, RegionRuns
+from segcore.measures.class_map import ClassMap
+from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.object_limits import pairs_above_limit
+from segcore.measures.segments import Segments, as_segments, is_dense, segment_numbers
+from segcore.ontology import Crowd
+
+__all__ = ["PanopticMeasure", "SegmentPair", "tabulated"]
+
+MAX_TABLE_CELLS: Final = 1 << 16
+"""Pairs of segments counted in a table; of more, only those that occur."""
+
+MAX_NAMED_OVERLAPS: Final = 100
+"""Pairs of overlapping segments of an image that are named one by one."""
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SegmentPair:
+    """One image; None is a side that was not delivered, or refused.
+
+    Attributes
+    ----------
+    gold, delivery : Segments or None
+    overlaps : Overlaps
+        Every pair that shares a pixel.
+    """
+
+    gold: Segments | None
+    delivery: Segments | None
+    overlaps: Overlaps
+
+
+_NO_COUNTS = np.empty(0, np.int64)
+_NO_OVERLAPS = Overlaps(_NO_COUNTS, _NO_COUNTS, _NO_COUNTS)
+_NOTHING = SegmentPair(gold=None, delivery=None, overlaps=_NO_OVERLAPS)
+
+
+@dataclass(kw_only=True, eq=False)
+class PanopticMeasure:
+    """Counts what the segments of an image share.
+
+    Parameters
+    ----------
+    gold, delivery : ClassMap
+        How either side's classes become those of the evaluation.
+    crowd
+        Whether crowd segments of the gold are groups, which are neither found nor missed, or
+        segments like any other.  In a delivery they are segments.
+    """
+
+    gold: ClassMap
+    delivery: ClassMap
+    crowd: Crowd
+
+    def __post_init__(self) -> None:
+        self._things = self.gold.target.things("segments are of things and of stuff")
+
+    def __call__(self, gold: ImageAnnotation, delivery: ImageAnnotation | None) -> Measured[SegmentPair]:
+        """Count one image.
+
+        Parameters
+        ----------
+        gold : ImageAnnotation
+        delivery : ImageAnnotation or None
+            None for an image that was not delivered: all its gold segments are missed.
+
+        Raises
+        ------
+        UsageError
+            Either side is a label map, which does not tell things apart, and there are things.
+        """
+        if delivery is not None:
+            gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+            if (gold.height, gold.width) != (delivery.height, delivery.width):
+                fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
+                refused = 0, delivery.read - delivery.rejected
+                return Measured(tally=_NOTHING, faults=(fault,), rejected=refused)
+        row_major = is_dense(gold) and (delivery is None or is_dense(delivery))
+        left, faults = self._segments(gold, self.gold, row_major=row_major)
+        right, found = None, list[Fault]()
+        if delivery is not None:
+            right, found = self._segments(delivery, self.delivery, row_major=row_major)
+        problems = (*faults, *found)
+        rejected = refused_count(faults), refused_count(found)
+        if left is None or (delivery is not None and right is None):
+            return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
+        overlaps = _NO_OVERLAPS
+        if right is not None:
+            overlaps = shared_pixels(left.runs, right.runs, segments=max(len(left), len(right)))
+        return Measured(
+            tally=SegmentPair(gold=left, delivery=right, overlaps=overlaps),
+            faults=problems,
+            rejected=rejected,
+            gold_crowd=int(np.count_nonzero(left.crowd)),
+        )
+
+    def _segments(
+        self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool
+    ) -> tuple[Segments | None, list[Fault]]:
+        """The segments, or None and why there are none."""
+        content = annotation.content
+        groups = classes is self.gold and self.crowd is Crowd.IGNORE
+        if isinstance(content, LabelMap):
+            if content.objects is None and self._things.any():
+                raise self._not_told_apart(annotation, classes)
+            codes = classes.of_values(content)
+        else:
+            codes = classes.of_regions(content)
+            if faults := classes.name_faults(annotation):
+                return None, faults
+            if isinstance(content, Regions):
+                numbers, _ = segment_numbers(codes, content.crowd & groups, self._things)
+                place = classes.place(annotation)
+                if faults := _overlap_faults(annotation, content, numbers, file=place):
+                    return None, faults
+        found = as_segments(content, codes, self._things, row_major=row_major, groups=groups)
+        return found, classes.value_faults(annotation) if found.unknown else []
+
+    def _not_told_apart(self, annotation: ImageAnnotation, classes: ClassMap) -> UsageError:
+        names = [c.name for c in self.gold.target.classes if c.thing is True]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return UsageError(
+            f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not tell "
+            f"one {names[0]!r} from the next; the panoptic task needs segments (coco-panoptic:, "
+            "cityscapes:DIR?file=instanceIds) or regions (coco:, label-studio:, fiftyone:) as soon as "
+            f"the ontology has things ({', '.join(map(repr, names[:3]))}{more}); or measure it with "
+            "task semantic"
+        )
+
+
+def _overlap_faults(
+    annotation: ImageAnnotation, regions: Regions, numbers: Integers, *, file: str
+) -> list[Fault]:
+    """A fault for every two regions of different segments that share pixels."""
+    if int((regions.ends - regions.starts).sum(dtype=np.int64)) == _covered(regions):
+        return []
+    key = annotation.key
+    if pairs := pairs_above_limit(regions, regions):
+        expected = f"at most {limits.MAX_OBJECT_PAIRS} pairs of regions that may overlap"
+        got = f"{len(regions)} regions, {pairs} pairs"
+        fault = Fault(code="limits.annotations", file=file, image=key, expected=expected, got=got)
+        return [fault]
+    images = np.array([0, len(regions)], np.int64)
+    runs = RegionRuns(regions.starts, regions.ends, regions.offsets, images)
+    found = kernels.overlaps(runs, runs, heights=np.array([max(1, regions.height)], np.int64))
+    wrong = (found.gold < found.delivery) & (numbers[found.gold] != numbers[found.delivery])
+    places = np.flatnonzero(wrong)
+    ids = regions.ids or tuple(range(len(regions)))
+    expected = "one segment a pixel"
+    faults = []
+    named = (column[places[:MAX_NAMED_OVERLAPS]].tolist() for column in found)
+    for a, b, shared in zip(*named, strict=True):
+        x, y = divmod(_first_shared(regions, a, b), regions.height)
+        faults.append(
+            Fault(
+                code="panoptic.overlap",
+                file=file,
+                image=key,
+                annotation=ids[b],
+                expected=expected,
+                got=f"{shared} px shared with annotation {ids[a]}, first at x={x} y={y}",
+            )
+        )
+    if (more := len(places) - MAX_NAMED_OVERLAPS) > 0:
+        got = f"{more} more pairs that overlap"
+        fault = Fault(code="panoptic.overlap", file=file, image=key, expected=expected, got=got)
+        faults.append(fault)
+    return faults
+
+
+def _covered(regions: Regions) -> int:
+    """Pixels that lie in any region."""
+    if not len(regions.starts):
+        return 0
+    order = np.argsort(regions.starts, kind="stable")
+    starts, ends = regions.starts[order], np.maximum.accumulate(regions.ends[order])
+    ahead = np.maximum(starts[1:], ends[:-1])
+    return int(ends[0] - starts[0]) + int((np.maximum(ends[1:], ahead) - ahead).sum(dtype=np.int64))
+
+
+def _first_shared(regions: Regions, a: int, b: int) -> int:
+    """The first position two regions share."""
+    (starts, ends), (other_starts, other_ends) = (
+        (regions.starts[part], regions.ends[part])
+        for part in (slice(*regions.offsets[i : i + 2].tolist()) for i in (a, b))
+    )
+    place = np.searchsorted(other_ends, starts, side="right")
+    inside = np.flatnonzero(place < len(other_ends))
+    begin = np.maximum(starts[inside], other_starts[place[inside]])
+    return int(begin[begin < ends[inside]][0])
+
+
+def shared_pixels(gold: LabelRuns, delivery: LabelRuns, *, segments: int) -> Overlaps:
+    """Count the pixels of every pair of segments, void left out.
+
+    Parameters
+    ----------
+    gold, delivery : LabelRuns
+        Of the same number of pixels, in the same order; 0 is void.
+    segments : int
+        How many there are on either side at most.
+
+    Returns
+    -------
+    Overlaps
+        Segments count from 0.
+    """
+    size = 1 + segments
+    if size * size <= MAX_TABLE_CELLS:
+        table = kernels.joint_runs(gold, delivery, size=size)[1:, 1:]
+        left, right = np.nonzero(table)
+        return Overlaps(left, right, table[left, right])
+    starts = np.union1d(gold.starts, delivery.starts)
+    lengths = np.diff(starts, append=gold.pixels)
+    left, right = (
+        runs.codes[np.searchsorted(runs.starts, starts, side="right") - 1].astype(np.int64)
+        for runs in (gold, delivery)
+    )
+    both = np.flatnonzero((left > 0) & (right > 0))
+    cells, place = np.unique((left * size + right)[both], return_inverse=True)
+    shared = np.bincount(place, lengths[both], minlength=len(cells)).astype(np.int64)
+    left, right = np.divmod(cells, size)
+    return Overlaps(left - 1, right - 1, shared)
+
+
+# ---- tables
+
+
+def tabulated(pairs: Iterable[tuple[str, SegmentPair]]) -> InstanceTable:
+    """The counts of images as one table, given in any order.
+
+    Parameters
+    ----------
+    pairs : iterable of (str, SegmentPair)
+        Image keys and what was counted.
+    """
+    rows = sorted(pairs, key=lambda row: row[0])
+    gold, gold_offsets, gold_place = _objects([pair.gold for _, pair in rows])
+    delivery, delivery_offsets, delivery_place = _objects([pair.delivery for _, pair in rows])
+    counts = np.array([len(pair.overlaps.gold) for _, pair in rows], np.int64)
+    image = np.repeat(np.arange(len(rows)), counts)
+    found = [
+        np.concatenate([_NO_COUNTS, *columns])
+        for columns in zip(_NO_OVERLAPS, *(pair.overlaps for _, pair in rows), strict=True)
+    ]
+    left = gold_place[found[0] + gold_offsets[image]] - gold_offsets[image]
+    right = delivery_place[found[1] + delivery_offsets[image]] - delivery_offsets[image]
+    order = np.lexsort((right, left, image))
+    return InstanceTable(
+        keys=tuple(key for key, _ in rows),
+        gold=gold,
+        delivery=delivery,
+        overlaps=Overlaps(left[order], right[order], found[2][order]),
+        gold_offsets=gold_offsets,
+        delivery_offsets=delivery_offsets,
+        overlap_offsets=np.append(0, np.cumsum(counts)),
+    )
+
+
+def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDArray[np.intp]]:
+    """All segments of one side by image and class, the larger first, then by position.
+
+    With the offsets of the images, and the place each segment got.
+    """
+    held = [segments for segments in images if segments is not None]
+    offsets = np.append(0, np.cumsum([0 if s is None else len(s) for s in images])).astype(np.int64)
+    areas = np.concatenate([_NO_COUNTS, *(s.areas_px for s in held)])
+    objects = Objects(
+        classes=np.concatenate([np.empty(0, np.int32), *(s.classes for s in held)]),
+        areas_px=areas,
+        stated_areas_px=areas.astype(np.float64),
+        crowd=np.concatenate([np.empty(0, np.bool_), *(s.crowd for s in held)]),
+        scores=np.full(len(areas), np.nan),
+        ids=tuple(own_id for s in held for own_id in s.ids),
+    )
+    image = np.repeat(np.arange(len(images)), np.diff(offsets))
+    keys = np.stack([-areas, objects.classes, image])
+    order = np.lexsort(keys)
+    ordered = keys[:, order]
+    if (ordered[:, 1:] == ordered[:, :-1]).all(axis=0).any():
+        first = np.concatenate([_NO_COUNTS, *(s.first_positions() for s in held)])
+        names = {name: n for n, name in enumerate(sorted(set(map(str, objects.ids))))}
+        # Nothing but their ids tells those without a pixel from one another.
+        own = np.array([names[str(own_id)] for own_id in objects.ids])
+        order = np.lexsort([own, first, *keys])
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return objects.take(order), offsets, place

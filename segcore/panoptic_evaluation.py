@@ -1,0 +1,199 @@
+"""What a batch says segment by segment: panoptic quality per class, of things and of stuff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation import MeasuredBatch
+from segcore.instance_matching import Pairs
+from segcore.instance_records import record_columns
+from segcore.instance_tally import InstanceTable
+from segcore.panoptic_quality import (
+    Quality,
+    SegmentCounts,
+    SegmentMatching,
+    match_segments,
+    mean_quality,
+)
+
+__all__ = ["PanopticEvaluation", "PanopticOverall", "PanopticScores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanopticScores(SegmentCounts):
+    """One class, over all images.
+
+    Attributes
+    ----------
+    id, name, index
+        The class and its place in the ontology.
+    thing : bool
+        Countable objects, or stuff.
+    support_images, support_instances : int
+        Gold images that hold a segment of it, and gold segments; crowds are not counted.
+    """
+
+    id: int
+    name: str
+    index: int
+    thing: bool
+    support_images: int
+    support_instances: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the contract."""
+        support = {"images": self.support_images, "instances": self.support_instances}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "thing": self.thing,
+            "pq": self.pq,
+            "sq": self.sq,
+            "rq": self.rq,
+            "tp": self.tp,
+            "fp": self.fp,
+            "fn": self.fn,
+            "ignored": self.ignored,
+            "support": support,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanopticOverall:
+    """All classes, and either kind of them.
+
+    Attributes
+    ----------
+    all, things, stuff : Quality
+    """
+
+    all: Quality
+    things: Quality
+    stuff: Quality
+
+    def to_json(self) -> dict[str, Any]:
+        """The block of the contract."""
+        return {
+            kind: {name: getattr(found, name) for name in found.__slots__}
+            for kind, found in (("all", self.all), ("things", self.things), ("stuff", self.stuff))
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanopticEvaluation(MeasuredBatch):
+    """A delivery measured against gold, segment by segment.
+
+    Everything is derived from :attr:`tallies`: segments, their areas and the pixels they share.
+
+    Attributes
+    ----------
+    tallies : InstanceTable
+        A missing image counts with nothing delivered.
+
+    See Also
+    --------
+    MeasuredBatch : The other attributes.
+    """
+
+    tallies: InstanceTable
+    task: str = "panoptic"
+
+    @cached_property
+    def matching(self) -> SegmentMatching:
+        """Which segment is matched with which."""
+        return match_segments(self.tallies)
+
+    @cached_property
+    def classes(self) -> tuple[PanopticScores, ...]:
+        """The scores of every class, in ontology order."""
+        k, table = len(self.ontology), self.tallies
+        single = ~table.gold.crowd
+        held = np.unique(np.stack([table.gold.classes[single], table.gold_images[single]]), axis=1)
+        images = np.bincount(held[0], minlength=k)
+        return tuple(
+            PanopticScores(
+                id=c.id,
+                name=c.name,
+                index=i,
+                thing=c.thing is True,
+                tp=counts.tp,
+                fp=counts.fp,
+                fn=counts.fn,
+                ignored=counts.ignored,
+                iou_sum=counts.iou_sum,
+                support_images=int(images[i]),
+                support_instances=counts.tp + counts.fn,
+            )
+            for i, (c, counts) in enumerate(
+                zip(self.ontology.classes, self.matching.counts(k), strict=True)
+            )
+        )
+
+    @cached_property
+    def overall(self) -> PanopticOverall:
+        """Means over the classes with a segment that counts, each weighted the same."""
+        return PanopticOverall(
+            all=mean_quality(self.classes),
+            things=mean_quality(c for c in self.classes if c.thing),
+            stuff=mean_quality(c for c in self.classes if not c.thing),
+        )
+
+    def table(self) -> dict[str, list[Any]]:
+        """Image x class counts as columns, one row for every class an image holds on either side.
+
+        Returns
+        -------
+        dict of list
+            ``image``, ``class``, ``tp``, ``fp``, ``fn``, ``ignored``, ``iou_sum``, and ``pq`` of this
+            class in this image, None where only ignored segments are; gold crowds make no row.
+        """
+        images, classes, counts = self.matching.image_counts(len(self.ontology))
+        names = self.ontology.names
+        columns = {
+            name: [getattr(row, name) for row in counts]
+            for name in ("tp", "fp", "fn", "ignored", "iou_sum", "pq")
+        }
+        return {
+            "image": [self.tallies.keys[i] for i in images.tolist()],
+            "class": [names[i] for i in classes.tolist()],
+            **columns,
+        }
+
+    def objects(self) -> dict[str, list[Any]]:
+        """What became of every segment, as columns, by image, kind, gold and delivered segment.
+
+        Returns
+        -------
+        dict of list
+            ``image``, ``kind``, ``gold_class``, ``gold_id``, ``gold_px``, ``delivery_class``,
+            ``delivery_id``, ``delivery_px``, ``iou``; None for a side without a segment.
+
+        Notes
+        -----
+        Every segment is matched, missed, extra or ignored once; gold crowds are not listed.  Further
+        rows say what missed and extra segments share: ``near`` of one class, ``confused`` of two,
+        with an IoU above .5.
+        """
+        found = self.matching
+        groups: dict[str, Pairs | npt.NDArray[np.int64]] = {
+            "matched": found.matched,
+            "missed": found.missed,
+            "extra": found.extra,
+            "ignored": found.ignored,
+            "near": found.near,
+            "confused": found.confused,
+        }
+        return record_columns(self.tallies, self.ontology.names, groups, delivered={"extra", "ignored"})
+
+    def to_json(self) -> dict[str, Any]:
+        """The document ``segcore score --json`` writes: plain values, undefined ones None."""
+        return self.document(
+            self.task,
+            classes=[scores.to_json() for scores in self.classes],
+            overall=self.overall.to_json(),
+        )
