@@ -22,7 +22,8 @@ from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.faults import FaultLog
 from segcore.kernels import LabelRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.panoptic import PanopticMeasure, shared_pixels, tabulated
+from segcore.measures.panoptic import PanopticMeasure, tabulated
+from segcore.measures.segments import shared_pixels
 from segcore.ontology import Crowd, LabelClass, Ontology
 from segcore.panoptic_quality import match_segments
 from segcore.sources import Source
