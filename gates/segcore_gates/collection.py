@@ -207,6 +207,7 @@ class GateItem(pytest.Item):
             "verdict": record.verdict.value,
             "value": record.value,
             "limit": record.limit,
+            "unit": record.unit or None,
             "lower": None if interval is None else interval.lower,
             "upper": None if interval is None else interval.upper,
             "images": record.images,

@@ -6,210 +6,28 @@ beside its limits, as fields of :class:`segcore_gates.rules.Rule`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
+from pydantic import Field
+
+from segcore_gates.gate_base import BatchGate, CeilingGate, FloorGate, MetricGate, Model
+from segcore_gates.gate_values import (
+    SWEEP,
+    BandWidth,
+    CurvePoints,
+    Overlap,
+    Overlaps,
+    PerClass,
+    Pixels,
 )
+from segcore_gates.rules import Size
 
-from segcore_gates.rules import Judge, Level, Size, Thin
+__all__ = ["GATE_MODELS", "Gate", "SizedGate", "Sizes"]
 
-__all__ = [
-    "ABSENT",
-    "CONFIDENCE",
-    "GATE_MODELS",
-    "JUDGE",
-    "SEVERITY",
-    "BatchGate",
-    "CeilingGate",
-    "ClassGate",
-    "Confidence",
-    "FloorGate",
-    "Gate",
-    "Model",
-    "Name",
-    "PerClass",
-    "Share",
-    "Support",
-    "Text",
-    "kind",
-]
-
-ABSENT = "What a gated class does that neither side contains: error or warn."
-CONFIDENCE = "One-sided confidence of the bound, between 0.5 and 1."
-JUDGE = "What is compared with min: the estimate, or the pessimistic end of its interval (bound)."
-SEVERITY = "error fails the batch, warn never does."
-
-_SWEEP: Final = "0.5:0.95"
-_SWEEPS: Final = re.compile(r"0?\.50?:0?\.95")
-
-
-def kind(value: object) -> str:
-    """The branch of a union by what was written, so that an error speaks of one branch only."""
-    if isinstance(value, (Mapping, BaseModel)):
-        return "<mapping>"
-    return "<list>" if isinstance(value, (list, tuple)) else "<text>"
-
-
-def _overlaps(value: object) -> object:
-    """One of COCO's ten overlaps, or all of them, in one way of writing it."""
-    text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    if _SWEEPS.fullmatch(text):
-        return _SWEEP
-    try:
-        found = round(20 * float(text))
-    except (ValueError, OverflowError):
-        found = 0
-    if 10 <= found <= 19 and float(text) == found / 20:
-        return f"{found / 20:g}"
-    raise ValueError('expected "0.5:0.95", or one overlap from "0.5" to "0.95" in steps of 0.05')
-
-
-def _points(curve: dict[str, float]) -> dict[str, float]:
-    areas = list(curve)
-    if any(not re.fullmatch("[1-9][0-9]{0,9}", area) for area in areas):
-        raise ValueError("a curve goes by areas in pixels, whole numbers such as 100 and 1000")
-    if sorted(areas, key=int) != areas:
-        raise ValueError("write the areas of a curve in rising order")
-    shares = list(curve.values())
-    if len(shares) < 2:
-        raise ValueError("a curve has two points or more; for one IoU for all sizes gate recall")
-    if sorted(shares) != shares:
-        raise ValueError("the IoU of a curve falls: larger objects are easier to draw, not harder")
-    return curve
-
-
-Text = Annotated[str, Field(strict=True, min_length=1)]
-Name = Annotated[Text, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-"""Read as it is written: a class may be called 123 or true."""
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Confidence = Annotated[float, Field(strict=True, gt=0.5, lt=1)]
-PerClass = Annotated[dict[str, Share], Field(min_length=1)]
-Pixels = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-PerClassPx = Annotated[dict[str, Pixels], Field(min_length=1)]
-Overlap = Annotated[float, Field(strict=True, gt=0, le=1)]
-Overlaps = Annotated[
-    str,
-    BeforeValidator(_overlaps),
-    WithJsonSchema(
-        {"enum": [_SWEEP, *(value for k in range(10, 20) for value in (f"{k / 20:g}", k / 20))]}
-    ),
-]
-"""As text, because 0.5:0.95 is no number; a single one may be written as a number."""
-CurvePoints = Annotated[
-    dict[str, Share],
-    AfterValidator(_points),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "minProperties": 2,
-            "patternProperties": {"^[1-9][0-9]{0,9}$": {"type": "number", "minimum": 0, "maximum": 1}},
-        }
-    ),
-]
-
-
-class Model(BaseModel):
-    """Knows its keys and takes no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Support(Model):
-    """How much gold makes a judgement."""
-
-    images: int = Field(
-        default=30,
-        ge=1,
-        strict=True,
-        description="Gold images that hold the class; fewer is thin evidence.",
-    )
-    instances: int = Field(
-        default=0, ge=0, strict=True, description="Gold instances of the class; fewer is thin evidence."
-    )
-
-
-class _Gate(Model):
-    severity: Level | None = Field(default=None, description=SEVERITY)
-    judge: Judge | None = Field(
-        default=None,
-        description=JUDGE,
-    )
-    confidence: Confidence | None = Field(default=None, description=CONFIDENCE)
-    support: Support | None = Field(
-        default=None,
-        description="Less gold than this is thin evidence; keys left out come from defaults.",
-    )
-    thin: Thin | None = Field(default=None, description="What thin evidence does: error, warn or skip.")
-    absent: Level | None = Field(default=None, description=ABSENT)
-
-    def settings(self) -> dict[str, Any]:
-        """What the metric is told beside its limits."""
-        return {}
-
-
-class BatchGate(_Gate):
-    """A metric with one value for the batch."""
-
-    metric: Any
-    min: Share = Field(description="The floor, a share between 0 and 1.")
-    warn_below: Share | None = Field(default=None, description="A soft limit, not below min.")
-
-
-class ClassGate(_Gate):
-    """A metric that is judged class by class.
-
-    The floor stands below ``min``; where less is better there are ``max`` and ``warn_above`` instead.
-    """
-
-    metric: Any
-    classes: Annotated[
-        Annotated[Literal["all", "things", "stuff"], Tag("<text>")]
-        | Annotated[Annotated[tuple[Name, ...], Field(min_length=1)], Tag("<list>")],
-        Discriminator(kind),
-    ] = Field(
-        default="all", description="The classes it judges: all, things, stuff, or a list of names."
-    )
-
-
-class FloorGate(ClassGate):
-    """A metric of which more is better, a share."""
-
-    min: PerClass = Field(
-        description="The floor of each class, a share; default covers the classes that are not named."
-    )
-    warn_below: PerClass | None = Field(
-        default=None,
-        description=(
-            "A soft limit of each class, not below its floor. A default below the floor of a class is "
-            "off for that class."
-        ),
-    )
-
-
-class CeilingGate(ClassGate):
-    """A metric of which less is better, in pixels."""
-
-    max: PerClassPx = Field(
-        description="The ceiling of each class in pixels; default covers the classes that are not named."
-    )
-    warn_above: PerClassPx | None = Field(
-        default=None,
-        description=(
-            "A soft limit of each class, not above its ceiling. A default above the ceiling of a class "
-            "is off for that class."
-        ),
-    )
+_BAND: Final = (
+    "Width of the band inside outlines: a share of the diagonal such as 0.02, or pixels such as 5px."
+)
 
 
 class ClassIouGate(FloorGate):
@@ -222,6 +40,61 @@ class MeanIouGate(BatchGate):
     """Mean IoU over the classes."""
 
     metric: Literal["mean-iou"] = Field(description="Mean of the class IoUs, over classes that occur.")
+
+
+class BoundaryIouGate(FloorGate):
+    """Boundary IoU, class by class."""
+
+    metric: Literal["boundary-iou"] = Field(
+        description="Pooled IoU of the bands inside the outlines of each class."
+    )
+    dilation: BandWidth = Field(description=_BAND)
+
+    def settings(self) -> dict[str, Any]:
+        """The width of the band."""
+        return {"dilation": self.dilation}
+
+
+class _ToleranceGate(FloorGate):
+    tolerance_px: Pixels = Field(
+        description="How far apart in pixels outlines may lie and still agree, such as 2."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """The tolerance."""
+        return {"tolerance_px": self.tolerance_px}
+
+
+class NsdGate(_ToleranceGate):
+    """Normalised surface distance, class by class."""
+
+    metric: Literal["nsd"] = Field(
+        description="Share of the outline pixels of both sides within tolerance_px of the other outline."
+    )
+
+
+class BoundaryF1Gate(_ToleranceGate):
+    """Boundary F1, class by class."""
+
+    metric: Literal["boundary-f1"] = Field(
+        description="Harmonic mean of the shares of either outline within tolerance_px of the other."
+    )
+
+
+class Hd95Gate(CeilingGate):
+    """The 95 % Hausdorff distance, class by class."""
+
+    metric: Literal["hd95"] = Field(
+        description="95 % Hausdorff distance of the outlines in pixels, mean over images."
+    )
+
+
+class AssdGate(CeilingGate):
+    """The average symmetric surface distance, class by class."""
+
+    metric: Literal["assd"] = Field(
+        description="Average distance of the outlines in pixels, mean over images."
+    )
 
 
 class Sizes(Model):
@@ -261,19 +134,30 @@ class _MatchedGate(SizedGate):
         return {"ious": (self.iou,)}
 
 
-class F1Gate(_MatchedGate):
+class _BandedGate(_MatchedGate):
+    dilation: BandWidth | None = Field(
+        default=None,
+        description=f"Found is then what reaches iou by IoU and by boundary IoU. {_BAND}",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """The overlap, and the width of the band."""
+        return {**super().settings(), "dilation": self.dilation}
+
+
+class F1Gate(_BandedGate):
     """F1, class by class."""
 
     metric: Literal["f1"] = Field(description="2 x matched / (2 x matched + missed + extra) objects.")
 
 
-class PrecisionGate(_MatchedGate):
+class PrecisionGate(_BandedGate):
     """Precision, class by class."""
 
     metric: Literal["precision"] = Field(description="Matched of the delivered objects.")
 
 
-class RecallGate(_MatchedGate):
+class RecallGate(_BandedGate):
     """Recall, class by class."""
 
     metric: Literal["recall"] = Field(description="Matched of the gold objects.")
@@ -319,7 +203,7 @@ class _RankedGate(SizedGate):
         """The overlaps and what stands for scores."""
         from segcore.average_precision import IOU_THRESHOLDS, ScoreRule
 
-        one = () if self.iou == _SWEEP else (float(self.iou),)
+        one = () if self.iou == SWEEP else (float(self.iou),)
         return {
             "ious": one or IOU_THRESHOLDS,
             "scores": None if self.scores is None else ScoreRule(self.scores),
@@ -340,9 +224,69 @@ class ArGate(_RankedGate):
     )
 
 
+class BoundaryApGate(_RankedGate):
+    """Boundary AP, class by class."""
+
+    metric: Literal["boundary-ap"] = Field(
+        description="Average precision of each class by the smaller of IoU and boundary IoU."
+    )
+    dilation: BandWidth = Field(description=_BAND)
+
+    def settings(self) -> dict[str, Any]:
+        """As for AP, and the width of the band."""
+        return {**super().settings(), "dilation": self.dilation}
+
+
+class _SegmentGate(FloorGate):
+    needs_things: ClassVar[bool] = True
+
+
+class PqGate(_SegmentGate):
+    """Panoptic quality, class by class."""
+
+    metric: Literal["pq"] = Field(
+        description="Panoptic quality: sum of the IoUs of matched segments / (TP + FP / 2 + FN / 2)."
+    )
+
+
+class SqGate(_SegmentGate):
+    """Segmentation quality, class by class."""
+
+    metric: Literal["sq"] = Field(description="Segmentation quality: mean IoU of the matched segments.")
+
+
+class RqGate(_SegmentGate):
+    """Recognition quality, class by class."""
+
+    metric: Literal["rq"] = Field(
+        description="Recognition quality: TP / (TP + FP / 2 + FN / 2) of the segments."
+    )
+
+
+class MeanPqGate(BatchGate):
+    """Mean panoptic quality over classes."""
+
+    needs_things: ClassVar[bool] = True
+    metric: Literal["mean-pq"] = Field(
+        description="Mean of the panoptic qualities of the classes that occur."
+    )
+    classes: Literal["all", "things", "stuff"] = Field(
+        default="all", description="Over which classes the mean is: all, things or stuff."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Over which classes the mean is."""
+        return {"kinds": self.classes}
+
+
 AnyGate = (
     ClassIouGate
     | MeanIouGate
+    | BoundaryIouGate
+    | NsdGate
+    | BoundaryF1Gate
+    | Hd95Gate
+    | AssdGate
     | F1Gate
     | PrecisionGate
     | RecallGate
@@ -350,10 +294,15 @@ AnyGate = (
     | GoodObjectShareGate
     | ApGate
     | ArGate
+    | BoundaryApGate
+    | PqGate
+    | SqGate
+    | RqGate
+    | MeanPqGate
 )
 Gate = Annotated[AnyGate, Field(discriminator="metric")]
 
-GATE_MODELS: Final[Mapping[str, type[_Gate]]] = {
+GATE_MODELS: Final[Mapping[str, type[MetricGate]]] = {
     get_args(model.model_fields["metric"].annotation)[0]: model for model in get_args(AnyGate)
 }
 """By metric, in the order messages name them."""

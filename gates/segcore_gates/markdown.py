@@ -11,7 +11,15 @@ from segcore_gates.metrics import METRICS
 from segcore_gates.records import Outcome, Record, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
-from segcore_gates.text import fault_line, headings, note, remarks, summary_line, worst_first
+from segcore_gates.text import (
+    fault_line,
+    headings,
+    note,
+    remarks,
+    shown_value,
+    summary_line,
+    worst_first,
+)
 
 __all__ = ["append_job_summary", "markdown"]
 
@@ -75,8 +83,8 @@ def _row(record: Record) -> str:
     look = ", ".join(w.image for w in record.worst[:3]) if record.blocks else ""
     cells = (
         record.id,
-        "" if record.value is None else f"{record.value:.4f}",
-        number(record.limit),
+        shown_value(record),
+        number(record.limit, record.unit),
         "" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}",
         "" if record.images is None else str(record.images),
         record.verdict.value,

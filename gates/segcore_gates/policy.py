@@ -6,20 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
-from segcore_gates.gates import (
-    ABSENT,
-    CONFIDENCE,
-    JUDGE,
-    SEVERITY,
-    Confidence,
-    Gate,
-    Model,
-    Name,
-    Share,
-    Support,
-    Text,
-    kind,
-)
+from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
+from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
+from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
-from segcore_gates.gates import GATE_MODELS, Sizes, Support
+from segcore_gates.gate_base import CeilingGate, Support
+from segcore_gates.gates import GATE_MODELS, Sizes
 from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
 
 if TYPE_CHECKING:
@@ -18,16 +19,15 @@ __all__ = ["explain"]
 
 _Path = tuple[str | int, ...]
 
-_LATER_METRICS: Final = frozenset(
-    {"assd", "bad-image-share", "boundary-iou", "hd95", "nsd", "pq", "rq", "sq"}
-).difference(GATE_MODELS)
+_LATER_METRICS: Final = frozenset({"bad-image-share"}).difference(GATE_MODELS)
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
     Coverage: frozenset({"sampled_from"}),
     Defaults: frozenset({"seed"}),
-    **dict.fromkeys(GATE_MODELS.values(), frozenset({"below_iou", "dilation", "max"})),
+    **dict.fromkeys(GATE_MODELS.values(), frozenset({"below_iou"})),
 }
 _IN_PX: Final = frozenset({"max", "warn_above"})
+_LESS_IS_BETTER: Final = {"min": "max", "warn_below": "warn_above"}
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
 
@@ -109,6 +109,8 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     if others and path[0] == "gates" and len(path) == 3:
         own = _value(document, path[:-1])["metric"]
         hint = f": {own} has none ({_and(others)} {'has' if len(others) == 1 else 'have'})"
+        if issubclass(GATE_MODELS[own], CeilingGate) and key in _LESS_IS_BETTER:
+            hint = f": less {own} is better, so write {_LESS_IS_BETTER[key]}, in pixels"
     return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
 
 
@@ -148,7 +150,8 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
     if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] != "iou":
-        return "mean-iou has one limit, not one for each class: write a number"
+        metric = _value(document, path[:2])["metric"]
+        return f"{metric} has one limit, not one for each class: write a number"
     return f"expected {wanted}, got {_shown(document, path)}"
 
 
@@ -169,7 +172,7 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
         return f"expected {' or '.join(allowed)}, {got}{hint}"
     in_px = path[0] == "gates" and len(path) > 2 and path[2] in _IN_PX
-    if in_px and len(path) > 3:
+    if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
     if kind == "dict_type" and (in_px or _is_share(path)):
         example = "5" if in_px else "0.85"

@@ -18,6 +18,7 @@ __all__ = [
     "Record",
     "Verdict",
     "WorstImage",
+    "measured",
     "number",
     "outcome",
     "outcome_of_all",
@@ -100,7 +101,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """Pixels, or objects, of a class that were labelled as another one.
+    """Pixels, objects or segments of a class that were labelled as another one.
 
     Attributes
     ----------
@@ -109,42 +110,45 @@ class Confusion:
     extra : bool
         False: gold pixels of the rule's class that were delivered as ``class_name`` (missed).
         True: the other way round.
-    pixels, objects : int or None
-        How many; one of the two.
+    pixels, objects, segments : int or None
+        How many; one of the three.
     share : float
-        Of all missed (or all extra) pixels or objects of the rule's class.
+        Of all missed (or all extra) pixels, objects or segments of the rule's class.
     """
 
     class_name: str
     extra: bool
     pixels: int | None = None
     objects: int | None = None
+    segments: int | None = None
     share: float
 
     @property
     def count(self) -> int:
         """How many, of whatever is counted."""
-        return self.pixels or self.objects or 0
+        return self.pixels or self.objects or self.segments or 0
 
     def describe(self, name: str) -> str:
         """``31 % of missed person pixels went to rider``."""
         share = f"{self.share:.0%}".replace("%", " %")
-        if self.objects is not None:
-            return f"{share} of {self._objects(name)}"
+        if self.pixels is None:
+            return f"{share} of {self._one_by_one(name)}"
         if self.extra:
             where = " (no class in the gold)" if self.class_name == OTHER else ""
             return f"{share} of extra {name} pixels came from {self.class_name}{where}"
         where = " (no class delivered)" if self.class_name == OTHER else ""
         return f"{share} of missed {name} pixels went to {self.class_name}{where}"
 
-    def _objects(self, name: str) -> str:
+    def _one_by_one(self, name: str) -> str:
+        which = f"{name} {'segments' if self.objects is None else 'objects'} ({self.count})"
         if self.extra:
-            return f"extra {name} objects ({self.objects}) are {self.class_name} in the gold"
-        return f"missed {name} objects ({self.objects}) were delivered as {self.class_name}"
+            return f"extra {which} are {self.class_name} in the gold"
+        return f"missed {which} were delivered as {self.class_name}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        counted = {"pixels": self.pixels} if self.objects is None else {"objects": self.objects}
+        kinds = {"pixels": self.pixels, "objects": self.objects, "segments": self.segments}
+        counted = {kind: n for kind, n in kinds.items() if n is not None}
         direction = "extra" if self.extra else "missed"
         return {"class": self.class_name, "direction": direction, **counted, "share": self.share}
 
@@ -183,6 +187,8 @@ class Record:
         What the metric was told beside its limits; see :attr:`segcore_gates.rules.Rule.settings`.
     value : float or None
         What was measured; None where it is undefined or was not evaluated.
+    unit : str
+        Of value and limit, and of the worst images: ``px``, or empty for shares.
     limit_kind, limit : LimitKind, float
         The number of the policy that decided: the floor (or ceiling), or the soft limit where that was
         crossed.
@@ -228,11 +234,13 @@ class Record:
     confusions: tuple[Confusion, ...] = ()
     worst: tuple[WorstImage, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the JSON report; ``settings`` only where the metric has some."""
+        """The record of the JSON report; ``settings`` and ``unit`` only where the metric has some."""
         interval = self.interval
         settings = {"settings": dict(self.settings)} if self.settings else {}
+        unit = {"unit": self.unit} if self.unit else {}
         return {
             "id": self.id,
             "gate": self.gate,
@@ -240,6 +248,7 @@ class Record:
             "class": self.class_name,
             "slice": None,
             **settings,
+            **unit,
             "value": self.value,
             "limit": {"kind": self.limit_kind.value, "applied": self.limit},
             "interval": interval
@@ -297,12 +306,14 @@ class Record:
                     extra=c["direction"] == "extra",
                     pixels=c.get("pixels"),
                     objects=c.get("objects"),
+                    segments=c.get("segments"),
                     share=c["share"],
                 )
                 for c in data["confusions"]
             ),
             worst=tuple(WorstImage(**w) for w in data["worst"]),
             settings=data.get("settings", {}),
+            unit=data.get("unit", ""),
         )
 
 
@@ -326,9 +337,16 @@ def outcome(records: Sequence[Record], *, invalid: bool = False) -> Outcome:
     return Outcome.INSUFFICIENT if blocking or not records else Outcome.ACCEPT
 
 
-def number(threshold: float) -> str:
-    """``0.80`` for .8, ``0.975`` for .975: no digit less than the policy has."""
+def measured(value: float, unit: str = "") -> str:
+    """``0.8512`` for a share, ``12.35 px`` for what has a unit."""
+    return f"{value:.2f} {unit}" if unit else f"{value:.4f}"
+
+
+def number(threshold: float, unit: str = "") -> str:
+    """``0.80`` for .8, ``0.975`` for .975, ``3 px`` for 3.0: no digit less than the policy has."""
     text = str(threshold)
+    if unit:
+        return f"{text.removesuffix('.0')} {unit}"
     return f"{threshold:.2f}" if len(text.partition(".")[2]) < 2 and "e" not in text else text
 
 

@@ -9,7 +9,9 @@ from typing import Any, Final
 from segcore.documents import YamlDocument
 from segcore.ontology import Ontology
 from segcore.wording import did_you_mean, printable
-from segcore_gates.gates import BatchGate, ClassGate, Gate, PerClass, SizedGate
+from segcore_gates.gate_base import BatchGate, ClassGate
+from segcore_gates.gate_values import PerClass
+from segcore_gates.gates import Gate, SizedGate
 from segcore_gates.policy import Coverage, Defaults
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Size, Thin
 
@@ -79,6 +81,9 @@ def resolve_rules(
     rules = [_coverage_rule(coverage, defaults, document)]
     for gate_id, gate in gates.items():
         path = ("gates", gate_id)
+        if gate.needs_things and (unsaid := _unsaid(ontology)):
+            problem = f"{gate.metric} is about things and stuff, and {unsaid}"
+            refuse("policy.bad_value", (*path, "metric"), problem)
         if isinstance(gate, BatchGate):
             if gate.warn_below is not None and gate.warn_below < gate.min:
                 refuse(
@@ -217,15 +222,20 @@ def _judged_classes(gate: ClassGate, ontology: Ontology, path: _Path, refuse: Re
                 refuse("policy.bad_value", (*path, i), f"class '{printable(name)}' is named twice")
             named.add(name)
         return tuple(name for name in ontology.names if name in named)
-    unsaid = [c.name for c in ontology.classes if c.thing is None]
-    if unsaid:
-        problem = f"the ontology does not say thing: true or false for {_listed(unsaid)}"
-        refuse("policy.bad_value", path, problem)
+    unsaid = _unsaid(ontology)
+    if unsaid and not gate.needs_things:
+        refuse("policy.bad_value", path, unsaid)
     wanted = gate.classes == "things"
     names = tuple(c.name for c in ontology.classes if c.thing is wanted)
     if not names and not unsaid:
         refuse("policy.bad_value", path, f"the ontology has no {gate.classes}")
     return names
+
+
+def _unsaid(ontology: Ontology) -> str:
+    """Which classes are neither things nor stuff; empty for none."""
+    names = [c.name for c in ontology.classes if c.thing is None]
+    return f"the ontology does not say thing: true or false for {_listed(names)}" if names else ""
 
 
 def _coverage_rule(coverage: Coverage, defaults: Defaults, document: YamlDocument) -> Rule:

@@ -24,6 +24,16 @@ class Metric(enum.StrEnum):
     """Pooled intersection over union of one class."""
     MEAN_IOU = "mean-iou"
     """Mean of the class IoUs, over classes with a union above 0."""
+    BOUNDARY_IOU = "boundary-iou"
+    """Pooled intersection over union of the bands inside the outlines of one class."""
+    NSD = "nsd"
+    """Share of the outlines of one class, of both sides, that lie within a tolerance of the other."""
+    BOUNDARY_F1 = "boundary-f1"
+    """Harmonic mean of the shares of either outline of one class within a tolerance of the other."""
+    HD95 = "hd95"
+    """95 % Hausdorff distance of the outlines of one class, mean over images."""
+    ASSD = "assd"
+    """Average distance of the outlines of one class, mean over images."""
     F1 = "f1"
     """Objects of one class found, missed and extra at one overlap: 2 x matched / all of both sides."""
     PRECISION = "precision"
@@ -38,6 +48,16 @@ class Metric(enum.StrEnum):
     """Average precision of one class, as COCO defines it."""
     AR = "ar"
     """Average recall of one class, as COCO defines it."""
+    BOUNDARY_AP = "boundary-ap"
+    """Average precision of one class by the smaller of IoU and boundary IoU."""
+    PQ = "pq"
+    """Panoptic quality of one class."""
+    SQ = "sq"
+    """Segmentation quality of one class: mean IoU of the segments that were found."""
+    RQ = "rq"
+    """Recognition quality of one class: F1 of the segments."""
+    MEAN_PQ = "mean-pq"
+    """Mean of the panoptic qualities of all classes, of things or of stuff."""
     COVERAGE = "coverage"
     """Share of the gold images that were delivered."""
 
@@ -126,7 +146,8 @@ class Rule:
     line : int
         1-based line in the policy.
     maximum, warn_above : float or None
-        The ceiling and its soft limit, for metrics of which less is better; ``minimum`` is then 0.
+        The ceiling and its soft limit in pixels, for metrics of which less is better; ``minimum`` is
+        then 0.
     ious : tuple of float
         The overlaps from which on an object counts as found; of several, the mean is taken.
     scores : ScoreRule or None
@@ -139,6 +160,8 @@ class Rule:
         The width of the band that counts as boundary.
     tolerance_px : float or None
         How far an outline may be off.
+    kinds : str
+        Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
     """
 
     id: str
@@ -164,6 +187,7 @@ class Rule:
     curve: Curve = ()
     dilation: Dilation | None = None
     tolerance_px: float | None = None
+    kinds: str = ""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -176,5 +200,6 @@ class Rule:
             "curve": {str(area): share for area, share in self.curve} or None,
             "dilation": self.dilation and str(self.dilation),
             "tolerance_px": self.tolerance_px,
+            "classes": self.kinds or None,
         }
         return {key: value for key, value in given.items() if value is not None}

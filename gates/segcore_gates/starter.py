@@ -38,7 +38,7 @@ def ontology_text(ontology: Ontology, *, source: str) -> str:
 
 
 def policy_text(*, gold: str, delivery: str, ontology: str, example: str) -> str:
-    """A policy with one gate: every class must reach an IoU of 0.85; one on objects is a comment.
+    """A policy with one gate: every class must reach an IoU of 0.85; others are comments.
 
     Parameters
     ----------
@@ -64,6 +64,10 @@ def policy_text(*, gold: str, delivery: str, ontology: str, example: str) -> str
             "    min:",
             "      default: 0.85                  # every class, unless it is named below",
             f"      {f'# {_scalar(example)}: 0.90':<29}  # a class that matters more",
+            "  # boundary:                        # outlines, which IoU of large objects hardly sees",
+            "  #   metric: boundary-iou",
+            "  #   dilation: 0.02                 # width of the band, a share of the diagonal",
+            "  #   min: {default: 0.70}",
             "  # found:                           # objects, where both sides tell them apart",
             "  #   metric: f1",
             "  #   iou: 0.5",

@@ -17,7 +17,7 @@ from segcore.errors import counted_faults
 from segcore.faults import CODES
 from segcore.wording import escaped
 from segcore_gates.metrics import METRICS, title
-from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, number
+from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 
@@ -30,6 +30,7 @@ __all__ = [
     "note",
     "relative",
     "remarks",
+    "shown_value",
     "summary_line",
     "table",
     "worst_first",
@@ -53,14 +54,12 @@ def headline(record: Record) -> str:
     name = "" if record.class_name is None else escaped(_what(record))
     where = f"{name}, " if name else ""
     if record.value is None or not _misses(record) or record.verdict is Verdict.THIN:
-        measured = "" if record.value is None else f"{_measure(record)} {_shown(record)}, "
-        return f"{measured}{escaped(record.reason)}" + (f"  ({name})" if name else "")
-    value, limit = _apart(record.value, record.limit)
+        found = "" if record.value is None else f"{_measure(record)} {shown_value(record)}, "
+        return f"{found}{escaped(record.reason)}" + (f"  ({name})" if name else "")
+    value, limit = _apart(record.value, record.limit, record.unit)
     sign, by = ("<", "short") if record.limit_kind.at_least else (">", "over")
-    distance = f"{by} by {_digits(abs(record.limit - record.value))}"
-    return (
-        f"{_measure(record)} {value}{_unit(record)} {sign} {limit}{_unit(record)}  ({where}{distance})"
-    )
+    distance = f"{by} by {_digits(abs(record.limit - record.value), record.unit)}"
+    return f"{_measure(record)} {value} {sign} {limit}  ({where}{distance})"
 
 
 def explain(record: Record, *, policy: str, node_id: str) -> str:
@@ -86,10 +85,12 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         names = [escaped(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
         of_image = METRICS[record.metric].of_image or title(record.metric)
-        lines += ["", f"  {'worst images':<{width}}  {of_image:>6}"]
+        values = [measured(w.value, record.unit) for w in record.worst]
+        wide = max(len(cell) for cell in [*values, of_image])
+        lines += ["", f"  {'worst images':<{width}}  {of_image:>{wide}}"]
         lines += [
-            f"  {name:<{width}}  {w.value:>{max(6, len(of_image))}.4f}  {escaped(w.reason)}".rstrip()
-            for name, w in zip(names, record.worst, strict=True)
+            f"  {name:<{width}}  {value:>{wide}}  {escaped(w.reason)}".rstrip()
+            for name, value, w in zip(names, values, record.worst, strict=True)
         ]
     if record.confusions and record.class_name is not None:
         lines.append("")
@@ -203,18 +204,19 @@ def _what(record: Record) -> str:
 
 
 def _measure(record: Record) -> str:
-    """``F1@0.5``."""
-    iou = record.settings.get("iou")
-    return f"{title(record.metric)}@{iou}" if iou else title(record.metric)
+    """``F1@0.5``, ``NSD@2px``, ``boundary AP@0.5/0.02``: with what decides on its meaning."""
+    told, tolerance = record.settings, record.settings.get("tolerance_px")
+    near = None if tolerance is None else f"{tolerance:g}px"
+    kinds = told.get("classes", "all")
+    if kinds != "all":
+        return f"{title(record.metric)} of {kinds}"
+    given = [part for part in (told.get("iou"), told.get("dilation"), near) if part is not None]
+    return f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)
 
 
-def _unit(record: Record) -> str:
-    how = METRICS.get(record.metric)
-    return f" {how.unit}" if how is not None and how.unit else ""
-
-
-def _shown(record: Record) -> str:
-    return "" if record.value is None else f"{record.value:.4f}{_unit(record)}"
+def shown_value(record: Record) -> str:
+    """The value with its unit; empty where there is none."""
+    return "" if record.value is None else measured(record.value, record.unit)
 
 
 def _misses(record: Record) -> bool:
@@ -225,15 +227,19 @@ def _misses(record: Record) -> bool:
     return value < record.limit if record.limit_kind.at_least else value > record.limit
 
 
-def _apart(value: float, limit: float) -> tuple[str, str]:
+def _apart(value: float, limit: float, unit: str) -> tuple[str, str]:
     """Both with as many digits as it takes to tell them apart."""
-    digits = next(d for d in range(4, 18) if f"{value:.{d}f}" != f"{limit:.{d}f}" or d == 17)
-    shown = f"{limit:.2f}" if digits == 4 and float(f"{limit:.2f}") == limit else f"{limit:.{digits}f}"
-    return f"{value:.{digits}f}", shown
+    few = 2 if unit else 4
+    digits = next(d for d in range(few, 18) if f"{value:.{d}f}" != f"{limit:.{d}f}" or d == 17)
+    end = f" {unit}" if unit else ""
+    if digits == few and float(f"{limit:.2f}") == limit:
+        return f"{value:.{digits}f}{end}", number(limit, unit)
+    return f"{value:.{digits}f}{end}", f"{limit:.{digits}f}{end}"
 
 
-def _digits(difference: float) -> str:
-    return f"{difference:.4f}" if difference >= 0.00005 else f"{difference:.1e}"
+def _digits(difference: float, unit: str) -> str:
+    few, end = (2, f" {unit}") if unit else (4, "")
+    return (f"{difference:.{few}f}" if difference >= 0.5 / 10**few else f"{difference:.1e}") + end
 
 
 def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]:
@@ -271,8 +277,8 @@ def _cells(record: Record) -> tuple[str, ...]:
     interval = record.interval
     return (
         escaped(record.id),
-        "" if record.value is None else f"{record.value:.4f}",
-        number(record.limit),
+        shown_value(record),
+        number(record.limit, record.unit),
         "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",
         "" if record.images is None else str(record.images),
         record.verdict.value,

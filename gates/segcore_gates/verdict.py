@@ -182,13 +182,13 @@ def _estimate(rule: Rule, finding: Finding) -> Record:
     value = finding.value
     if value is None or _beyond(value, kind, limit):
         side = "below the floor" if kind is LimitKind.MIN else "above the ceiling"
-        reason = finding.failing or f"{side} of {number(limit)}"
+        reason = finding.failing or f"{side} of {number(limit, _unit(rule))}"
         return _measured(rule, finding, Verdict.FAIL, reason)
     if thin := _thin(rule, finding):
         return _measured(rule, finding, Verdict.THIN, thin)
     if soft is not None and _beyond(value, soft_kind, soft):
         side = "below" if soft_kind is LimitKind.WARN_BELOW else "above"
-        record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft)}")
+        record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft, _unit(rule))}")
         return replace(record, limit_kind=soft_kind, limit=soft)
     return _measured(rule, finding, Verdict.PASS, "")
 
@@ -255,7 +255,12 @@ def _record(
         images=images,
         instances=instances,
         worst=worst,
+        unit=_unit(rule),
     )
+
+
+def _unit(rule: Rule) -> str:
+    return METRICS[rule.metric].unit if rule.metric in METRICS else ""
 
 
 def _limit(rule: Rule) -> tuple[LimitKind, float]:

@@ -61,15 +61,17 @@ class View:
         Raises
         ------
         UsageError
-            It is of another task, or ranks objects by another rule.
+            It is of another task, ranks objects by another rule, or lacks these outlines.
         """
-        task, scores = evaluation.task, getattr(evaluation, "score_rule", None)
-        if task != self.task or scores != self.scores:
-            got = View(task=task, scores=scores)
-            raise UsageError(
-                f"{what} needs the {View(task=self.task, scores=self.scores)} evaluation "
-                f"of the batch, got the {got} one"
-            )
+        got = View(
+            task=evaluation.task,
+            scores=getattr(evaluation, "score_rule", None),
+            dilation=getattr(evaluation, "dilation", None),
+            surfaces=getattr(evaluation, "surfaces", None) is not None,
+        )
+        same = (got.task, got.scores) == (self.task, self.scores)
+        if not same or self.dilation not in {None, got.dilation} or (self.surfaces and not got.surfaces):
+            raise UsageError(f"{what} needs the {self} evaluation of the batch, got the {got} one")
 
     def __str__(self) -> str:
         given = {"scores": self.scores, "dilation": self.dilation}

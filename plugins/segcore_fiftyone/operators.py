@@ -223,7 +223,7 @@ class RunPolicy(_Operator):
         try:
             from segcore_fiftyone.policy_push import NAME, PolicyPush, send_judged
             from segcore_gates.judged import Judging
-            from segcore_gates.records import number, outcome
+            from segcore_gates.records import measured, number, outcome
 
             judge = Judging(ctx.params["policy"], progress=False)
         except ModuleNotFoundError as error:
@@ -248,8 +248,8 @@ class RunPolicy(_Operator):
                 {
                     "verdict": record.verdict.value,
                     "rule": escaped(record.id),
-                    "value": "-" if record.value is None else f"{record.value:.4f}",
-                    "limit": number(record.limit),
+                    "value": "-" if record.value is None else measured(record.value, record.unit),
+                    "limit": number(record.limit, record.unit),
                     "reason": escaped(record.reason),
                 }
                 for record in batch.records

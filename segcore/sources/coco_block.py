@@ -103,10 +103,10 @@ def decode_images(
     sizes = columns.sizes[first:last]
     image = np.repeat(np.arange(len(sizes)), np.diff(begins))
     offsets = columns.characters[rows.start : rows.stop + 1]
-    text = "".join(columns.texts[rows]).encode("ascii")  # type: ignore[arg-type]
-    decoded = kernels.decode_counts(
-        np.frombuffer(text, np.uint8), offsets - offsets[0], pixels=sizes.prod(axis=1)[image]
-    )
+    length = int(offsets[-1] - offsets[0])
+    text = np.frombuffer(columns.text, np.uint8, length, offsets[0]) if length else np.empty(0, np.uint8)
+    pixels = sizes.prod(axis=1)[image]
+    decoded = kernels.decode_counts(text, offsets - offsets[0], pixels=pixels)
     runs = RegionRuns(decoded.starts, decoded.ends, decoded.offsets, begins)
     odd = decoded.status != kernels.OK
     areas = None

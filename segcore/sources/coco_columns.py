@@ -41,10 +41,10 @@ class CocoColumns:
     plain : bool (n_images,)
         Images all annotations of which are accepted, with masks as text of the right size; the
         others are to be read alone.
-    texts : list of str or None
-        Run lengths as text of ASCII for a mask of the right size; None where there is no such text.
+    text : bytes
+        The run lengths of all masks of the right size that are text of ASCII, one after the other.
     characters : int64 (n + 1,)
-        Those of all texts before each row.
+        Row ``i`` owns ``text[characters[i]:characters[i + 1]]``.
     others : dict
         The segmentations that are no such text, by row.
     classes, crowd, scores, ids
@@ -59,7 +59,7 @@ class CocoColumns:
     begins: Integers
     order: Integers
     plain: Bools
-    texts: list[str | None]
+    text: bytes
     characters: Integers
     others: dict[int, Any]
     classes: npt.NDArray[np.int32]
@@ -88,7 +88,8 @@ class CocoColumns:
         others = {}
         if None in texts:
             others = {row: found[row] for row, text in enumerate(texts) if text is None}
-        lengths = [len(text or "") for text in texts]
+            texts = [text or "" for text in texts]
+        lengths = list(map(len, texts))  # type: ignore[arg-type]
         characters = np.append(0, np.cumsum(np.array(lengths, np.int64)))
         plain = np.diff(characters[begins]) <= MAX_CHARACTERS
         plain[image[list(others)]] = False
@@ -97,7 +98,7 @@ class CocoColumns:
             begins=begins,
             order=order,
             plain=plain,
-            texts=texts,
+            text="".join(texts).encode("ascii"),  # type: ignore[arg-type]
             characters=characters,
             others=others,
             classes=classes,
@@ -116,11 +117,11 @@ class CocoColumns:
 
     def segmentation(self, row: int) -> Any:
         """What the file says."""
-        text = self.texts[row]
-        if text is None:
+        if row in self.others:
             return self.others[row]
         image = int(np.searchsorted(self.begins, row, side="right")) - 1
-        return {"size": self.sizes[image].tolist(), "counts": text}
+        counts = self.text[self.characters[row] : self.characters[row + 1]]
+        return {"size": self.sizes[image].tolist(), "counts": counts.decode("ascii")}
 
 
 def _plain_texts(found: list[Any], sizes: Integers) -> list[str | None]:

@@ -167,13 +167,13 @@ def objects(images: Sequence[Mapping[str, Sequence[Box]]], *, crowds: Sequence[B
 def write_objects() -> Callable[..., Path]:
     """A function that writes gold.json and delivery.json of boxes and a policy with the gates given."""
 
-    def write(folder, gold, delivery, gates, *, defaults="", crowds=(), push="") -> Path:
+    def write(folder, gold, delivery, gates, *, defaults="", crowds=(), push="", ontology="") -> Path:
         (folder / "gold.json").write_text(objects(gold, crowds=crowds))
         (folder / "delivery.json").write_text(objects(delivery))
         policy = folder / "batch.gate.yaml"
         policy.write_text(
             "version: 1\ngold: coco:gold.json\ndelivery: coco:delivery.json\n"
-            f"defaults: {{support: {{images: 1}}{defaults}}}\n{push}gates:\n"
+            f"defaults: {{support: {{images: 1}}{defaults}}}\n{push}{ontology}gates:\n"
             + "".join(f"  {line}\n" for line in gates.splitlines())
         )
         return policy

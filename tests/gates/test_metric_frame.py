@@ -12,7 +12,7 @@ from segcore.documents import parse_yaml
 from segcore.evaluation import Evaluation, Images
 from segcore.ontology import LabelClass, Ontology
 from segcore.tally import TallyTable
-from segcore_gates.gates import CeilingGate
+from segcore_gates.gate_base import CeilingGate
 from segcore_gates.metrics import Finding, How
 from segcore_gates.policy import Coverage, Defaults
 from segcore_gates.records import Record, Verdict
@@ -84,10 +84,10 @@ def test_less_is_better_at_a_ceiling(distance):
 
     assert (below.verdict, below.limit_kind, below.limit) == (Verdict.PASS, "max", 10.0)
     assert (between.verdict, between.limit_kind, between.limit) == (Verdict.WARN, "warn_above", 8.0)
-    assert between.reason == "above 8.00"
+    assert between.reason == "above 8 px"
     assert at.verdict is Verdict.WARN
     assert (above.verdict, above.limit) == (Verdict.FAIL, 10.0)
-    assert above.reason == "above the ceiling of 10.00"
+    assert above.reason == "above the ceiling of 10 px"
 
 
 def test_a_class_passes_at_its_ceiling(distance):
@@ -117,9 +117,9 @@ def test_a_distance_is_said_in_pixels(distance):
     said = headline(record)
     rows = table(PolicyReport(path="p", rules=1, records=(record,)), width=120)
 
-    assert said == "distance 14.5000 px > 10.00 px  (car, over by 4.5000)"
+    assert said == "distance 14.50 px > 10 px  (car, over by 4.50 px)"
     assert explain(record, policy="p", node_id="p::d[car]").startswith(said)
-    assert rows[1][0].split() == ["d[car]", "14.5000", "10.00", "40", "FAIL"]
+    assert rows[1][0].split() == ["d[car]", "14.50", "px", "10", "px", "40", "FAIL"]
 
 
 def test_a_warning_above_the_ceiling_would_never_warn():

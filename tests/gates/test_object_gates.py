@@ -44,6 +44,8 @@ ASKED = {
     # 76 of the 101 recalls are reached, at precision 1; of ten overlaps by seven
     "ap": ('iou: "0.5"', "0.752475247525"),
     "ar": ('iou: "0.5:0.95"', "0.525"),
+    # Bands of two pixels of the found ones: 44/76, 200/376 and 512/976, all above a half
+    "boundary-ap": ('iou: "0.5", dilation: 2px', "0.752475247525"),
 }
 """What a gate is told, and what it finds of the scene above; by hand."""
 
@@ -239,6 +241,7 @@ def test_a_band_neither_side_has_is_missing(judge_objects, metric):
         ("matched-iou", Verdict.MISSING),
         ("ap", Verdict.MISSING),
         ("ar", Verdict.MISSING),
+        ("boundary-ap", Verdict.MISSING),
     ],
 )
 def test_a_band_only_the_delivery_has_counts_where_extra_objects_do(judge_objects, metric, expected):
@@ -331,7 +334,7 @@ def unscored(images):
     return [{n: [box[:4] for box in boxes] for n, boxes in image.items()} for image in images]
 
 
-@pytest.mark.parametrize("metric", ["ap", "ar"])
+@pytest.mark.parametrize("metric", ["ap", "ar", "boundary-ap"])
 def test_a_delivery_without_scores_has_no_ap_and_the_reason_names_the_right_gates(judge_objects, metric):
     record = judge_objects(GOLD, unscored(DELIVERY), gate(metric, 0.1))["g[car]"]
 
@@ -406,7 +409,7 @@ def test_a_share_of_good_objects_can_be_judged_by_its_bound(judge_objects):
     assert record.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("metric", ["ap", "ar", "matched-iou"])
+@pytest.mark.parametrize("metric", ["ap", "ar", "boundary-ap", "matched-iou"])
 def test_what_has_no_bound_is_an_error_that_says_what_to_write(judge_objects, metric):
     record = judge_objects(GOLD, DELIVERY, gate(metric, 0.1, "judge: bound"))["g[car]"]
 

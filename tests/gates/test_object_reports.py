@@ -274,17 +274,22 @@ def test_two_runs_differ_in_the_run_block_only(batch):
     assert report_of(batch) == report_of(batch)
 
 
-def test_the_gate_on_objects_that_a_starter_policy_has_as_a_comment_is_one(tmp_path):
+def test_the_gates_that_a_starter_policy_has_as_comments_are_gates(tmp_path):
     import re
 
     from segcore_gates.policy_file import load_policy
     from segcore_gates.starter import policy_text
 
     text = policy_text(gold="coco:g.json", delivery="coco:d.json", ontology="o.yaml", example="car")
-    uncommented = re.sub(r"^  # (found|  \w)", r"  \1", text, flags=re.M)
+    uncommented = re.sub(r"^  # (boundary|found|  \w)", r"  \1", text, flags=re.M)
     (tmp_path / "o.yaml").write_text("classes: [{id: 1, name: car}]\n")
     (tmp_path / "batch.gate.yaml").write_text(uncommented)
 
     loaded = load_policy(tmp_path / "batch.gate.yaml", environ={})
 
-    assert [rule.id for rule in loaded.rules] == ["coverage", "class-iou[car]", "found[car]"]
+    assert [rule.id for rule in loaded.rules] == [
+        "coverage",
+        "class-iou[car]",
+        "boundary[car]",
+        "found[car]",
+    ]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore_gates.metrics.finding import Finding, How
 from segcore_gates.metrics.objects import F1, GOOD_OBJECT_SHARE, MATCHED_IOU, PRECISION, RECALL
+from segcore_gates.metrics.outlines import ASSD, BOUNDARY_F1, BOUNDARY_IOU, HD95, NSD
 from segcore_gates.metrics.pixels import IOU, MEAN_IOU
-from segcore_gates.metrics.ranked import AP, AR
+from segcore_gates.metrics.ranked import AP, AR, BOUNDARY_AP
+from segcore_gates.metrics.segments import MEAN_PQ, PQ, RQ, SQ
 from segcore_gates.rules import Metric
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ __all__ = ["METRICS", "Finding", "How", "title", "view_of"]
 METRICS: Final[Mapping[Metric, How[Any]]] = {
     Metric.IOU: IOU,
     Metric.MEAN_IOU: MEAN_IOU,
+    Metric.BOUNDARY_IOU: BOUNDARY_IOU,
+    Metric.NSD: NSD,
+    Metric.BOUNDARY_F1: BOUNDARY_F1,
+    Metric.HD95: HD95,
+    Metric.ASSD: ASSD,
     Metric.F1: F1,
     Metric.PRECISION: PRECISION,
     Metric.RECALL: RECALL,
@@ -32,6 +39,11 @@ METRICS: Final[Mapping[Metric, How[Any]]] = {
     Metric.GOOD_OBJECT_SHARE: GOOD_OBJECT_SHARE,
     Metric.AP: AP,
     Metric.AR: AR,
+    Metric.BOUNDARY_AP: BOUNDARY_AP,
+    Metric.PQ: PQ,
+    Metric.SQ: SQ,
+    Metric.RQ: RQ,
+    Metric.MEAN_PQ: MEAN_PQ,
 }
 """Every metric a gate may have; coverage is a rule of its own."""
 

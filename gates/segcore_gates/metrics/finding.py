@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segcore_gates.statistics import Sample
     from segcore_gates.views import View
 
-__all__ = ["Finding", "How", "class_index", "exact", "largest", "lowest", "plural"]
+__all__ = ["Finding", "How", "class_index", "exact", "highest", "largest", "lowest", "plural"]
 
 _DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
@@ -121,6 +121,11 @@ def lowest(images: Sequence[WorstImage], weights: Sequence[int]) -> tuple[WorstI
     """Five of the images, of least value first; among equals the one that weighs more, then by key."""
     order = sorted(zip(images, weights, strict=True), key=lambda w: (w[0].value, -w[1], w[0].image))
     return tuple(image for image, _ in order[:_WORST_IMAGES])
+
+
+def highest(images: Sequence[WorstImage]) -> tuple[WorstImage, ...]:
+    """Five of the images, of greatest value first; among equals by key."""
+    return tuple(sorted(images, key=lambda w: (-w.value, w.image))[:_WORST_IMAGES])
 
 
 def largest(confusions: Sequence[Confusion]) -> tuple[Confusion, ...]:

@@ -19,10 +19,11 @@ from segcore_gates.records import Confusion, WorstImage
 
 if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
-    from segcore.instance_matching import Pairs
+    from segcore.instance_matching import ObjectMatching, Pairs
+    from segcore.panoptic_evaluation import PanopticEvaluation
     from segcore_gates.rules import Curve, Size
 
-__all__ = ["Asked", "ClassObjects", "least_iou", "objects_of"]
+__all__ = ["Asked", "ClassObjects", "confusions_of", "least_iou", "objects_of"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -34,9 +35,13 @@ _NEAR: Final = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """From when on an object counts as found: one IoU, or one by the area of the gold object."""
+    """From when on an object counts as found: one IoU, or one by the area of the gold object.
+
+    With ``boundary`` the smaller of IoU and boundary IoU has to reach it.
+    """
 
     iou: float = 0.0
+    boundary: bool = False
     curve: Curve = ()
 
 
@@ -141,7 +146,9 @@ def objects_of(
         iou_sums=iou_sums,
         ious=ious,
         # What is drawn too badly for its size need not be missed, so it was taken for nothing else.
-        confusions=() if asked.curve else _confusions(evaluation, missed, extra),
+        confusions=()
+        if asked.curve
+        else confusions_of(evaluation, _matching(evaluation, asked).confused, missed, extra),
         in_gold=in_gold,
         in_delivery=in_delivery,
         curved=bool(asked.curve),
@@ -184,7 +191,8 @@ _KNOWN: WeakKeyDictionary[InstanceEvaluation, dict[Asked, _Found]] = WeakKeyDict
 def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
     known = _KNOWN.setdefault(evaluation, {})
     if asked not in known:
-        table, matching = evaluation.tallies, evaluation.matching
+        table = evaluation.tallies
+        matching = _matching(evaluation, asked)
         pairs = matching.pairs
         if asked.curve:
             pairs = pairs.where(_reach(evaluation, pairs, asked.curve))
@@ -203,6 +211,10 @@ def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
             delivery_by_class=_by_class(table.delivery.classes, k),
         )
     return known[asked]
+
+
+def _matching(evaluation: InstanceEvaluation, asked: Asked) -> ObjectMatching:
+    return evaluation.boundary_matching if asked.boundary else evaluation.matching
 
 
 def _by_class(classes: npt.NDArray[np.int32], k: int) -> tuple[Integers, Integers]:
@@ -224,24 +236,42 @@ def _reach(evaluation: InstanceEvaluation, pairs: Pairs, curve: Curve) -> Bools:
     return reached
 
 
-def _confusions(
-    evaluation: InstanceEvaluation, missed: Integers, extra: Integers
+def confusions_of(
+    evaluation: InstanceEvaluation | PanopticEvaluation,
+    confused: Pairs,
+    missed: Integers,
+    extra: Integers,
+    *,
+    noun: str = "objects",
 ) -> tuple[Confusion, ...]:
-    table, confused = evaluation.tallies, evaluation.matching.confused
-    names = evaluation.ontology.names
+    """Which other classes missed objects were delivered as, and extra ones are in the gold.
+
+    Parameters
+    ----------
+    evaluation : InstanceEvaluation or PanopticEvaluation
+    confused : Pairs
+        Of two classes each.
+    missed, extra : int64 (n,)
+        Of one class, by their numbers in the table.
+    noun : str
+        ``objects`` or ``segments``, as :class:`Confusion` counts them.
+    """
+    table, names = evaluation.tallies, evaluation.ontology.names
     gold_classes = table.gold.classes[confused.gold]
     delivery_classes = table.delivery.classes[confused.delivery]
     went = delivery_classes[np.isin(confused.gold, missed)]
     came = gold_classes[np.isin(confused.delivery, extra)]
     return largest([
-        *_shares(went.tolist(), len(missed), names, extra=False),
-        *_shares(came.tolist(), len(extra), names, extra=True),
+        *_shares(went.tolist(), len(missed), names, extra=False, noun=noun),
+        *_shares(came.tolist(), len(extra), names, extra=True, noun=noun),
     ])  # fmt: skip
 
 
-def _shares(classes: Sequence[int], total: int, names: Sequence[str], *, extra: bool) -> list[Confusion]:
+def _shares(
+    classes: Sequence[int], total: int, names: Sequence[str], *, extra: bool, noun: str
+) -> list[Confusion]:
     counted = {k: classes.count(k) for k in sorted(set(classes))}
     return [
-        Confusion(class_name=names[k], extra=extra, objects=n, share=n / total)
+        Confusion(class_name=names[k], extra=extra, share=n / total, **{noun: n})
         for k, n in counted.items()
     ]

@@ -8,6 +8,8 @@ All count objects matched one to one (:mod:`segcore.instance_matching`).  What t
   for each of these metrics: it is not left to the precision of others.
 - An image without an object of the class on either side does not count; all objects of one that was not
   delivered are missed.
+- With ``dilation`` an object is found where the smaller of IoU and boundary IoU reaches the limit;
+  crowds go by their masks.
 - In a size band, F1 and precision are missing where neither side has such an object, the others where
   the gold has none: they say nothing of extra objects.
 
@@ -56,7 +58,8 @@ __all__ = [
 
 def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
     """The objects of the rule's class, as it asks for them."""
-    asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0])
+    boundary = rule.dilation is not None
+    asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0], boundary=boundary)
     return objects_of(evaluation, class_index(rule, evaluation), asked, size=rule.size)
 
 
@@ -65,7 +68,9 @@ def what(rule: Rule) -> str:
     return f"{rule.class_name}" if rule.size is None else f"{rule.size.value} {rule.class_name}"
 
 
-def one_sided(rule: Rule, objects: ClassObjects, *, extra_counts: bool) -> Finding | None:
+def one_sided(
+    rule: Rule, objects: ClassObjects, *, extra_counts: bool, noun: str = "objects"
+) -> Finding | None:
     """What there is to say of a class, or a size band, that is not on both sides.
 
     Parameters
@@ -73,13 +78,15 @@ def one_sided(rule: Rule, objects: ClassObjects, *, extra_counts: bool) -> Findi
     extra_counts : bool
         Whether the metric is worse for extra objects; then a band that only the delivery has is not
         missing.
+    noun : str
+        ``objects`` or ``segments``.
     """
     images, instances = objects.support_images, objects.support_instances
     worst = objects.lowest(*f1_parts(objects))
     extra = int(objects.extra.sum())
     if not instances and not (extra and (extra_counts or not objects.in_gold)):
         where = "neither gold nor delivery contains" if not extra else "the gold does not contain"
-        return Finding(absent=f"{where} {what(rule)} objects", images=images, instances=instances)
+        return Finding(absent=f"{where} {what(rule)} {noun}", images=images, instances=instances)
     if not objects.in_gold:
         reason = f"{rule.class_name} is in the delivery and nowhere in the gold"
     elif not objects.in_delivery:
@@ -137,7 +144,12 @@ def _ratio(
         return Sample(part[whole > 0], whole[whole > 0])
 
     find.__doc__ = about
-    return How(title=title, view=lambda _: View(task="instance"), find=find, sample=sample)
+    return How(
+        title=title,
+        view=lambda rule: View(task="instance", dilation=rule.dilation),
+        find=find,
+        sample=sample,
+    )
 
 
 F1 = _ratio(

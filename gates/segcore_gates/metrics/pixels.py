@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
     from segcore.tally import ImageCounts
     from segcore_gates.rules import Rule
 
-__all__ = ["IOU", "MEAN_IOU"]
+__all__ = ["IOU", "MEAN_IOU", "class_pixels", "worst_of"]
 
 
-def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
-    """Pooled intersection over union of a class.
+def class_pixels(rule: Rule, evaluation: Evaluation) -> Finding:
+    """What metrics of the pixels of a class have in common; the value is theirs to find.
 
-    Neither side has it: missing.  Only the gold has it: 0, whatever the evidence.  Only the delivery
-    has it: 0.  An image without it on either side does not count; one that was not delivered counts with
-    all its gold pixels missed.
+    Neither side has it: missing.  Only the gold has it: settled, whatever the evidence.  Support is
+    counted in gold images and gold instances, these where the gold tells instances apart.
     """
     scores = evaluation.classes[class_index(rule, evaluation)]
     images, instances = scores.support_images, scores.support_instances
@@ -37,13 +37,29 @@ def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
     settled = f"{scores.name} is in {plural(images, 'gold image')} and nowhere in the delivery"
     failing = f"{scores.name} is in the delivery and nowhere in the gold"
     return Finding(
-        value=Fraction(scores.intersection, scores.union),
         images=images,
         instances=instances,
         settled="" if scores.delivery_pixels else settled,
         failing="" if scores.gold_pixels else failing,
         confusions=_confusions(evaluation, scores.index),
-        worst=_worst(evaluation.image_counts(scores.index)),
+    )
+
+
+def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
+    """Pooled intersection over union of a class.
+
+    Neither side has it: missing.  Only the gold has it: 0, whatever the evidence.  Only the delivery
+    has it: 0.  An image without it on either side does not count; one that was not delivered counts with
+    all its gold pixels missed.
+    """
+    found = class_pixels(rule, evaluation)
+    if found.absent:
+        return found
+    scores = evaluation.classes[class_index(rule, evaluation)]
+    return replace(
+        found,
+        value=Fraction(scores.intersection, scores.union),
+        worst=worst_of(evaluation.image_counts(scores.index)),
     )
 
 
@@ -76,7 +92,7 @@ def _shares(
     return [Confusion(class_name=names[k], extra=extra, pixels=n, share=n / total) for k, n in counted]
 
 
-def _worst(counts: ImageCounts) -> tuple[WorstImage, ...]:
+def worst_of(counts: ImageCounts) -> tuple[WorstImage, ...]:
     """The images of least IoU; among equals the larger union, then the key."""
     rows = zip(counts.keys, counts.intersection.tolist(), counts.union.tolist(), strict=True)
     imperfect = [(WorstImage(image=key, value=i / u), u) for key, i, u in rows if i < u]

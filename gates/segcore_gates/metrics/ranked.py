@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
     from segcore_gates.rules import Rule
 
-__all__ = ["AP", "AR"]
+__all__ = ["AP", "AR", "BOUNDARY_AP"]
 
 _UNSCORED: Final = (
     "ranks objects by confidence, and the delivery has objects without a score: gate people's work with "
@@ -31,7 +31,8 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
         if known is not None:
             return known
         band = list(BANDS).index("all" if rule.size is None else rule.size.value)
-        values = getattr(evaluation.average_precision, curve)[band, class_index(rule, evaluation)]
+        ranked = evaluation.boundary_average_precision if rule.dilation else evaluation.average_precision
+        values = getattr(ranked, curve)[band, class_index(rule, evaluation)]
         return Finding(
             value=mean(values[[IOU_THRESHOLDS.index(iou) for iou in rule.ious]].tolist()) or Fraction(0),
             images=objects.support_images,
@@ -43,7 +44,7 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
     find.__doc__ = about
     return How(
         title=title,
-        view=lambda rule: View(task="instance", scores=rule.scores),
+        view=lambda rule: View(task="instance", scores=rule.scores, dilation=rule.dilation),
         find=find,
         of_image="F1",
         no_bound=f"{title} has no bound, because it ranks the objects of all images together: write "
@@ -66,4 +67,12 @@ AR = _how(
     "AR",
     "recall",
     """Average recall of a class with up to 100 objects an image; cases as for AP.""",
+)
+BOUNDARY_AP = _how(
+    "boundary AP",
+    "precision",
+    """AP by the smaller of IoU and boundary IoU (Cheng et al., CVPR 2021); cases and bands as for AP.
+
+    The worst images are those of lowest F1 by the same measure.
+    """,
 )
