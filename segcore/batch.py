@@ -147,7 +147,7 @@ def evaluate(
         not only of all.
     dilation : Dilation, float, str or None
         Count boundaries of this width as well: a share of the diagonal (``0.02``) or pixels (``"5px"``).
-        In semantic view for Boundary IoU, in instance view for boundary AP.
+        In semantic view for Boundary IoU, in instance view for boundary AP, of segments for boundary PQ.
     surfaces : bool
         In semantic view, count how far the outlines lie apart: for NSD, boundary F1, HD95, ASSD.
     progress : callable or None

@@ -102,10 +102,9 @@ def instance_conventions(
     }
     boundary = {}
     if dilation is not None:
-        reach = f"{dilation} of the diagonal" if dilation.px is None else f"{dilation.px} px"
         boundary["boundary"] = (
-            f"pixels of a mask within {reach} of one outside it or outside the image; boundary AP goes "
-            "by the smaller of IoU and boundary IoU, in crowds by IoU"
+            f"{_band(dilation)}; boundary AP goes by the smaller of IoU and boundary IoU, in crowds by "
+            "IoU"
         )
     return {
         **boundary,
@@ -123,14 +122,26 @@ def instance_conventions(
     }
 
 
-def panoptic_conventions(ontology: Ontology) -> dict[str, str]:
+def _band(dilation: Dilation) -> str:
+    reach = f"{dilation} of the diagonal" if dilation.px is None else f"{dilation.px} px"
+    return f"pixels of a mask within {reach} of one outside it or outside the image"
+
+
+def panoptic_conventions(ontology: Ontology, dilation: Dilation | None = None) -> dict[str, str]:
     """How segments are matched and counted."""
     crowd = {
         Crowd.IGNORE: "gold crowds are neither found nor missed, and void to delivered segments of "
         "their class",
         Crowd.CLASS: "crowd segments are segments like any other",
     }
+    boundary = {}
+    if dilation is not None:
+        boundary["boundary"] = (
+            f"{_band(dilation)}, without the pixels the gold leaves void; boundary PQ, SQ and RQ go by "
+            "the smaller of IoU and boundary IoU, as in boundary-iou-api"
+        )
     return {
+        **boundary,
         "crowd": crowd[ontology.crowd],
         "match": "panopticapi: same class and an IoU above .5, without the pixels the gold leaves void",
         "mean": "classes with a segment that counts, each weighted the same",

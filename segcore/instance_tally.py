@@ -93,7 +93,8 @@ class Boundaries:
     Attributes
     ----------
     gold_px, delivery_px : int64 (n,)
-        Pixels of the band of every object.
+        Pixels of the band of every object; of a delivered segment (panoptic) without those the gold
+        leaves void.
     shared_px : int64 (n_overlaps,)
         Pixels the bands of every pair share, which may be none.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.dilation import Dilation
+from segcore.errors import UsageError
 from segcore.evaluation import MeasuredBatch
 from segcore.instance_matching import Pairs
 from segcore.instance_records import record_columns
@@ -36,6 +39,9 @@ class PanopticScores(SegmentCounts):
         Countable objects, or stuff.
     support_images, support_instances : int
         Gold images that hold a segment of it, and gold segments; crowds are not counted.
+    boundary : SegmentCounts or None
+        What became of the same segments by the smaller of IoU and boundary IoU: boundary PQ, SQ and RQ.
+        None where boundaries were not asked for.
     """
 
     id: int
@@ -44,6 +50,7 @@ class PanopticScores(SegmentCounts):
     thing: bool
     support_images: int
     support_instances: int
+    boundary: SegmentCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record of the contract."""
@@ -59,6 +66,7 @@ class PanopticScores(SegmentCounts):
             "fp": self.fp,
             "fn": self.fn,
             "ignored": self.ignored,
+            **_boundary_json(self.boundary),
             "support": support,
         }
 
@@ -70,18 +78,55 @@ class PanopticOverall:
     Attributes
     ----------
     all, things, stuff : Quality
+    boundary : PanopticOverall or None
+        The same by the smaller of IoU and boundary IoU; None where boundaries were not asked for.
     """
 
     all: Quality
     things: Quality
     stuff: Quality
+    boundary: PanopticOverall | None = None
+
+    @classmethod
+    def of(
+        cls,
+        counts: Sequence[SegmentCounts],
+        things: Sequence[bool],
+        boundary: PanopticOverall | None = None,
+    ) -> PanopticOverall:
+        """Means over the classes with a segment that counts, each weighted the same.
+
+        Parameters
+        ----------
+        counts : sequence of SegmentCounts
+            Of every class.
+        things : sequence of bool
+            Which of them are things.
+        """
+        pairs = list(zip(counts, things, strict=True))
+        return cls(
+            all=mean_quality(counts),
+            things=mean_quality(c for c, thing in pairs if thing),
+            stuff=mean_quality(c for c, thing in pairs if not thing),
+            boundary=boundary,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The block of the contract."""
         return {
-            kind: {name: getattr(found, name) for name in found.__slots__}
+            kind: {
+                **{name: getattr(found, name) for name in found.__slots__},
+                **_boundary_json(None if self.boundary is None else getattr(self.boundary, kind)),
+            }
             for kind, found in (("all", self.all), ("things", self.things), ("stuff", self.stuff))
         }
+
+
+def _boundary_json(found: SegmentCounts | Quality | None) -> dict[str, float | None]:
+    """Boundary PQ, SQ and RQ by their names, where they were asked for."""
+    if found is None:
+        return {}
+    return {"boundary_pq": found.pq, "boundary_sq": found.sq, "boundary_rq": found.rq}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,6 +139,8 @@ class PanopticEvaluation(MeasuredBatch):
     ----------
     tallies : InstanceTable
         A missing image counts with nothing delivered.
+    dilation : Dilation or None
+        How wide boundaries are; None where they were not asked for.
 
     See Also
     --------
@@ -101,6 +148,7 @@ class PanopticEvaluation(MeasuredBatch):
     """
 
     tallies: InstanceTable
+    dilation: Dilation | None = None
     task: str = "panoptic"
 
     @cached_property
@@ -109,12 +157,31 @@ class PanopticEvaluation(MeasuredBatch):
         return match_segments(self.tallies)
 
     @cached_property
+    def boundary_matching(self) -> SegmentMatching:
+        """The same by the smaller of IoU and boundary IoU.
+
+        Raises
+        ------
+        UsageError
+            Boundaries were not asked for.
+        """
+        if self.dilation is None:
+            raise UsageError(
+                "boundaries were not measured: give their width, such as dilation=0.02 (of the "
+                "diagonal) or dilation='5px'"
+            )
+        return match_segments(self.tallies, boundary=True)
+
+    @cached_property
     def classes(self) -> tuple[PanopticScores, ...]:
         """The scores of every class, in ontology order."""
         k, table = len(self.ontology), self.tallies
         single = ~table.gold.crowd
         held = np.unique(np.stack([table.gold.classes[single], table.gold_images[single]]), axis=1)
         images = np.bincount(held[0], minlength=k)
+        boundary: Sequence[SegmentCounts | None] = [None] * k
+        if self.dilation is not None:
+            boundary = self.boundary_matching.counts(k)
         return tuple(
             PanopticScores(
                 id=c.id,
@@ -128,6 +195,7 @@ class PanopticEvaluation(MeasuredBatch):
                 iou_sum=counts.iou_sum,
                 support_images=int(images[i]),
                 support_instances=counts.tp + counts.fn,
+                boundary=boundary[i],
             )
             for i, (c, counts) in enumerate(
                 zip(self.ontology.classes, self.matching.counts(k), strict=True)
@@ -137,11 +205,10 @@ class PanopticEvaluation(MeasuredBatch):
     @cached_property
     def overall(self) -> PanopticOverall:
         """Means over the classes with a segment that counts, each weighted the same."""
-        return PanopticOverall(
-            all=mean_quality(self.classes),
-            things=mean_quality(c for c in self.classes if c.thing),
-            stuff=mean_quality(c for c in self.classes if not c.thing),
-        )
+        things = [c.thing for c in self.classes]
+        bands = [c.boundary for c in self.classes if c.boundary is not None]
+        boundary = PanopticOverall.of(bands, things) if self.dilation is not None else None
+        return PanopticOverall.of(self.classes, things, boundary)
 
     def table(self) -> dict[str, list[Any]]:
         """Image x class counts as columns, one row for every class an image holds on either side.
@@ -171,7 +238,8 @@ class PanopticEvaluation(MeasuredBatch):
         -------
         dict of list
             ``image``, ``kind``, ``gold_class``, ``gold_id``, ``gold_px``, ``delivery_class``,
-            ``delivery_id``, ``delivery_px``, ``iou``; None for a side without a segment.
+            ``delivery_id``, ``delivery_px``, ``iou``; None for a side without a segment.  And
+            ``boundary_iou``, where boundaries were asked for.
 
         Notes
         -----

@@ -6,6 +6,11 @@ them.  A gold and a delivered segment of one class match where their intersectio
 to be found, and a delivered segment of which more than half is void or in crowds of its class is not
 counted.  No segment can match twice, since segments do not overlap: nothing depends on an order.
 
+By boundaries, the rules are those of boundary-iou-api (Cheng et al., Boundary IoU, CVPR 2021): what
+takes the place of the IoU is the smaller of IoU and boundary IoU, in deciding what matches and in the
+sum.  Void is taken from the band of the delivered segment as from the segment, and ends no delivered
+segment.  What is not counted is told by the masks.
+
 Everything here follows from areas and shared pixels.  What a delivered segment shares with no gold
 segment is void.
 """
@@ -170,13 +175,15 @@ class SegmentMatching:
         ]
 
 
-def match_segments(table: InstanceTable) -> SegmentMatching:
+def match_segments(table: InstanceTable, *, boundary: bool = False) -> SegmentMatching:
     """Match the segments of every image and class.
 
     Parameters
     ----------
     table : InstanceTable
         Of segments that do not overlap others of their side.
+    boundary : bool
+        By the smaller of IoU and boundary IoU; the table must hold boundaries.
 
     Returns
     -------
@@ -190,8 +197,16 @@ def match_segments(table: InstanceTable) -> SegmentMatching:
     union = judged[delivery] + table.gold.areas_px[gold] - shared
     same = table.gold.classes[gold] == table.delivery.classes[delivery]
     crowd = table.gold.crowd[gold]
-    over_half = (2 * shared > union) & ~crowd
-    every = Pairs(gold=gold, delivery=delivery, iou=shared / union)
+    over_half, iou = (2 * shared > union) & ~crowd, shared / union
+    if boundary:
+        if table.boundaries is None:
+            raise ValueError("expected a table with boundaries")
+        bands = table.boundaries
+        # A gold segment that shares a pixel has a band, and so the union is never empty.
+        union = bands.gold_px[gold] + bands.delivery_px[delivery] - bands.shared_px
+        over_half &= 2 * bands.shared_px > union
+        iou = np.minimum(iou, bands.shared_px / union)
+    every = Pairs(gold=gold, delivery=delivery, iou=iou)
     matched = same & over_half
     missed = ~table.gold.crowd
     missed[gold[matched]] = False

@@ -209,20 +209,26 @@ class _Instance(Task[InstancePair, InstanceTable]):
 
 class _Panoptic(Task[SegmentPair, InstanceTable]):
     name = "panoptic"
-    takes = frozenset[str]()
+    takes = frozenset({"dilation"})
 
     def plan(self, compared: Comparison) -> Plan[SegmentPair, InstanceTable]:
         compared.ontology.things("the panoptic task treats things and stuff differently")
+        dilation = compared.options.dilation
         measure = PanopticMeasure(
-            gold=compared.gold, delivery=compared.delivery, crowd=compared.ontology.crowd
+            gold=compared.gold,
+            delivery=compared.delivery,
+            crowd=compared.ontology.crowd,
+            dilation=dilation,
         )
-        return Plan(measure=measure, tabulate=tabulated_segments, join=InstanceTable.joined)
+        tabulate = partial(tabulated_segments, dilation=dilation)
+        return Plan(measure=measure, tabulate=tabulate, join=InstanceTable.joined)
 
     def conventions(self, compared: Comparison) -> Mapping[str, str]:
-        return panoptic_conventions(compared.ontology)
+        return panoptic_conventions(compared.ontology, compared.options.dilation)
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> PanopticEvaluation:
-        return PanopticEvaluation(tallies=table, ontology=compared.ontology, **batch)
+        dilation = compared.options.dilation
+        return PanopticEvaluation(tallies=table, dilation=dilation, ontology=compared.ontology, **batch)
 
 
 TASKS: Mapping[str, Task[Any, Any]] = {

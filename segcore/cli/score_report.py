@@ -62,6 +62,10 @@ _PANOPTIC: Final = {
 }  # fmt: skip
 
 
+_PANOPTIC_BOUNDARY: Final = {f"boundary_{name}": f"boundary.{name}" for name in ("pq", "sq", "rq")}
+"""What is added where boundaries were asked for."""
+
+
 def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
     """What is written as JSON; the tolerance is that of the surfaces, where they were counted."""
     if isinstance(evaluation, Evaluation):
@@ -204,6 +208,10 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
     return headings, rows, summary
 
 
+def _panoptic_columns(evaluation: PanopticEvaluation) -> Mapping[str, str]:
+    return _PANOPTIC if evaluation.dilation is None else _PANOPTIC | _PANOPTIC_BOUNDARY
+
+
 def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
     def worst_first(c: PanopticScores) -> tuple[bool, float]:
         return c.pq is None, c.pq or 0.0
@@ -213,6 +221,7 @@ def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
             c.name,
             "thing" if c.thing else "stuff",
             *map(share, (c.pq, c.sq, c.rq)),
+            *([] if c.boundary is None else map(share, (c.boundary.pq, c.boundary.sq, c.boundary.rq))),
             *map(str, (c.fn, c.fp, c.support_instances)),
         )
         for c in sorted(evaluation.classes, key=worst_first)
@@ -223,12 +232,23 @@ def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
         f"{kind}: PQ {share(q.pq)}, SQ {share(q.sq)}, RQ {share(q.rq)} over {q.classes} classes"
         for kind, q in found
     ]
+    bands = evaluation.overall.boundary
+    if bands is not None:
+        summary += [
+            f"{kind}: boundary PQ {share(q.pq)}, boundary SQ {share(q.sq)}, boundary RQ {share(q.rq)}"
+            for kind, q in ((kind, getattr(bands, kind)) for kind in kinds)
+        ]
     total = evaluation.overall.all
     summary.append(
         f"segments: {total.tp} matched, {total.fn} missed, {total.fp} extra, {total.ignored} delivered "
         "ones not counted (void or crowd)"
     )
-    return ("class", "kind", "PQ", "SQ", "RQ", "missed", "extra", "gold segments"), rows, summary
+    headings = (
+        *("class", "kind", "PQ", "SQ", "RQ"),
+        *(() if bands is None else ("boundary PQ", "boundary SQ", "boundary RQ")),
+        *("missed", "extra", "gold segments"),
+    )
+    return headings, rows, summary
 
 
 def _notes(evaluation: MeasuredBatch) -> list[str]:
@@ -265,5 +285,5 @@ class _Layout(NamedTuple):
 _LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
     Evaluation: _Layout(lambda _: _SEMANTIC, _semantic),
     InstanceEvaluation: _Layout(_instance_columns, lambda evaluation, _: _instance(evaluation)),
-    PanopticEvaluation: _Layout(lambda _: _PANOPTIC, lambda evaluation, _: _panoptic(evaluation)),
+    PanopticEvaluation: _Layout(_panoptic_columns, lambda evaluation, _: _panoptic(evaluation)),
 }

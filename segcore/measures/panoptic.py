@@ -1,7 +1,8 @@
 """The panoptic measure: the segments of gold and delivery of one image, and what they share.
 
 Every pixel lies in one segment at most: an object of a thing class, all of a stuff class, or none
-(void).  Nothing is matched here; see :mod:`segcore.panoptic_quality`.
+(void).  Nothing is matched here; see :mod:`segcore.panoptic_quality`.  Where boundaries are asked for,
+the bands along the outlines are counted in the same way.
 """
 
 from __future__ import annotations
@@ -15,20 +16,26 @@ import numpy.typing as npt
 
 from segcore import kernels, limits
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
+from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
-from segcore.instance_tally import InstanceTable, Objects
-from segcore.kernels import LabelRuns, Overlaps, RegionRuns
+from segcore.instance_tally import Boundaries, InstanceTable, Objects
+from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
-from segcore.measures.object_limits import pairs_above_limit
-from segcore.measures.segments import Segments, as_segments, is_dense, segment_numbers
+from segcore.measures.object_limits import band_runs_above_limit, pairs_above_limit
+from segcore.measures.segment_bands import Bands, compared_bands
+from segcore.measures.segments import (
+    Segments,
+    as_regions,
+    as_segments,
+    is_dense,
+    segment_numbers,
+    shared_pixels,
+)
 from segcore.ontology import Crowd
 
 __all__ = ["PanopticMeasure", "SegmentPair", "tabulated"]
-
-MAX_TABLE_CELLS: Final = 1 << 16
-"""Pairs of segments counted in a table; of more, only those that occur."""
 
 MAX_NAMED_OVERLAPS: Final = 100
 """Pairs of overlapping segments of an image that are named one by one."""
@@ -45,16 +52,20 @@ class SegmentPair:
     gold, delivery : Segments or None
     overlaps : Overlaps
         Every pair that shares a pixel.
+    boundaries : Boundaries or None
+        Where they were asked for; in the order of the segments and of the overlaps.
     """
 
     gold: Segments | None
     delivery: Segments | None
     overlaps: Overlaps
+    boundaries: Boundaries | None = None
 
 
 _NO_COUNTS = np.empty(0, np.int64)
 _NO_OVERLAPS = Overlaps(_NO_COUNTS, _NO_COUNTS, _NO_COUNTS)
 _NOTHING = SegmentPair(gold=None, delivery=None, overlaps=_NO_OVERLAPS)
+_NO_BOUNDARIES = Boundaries(gold_px=_NO_COUNTS, delivery_px=_NO_COUNTS, shared_px=_NO_COUNTS)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,11 +79,14 @@ class PanopticMeasure:
     crowd
         Whether crowd segments of the gold are groups, which are neither found nor missed, or
         segments like any other.  In a delivery they are segments.
+    dilation : Dilation or None
+        How wide the boundaries are that are compared as well.
     """
 
     gold: ClassMap
     delivery: ClassMap
     crowd: Crowd
+    dilation: Dilation | None = None
 
     def __post_init__(self) -> None:
         self._things = self.gold.target.things("segments are of things and of stuff")
@@ -106,11 +120,25 @@ class PanopticMeasure:
         rejected = refused_count(faults), refused_count(found)
         if left is None or (delivery is not None and right is None):
             return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
-        overlaps = _NO_OVERLAPS
+        overlaps, boundaries = _NO_OVERLAPS, None
         if right is not None:
             overlaps = shared_pixels(left.runs, right.runs, segments=max(len(left), len(right)))
+        if self.dilation is not None:
+            width_px = self.dilation.of(height=gold.height, width=gold.width)
+            own = _bands(left, gold, self.gold, width_px=width_px, row_major=row_major)
+            if isinstance(own, Fault):
+                refused = gold.read - gold.rejected, 0
+                return Measured(tally=_NOTHING, faults=(*problems, own), rejected=refused)
+            answer: Bands | None = None
+            if right is not None and delivery is not None:
+                other = _bands(right, delivery, self.delivery, width_px=width_px, row_major=row_major)
+                if isinstance(other, Fault):
+                    refused = 0, delivery.read - delivery.rejected
+                    return Measured(tally=_NOTHING, faults=(*problems, other), rejected=refused)
+                answer = other
+            boundaries = compared_bands(left, overlaps, gold_bands=own, delivery_bands=answer)
         return Measured(
-            tally=SegmentPair(gold=left, delivery=right, overlaps=overlaps),
+            tally=SegmentPair(gold=left, delivery=right, overlaps=overlaps, boundaries=boundaries),
             faults=problems,
             rejected=rejected,
             gold_crowd=int(np.count_nonzero(left.crowd)),
@@ -148,6 +176,30 @@ class PanopticMeasure:
             f"the ontology has things ({', '.join(map(repr, names[:3]))}{more}); or measure it with "
             "task semantic"
         )
+
+
+def _bands(
+    segments: Segments,
+    annotation: ImageAnnotation,
+    classes: ClassMap,
+    *,
+    width_px: int,
+    row_major: bool,
+) -> Bands | Fault:
+    """The bands along the outlines of segments, or that they would be too many."""
+    height, width = annotation.height, annotation.width
+    if row_major:
+        height, width = width, height
+    regions = as_regions(segments, height=height, width=width)
+    if runs := band_runs_above_limit(regions, width_px):
+        return Fault(
+            code="limits.annotations",
+            file=classes.place(annotation),
+            image=annotation.key,
+            expected=f"at most {limits.MAX_BOUNDARY_RUNS} runs along the boundaries of all segments",
+            got=str(runs),
+        )
+    return Bands.of(regions, width_px=width_px)
 
 
 def _overlap_faults(
@@ -212,49 +264,20 @@ def _first_shared(regions: Regions, a: int, b: int) -> int:
     return int(begin[begin < ends[inside]][0])
 
 
-def shared_pixels(gold: LabelRuns, delivery: LabelRuns, *, segments: int) -> Overlaps:
-    """Count the pixels of every pair of segments, void left out.
-
-    Parameters
-    ----------
-    gold, delivery : LabelRuns
-        Of the same number of pixels, in the same order; 0 is void.
-    segments : int
-        How many there are on either side at most.
-
-    Returns
-    -------
-    Overlaps
-        Segments count from 0.
-    """
-    size = 1 + segments
-    if size * size <= MAX_TABLE_CELLS:
-        table = kernels.joint_runs(gold, delivery, size=size)[1:, 1:]
-        left, right = np.nonzero(table)
-        return Overlaps(left, right, table[left, right])
-    starts = np.union1d(gold.starts, delivery.starts)
-    lengths = np.diff(starts, append=gold.pixels)
-    left, right = (
-        runs.codes[np.searchsorted(runs.starts, starts, side="right") - 1].astype(np.int64)
-        for runs in (gold, delivery)
-    )
-    both = np.flatnonzero((left > 0) & (right > 0))
-    cells, place = np.unique((left * size + right)[both], return_inverse=True)
-    shared = np.bincount(place, lengths[both], minlength=len(cells)).astype(np.int64)
-    left, right = np.divmod(cells, size)
-    return Overlaps(left - 1, right - 1, shared)
-
-
 # ---- tables
 
 
-def tabulated(pairs: Iterable[tuple[str, SegmentPair]]) -> InstanceTable:
+def tabulated(
+    pairs: Iterable[tuple[str, SegmentPair]], *, dilation: Dilation | None = None
+) -> InstanceTable:
     """The counts of images as one table, given in any order.
 
     Parameters
     ----------
     pairs : iterable of (str, SegmentPair)
         Image keys and what was counted.
+    dilation : Dilation or None
+        How wide the boundaries are that were counted; None for none.
     """
     rows = sorted(pairs, key=lambda row: row[0])
     gold, gold_offsets, gold_place = _objects([pair.gold for _, pair in rows])
@@ -268,6 +291,15 @@ def tabulated(pairs: Iterable[tuple[str, SegmentPair]]) -> InstanceTable:
     left = gold_place[found[0] + gold_offsets[image]] - gold_offsets[image]
     right = delivery_place[found[1] + delivery_offsets[image]] - delivery_offsets[image]
     order = np.lexsort((right, left, image))
+    boundaries = None
+    if dilation is not None:
+        held = [_NO_BOUNDARIES, *(b for _, pair in rows if (b := pair.boundaries) is not None)]
+        unordered = Boundaries.joined(held)
+        boundaries = Boundaries(
+            gold_px=unordered.gold_px[np.argsort(gold_place)],
+            delivery_px=unordered.delivery_px[np.argsort(delivery_place)],
+            shared_px=unordered.shared_px[order],
+        )
     return InstanceTable(
         keys=tuple(key for key, _ in rows),
         gold=gold,
@@ -276,6 +308,7 @@ def tabulated(pairs: Iterable[tuple[str, SegmentPair]]) -> InstanceTable:
         gold_offsets=gold_offsets,
         delivery_offsets=delivery_offsets,
         overlap_offsets=np.append(0, np.cumsum(counts)),
+        boundaries=boundaries,
     )
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
 from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions, SegmentMap
-from segcore.kernels import LabelRuns
+from segcore.kernels import LabelRuns, Overlaps
 from segcore.ontology import IGNORE
 
-__all__ = ["Segments", "as_label_map", "as_objects", "as_segments", "is_dense"]
+__all__ = [
+    "Segments",
+    "as_label_map",
+    "as_objects",
+    "as_regions",
+    "as_segments",
+    "is_dense",
+    "shared_pixels",
+]
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
+
+MAX_TABLE_CELLS: Final = 1 << 16
+"""Pairs of segments counted in a table; of more, only those that occur."""
 
 _ALL_VALUES = {size: np.arange(size, dtype=np.int32) for size in (256, 65536)}
 
@@ -215,20 +227,71 @@ def as_objects(content: LabelMap | SegmentMap, things: Bools) -> tuple[Regions, 
     else:
         height, width, codes = content.height, content.width, content.classes
     found = as_segments(content, codes, things, row_major=False, groups=True)
-    starts, numbers = found.runs.starts, found.runs.codes
-    ends = np.append(starts[1:], np.int32(found.runs.pixels)).astype(np.int32)
-    chosen = np.append(False, things[found.classes])
-    kept = np.flatnonzero(chosen[numbers])
+    regions = as_regions(found, height=height, width=width, chosen=things[found.classes])
+    return regions, found.unknown
+
+
+def as_regions(segments: Segments, *, height: int, width: int, chosen: Bools | None = None) -> Regions:
+    """Segments as regions, in their order.
+
+    Parameters
+    ----------
+    segments : Segments
+    height, width : int
+        Of the image; the other way round where the positions are row-major.
+    chosen : bool (n,) or None
+        Which of them; None is all.
+    """
+    if chosen is None:
+        chosen = np.ones(len(segments), np.bool_)
+    starts, numbers = segments.runs.starts, segments.runs.codes
+    # Several values of a mask may be one segment; its runs must not touch.
+    heads = np.flatnonzero(np.diff(numbers, prepend=-1))
+    starts, numbers = starts[heads], numbers[heads]
+    ends = np.append(starts[1:], np.int32(segments.runs.pixels)).astype(np.int32)
+    kept = np.flatnonzero(np.append(False, chosen)[numbers])
     order = kept[np.argsort(numbers[kept], kind="stable")]
-    rows = np.flatnonzero(chosen[1:])
-    regions = Regions(
+    rows = np.flatnonzero(chosen)
+    return Regions(
         height=height,
         width=width,
         starts=starts[order],
         ends=ends[order],
         offsets=np.append(np.searchsorted(numbers[order], rows + 1), len(order)).astype(np.int64),
-        classes=found.classes[rows],
-        crowd=found.crowd[rows],
-        ids=tuple(found.ids[i] for i in rows.tolist()),
+        classes=segments.classes[rows],
+        crowd=segments.crowd[rows],
+        ids=tuple(segments.ids[i] for i in rows.tolist()),
     )
-    return regions, found.unknown
+
+
+def shared_pixels(gold: LabelRuns, delivery: LabelRuns, *, segments: int) -> Overlaps:
+    """Count the pixels of every pair of segments, void left out.
+
+    Parameters
+    ----------
+    gold, delivery : LabelRuns
+        Of the same number of pixels, in the same order; 0 is void.
+    segments : int
+        How many there are on either side at most.
+
+    Returns
+    -------
+    Overlaps
+        Segments count from 0.
+    """
+    size = 1 + segments
+    if size * size <= MAX_TABLE_CELLS:
+        table = kernels.joint_runs(gold, delivery, size=size)[1:, 1:]
+        left, right = np.nonzero(table)
+        return Overlaps(left, right, table[left, right])
+    starts = np.union1d(gold.starts, delivery.starts)
+    lengths = np.diff(starts, append=gold.pixels)
+    left, right = (
+        runs.codes[np.searchsorted(runs.starts, starts, side="right") - 1].astype(np.int64)
+        for runs in (gold, delivery)
+    )
+    both = np.flatnonzero((left > 0) & (right > 0))
+    cells, place = np.unique((left * size + right)[both], return_inverse=True)
+    shared = np.bincount(place, lengths[both], minlength=len(cells)).astype(np.int64)
+    left, right = np.divmod(cells, size)
+    return Overlaps(left - 1, right - 1, shared)

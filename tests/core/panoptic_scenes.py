@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
+from segcore.faults import FaultLog
 from segcore.ontology import LabelClass, Ontology
+from segcore.sources import Source
 
 Map = npt.NDArray[np.int64]
 
@@ -95,12 +98,70 @@ def save(folder: Path, name: str, batch: Batch, **other: Any) -> str:
     return f"coco-panoptic:{folder}/{name}.json"
 
 
+class Held(Source):
+    """Images held in memory, with the classes of the scenes."""
+
+    def __init__(self, **contents: Regions | LabelMap) -> None:
+        self.name = "held"
+        self.faults = FaultLog()
+        self._contents = contents
+
+    @property
+    def ontology(self) -> Ontology:
+        return ONTOLOGY
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(sorted(self._contents))
+
+    def annotation_count(self, key: str) -> int:
+        return 1
+
+    def digest(self) -> None:
+        return None
+
+    def read(self, key: str) -> ImageAnnotation:
+        content = self._contents[key]
+        if isinstance(content, Regions):
+            height, width, read = content.height, content.width, len(content)
+        else:
+            (height, width), read = content.values.shape, 1
+        return ImageAnnotation(key=key, height=height, width=width, content=content, read=read)
+
+
+def regions(one: Scene, *, pieces: bool = False) -> Regions:
+    """The same as regions; in ``pieces``, every pixel of stuff is one of its own."""
+    found = []
+    for own_id, category in one.classes.items():
+        mask = one.ids == own_id
+        index = next(i for i, c in enumerate(ONTOLOGY.classes) if c.id == category)
+        masks = [mask]
+        if pieces and not ONTOLOGY.classes[index].thing:
+            masks = [np.zeros_like(mask) for _ in range(mask.sum())]
+            for piece, pixel in zip(masks, np.argwhere(mask), strict=True):
+                piece[tuple(pixel)] = True
+        found += [
+            Region(
+                class_index=index,
+                mask=RunMask.from_array(part),
+                crowd=own_id in one.crowd,
+                id=own_id,
+            )
+            for part in masks
+        ]
+    height, width = one.ids.shape
+    return Regions.from_regions(found, height=height, width=width)
+
+
 Counts = dict[int, list[Any]]
 """By category: matched, extra and missed segments, and the IoU of each match."""
 
 
-def counted(gold: Batch, delivery: Batch) -> Counts:
+def counted(gold: Batch, delivery: Batch, *, width_px: int | None = None) -> Counts:
     """What ``panopticapi`` counts, one boolean mask after the other.
+
+    With ``width_px`` what boundary-iou-api (Cheng et al., CVPR 2021) makes of it: in place of the IoU
+    stands the smaller of IoU and boundary IoU, and of the boundary of the delivered segment what the
+    gold leaves void is taken away.  Which segments are not counted is told by the masks.
 
     With two differences on purpose: all crowds of a class are void to it, not only the last one in
     the file, and a missing image is one with nothing delivered.
@@ -116,10 +177,15 @@ def counted(gold: Batch, delivery: Batch) -> Counts:
             hits = 0
             for d, delivered in other.classes.items():
                 left, right = own.ids == g, other.ids == d
-                union = (left | (right & ~void)).sum()
-                if category == delivered and union and (left & right).sum() / union > 0.5:
+                if category != delivered or not (left & right).any():
+                    continue
+                iou = (left & right).sum() / (left | (right & ~void)).sum()
+                if width_px is not None:
+                    left, right = boundary(left, width_px), boundary(right, width_px)
+                    iou = min(iou, (left & right).sum() / (left | (right & ~void)).sum())
+                if iou > 0.5:
                     found[category][0] += 1
-                    found[category][3].append((left & right).sum() / union)
+                    found[category][3].append(iou)
                     matched.add(d)
                     hits += 1
             assert hits <= 1, "the rules leave only one match"
@@ -134,6 +200,16 @@ def counted(gold: Batch, delivery: Batch) -> Counts:
                     free |= own.ids == g
             found[delivered][1] += not (right & free).sum() / right.sum() > 0.5
     return found
+
+
+def boundary(mask: npt.NDArray[np.bool_], width_px: int) -> npt.NDArray[np.bool_]:
+    """``mask_to_boundary``: what so many erosions with a 3 x 3 square take away, from the border too."""
+    inner = np.pad(mask, 1)
+    for _ in range(width_px):
+        rows = inner.copy()
+        rows[1:-1] = inner[:-2] & inner[1:-1] & inner[2:]
+        inner[:, 1:-1] = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    return mask & ~inner[1:-1, 1:-1]
 
 
 @st.composite
@@ -172,3 +248,28 @@ def _named(draw: st.DrawFn, ids: Map, *, crowds: bool, like: Scene | None = None
                 classes[number] = like.classes[int(np.bincount(below).argmax())]
     crowd = {number for number in numbers.values() if crowds and draw(st.integers(0, 4)) == 0}
     return Scene(renamed, classes, crowd)
+
+
+@st.composite
+def coarse_batches(draw: st.DrawFn) -> tuple[Batch, Batch]:
+    """Batches with segments that have an inside, of which the delivered ones are moved a little."""
+    gold, delivery = draw(batches())
+    size, step, axis = draw(st.integers(3, 6)), draw(st.integers(-2, 2)), draw(st.integers(0, 1))
+
+    def enlarged(one: Scene, by: int) -> Scene:
+        ids = np.kron(one.ids, np.ones((size, size), np.int64))
+        moved = np.roll(ids, by, axis)
+        # The image ends where it is rolled over.
+        place = (slice(None), slice(None))
+        if by:
+            edge = slice(0, by) if by > 0 else slice(by, None)
+            place = (edge, slice(None)) if axis == 0 else (slice(None), edge)
+            moved[place] = ids[place]
+        present = set(np.unique(moved).tolist())
+        classes = {own_id: c for own_id, c in one.classes.items() if own_id in present}
+        return Scene(moved, classes, one.crowd & present)
+
+    return (
+        {key: enlarged(one, 0) for key, one in gold.items()},
+        {key: enlarged(one, step) for key, one in delivery.items()},
+    )

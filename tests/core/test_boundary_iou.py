@@ -278,7 +278,6 @@ def test_the_conventions_say_how_wide_the_band_is_and_where_void_lies():
     ("task", "options"),
     [
         ("instance", {"surfaces": True}),
-        ("panoptic", {"dilation": 0.02}),
         ("panoptic", {"surfaces": True}),
     ],
 )

@@ -106,7 +106,7 @@ def test_outlines_nobody_asked_for_are_neither_counted_nor_shown(batch, capsys):
         (["--tolerance", "-1"], "--tolerance"),
         (["--tolerance", "nan"], "--tolerance"),
         (["--tolerance", "inf"], "a tolerance is a finite number"),
-        (["--task", "panoptic", "--boundary", "0.02"], "no use for dilation (got 0.02)"),
+        (["--task", "panoptic", "--tolerance", "2"], "no use for surfaces (got True)"),
     ],
 )
 def test_an_outline_that_cannot_be_measured_is_a_usage_error(batch, capsys, words, problem):

@@ -12,20 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from panoptic_scenes import ONTOLOGY, Scene, document, save, scene
+from panoptic_scenes import ONTOLOGY, Held, Scene, document, regions, save, scene
 from PIL import Image
 
 import segcore
 from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
 from segcore.cli import main
 from segcore.errors import InvalidInputError, OntologyError, UsageError
-from segcore.faults import FaultLog
 from segcore.kernels import LabelRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.panoptic import PanopticMeasure, shared_pixels, tabulated
+from segcore.measures.panoptic import PanopticMeasure, tabulated
+from segcore.measures.segments import shared_pixels
 from segcore.ontology import Crowd, LabelClass, Ontology
 from segcore.panoptic_quality import match_segments
-from segcore.sources import Source
 
 PERSON, CAR, SKY, ROAD = 3, 7, 21, 8
 
@@ -188,60 +187,6 @@ def test_the_command_prints_the_classes_worst_first_and_writes_json_and_csv(spec
 
 
 # ------------------------------------------------------------------------------ other sources
-
-
-class Held(Source):
-    """Images held in memory, with the classes of the scenes."""
-
-    def __init__(self, **contents: Regions | LabelMap) -> None:
-        self.name = "held"
-        self.faults = FaultLog()
-        self._contents = contents
-
-    @property
-    def ontology(self) -> Ontology:
-        return ONTOLOGY
-
-    def keys(self) -> tuple[str, ...]:
-        return tuple(sorted(self._contents))
-
-    def annotation_count(self, key: str) -> int:
-        return 1
-
-    def digest(self) -> None:
-        return None
-
-    def read(self, key: str) -> ImageAnnotation:
-        content = self._contents[key]
-        if isinstance(content, Regions):
-            height, width, read = content.height, content.width, len(content)
-        else:
-            (height, width), read = content.values.shape, 1
-        return ImageAnnotation(key=key, height=height, width=width, content=content, read=read)
-
-
-def regions(one: Scene, *, pieces: bool = False) -> Regions:
-    """The same as regions; in ``pieces``, every pixel of stuff is one of its own."""
-    found = []
-    for own_id, category in one.classes.items():
-        mask = one.ids == own_id
-        index = next(i for i, c in enumerate(ONTOLOGY.classes) if c.id == category)
-        masks = [mask]
-        if pieces and not ONTOLOGY.classes[index].thing:
-            masks = [np.zeros_like(mask) for _ in range(mask.sum())]
-            for piece, pixel in zip(masks, np.argwhere(mask), strict=True):
-                piece[tuple(pixel)] = True
-        found += [
-            Region(
-                class_index=index,
-                mask=RunMask.from_array(part),
-                crowd=own_id in one.crowd,
-                id=own_id,
-            )
-            for part in masks
-        ]
-    height, width = one.ids.shape
-    return Regions.from_regions(found, height=height, width=width)
 
 
 def scores(found: Any) -> list[Any]:
