@@ -22,7 +22,7 @@ from segcore.kernels import LabelRuns, Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.measured import Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import pairs_above_limit
-from segcore.measures.segments import Segments, as_segments, is_dense, segment_numbers
+from segcore.measures.segments import Segments, as_segments, is_dense, segment_numbers, without_void
 from segcore.ontology import Crowd
 
 __all__ = ["PanopticMeasure", "SegmentPair", "tabulated"]
@@ -120,6 +120,7 @@ class PanopticMeasure:
         self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool
     ) -> tuple[Segments | None, list[Fault]]:
         """The segments, or None and why there are none."""
+        annotation = without_void(annotation)
         content = annotation.content
         groups = classes is self.gold and self.crowd is Crowd.IGNORE
         if isinstance(content, LabelMap):
