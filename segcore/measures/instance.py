@@ -21,7 +21,7 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import (
     band_runs_above_limit,
     band_steps_above_limit,
@@ -206,8 +206,8 @@ class InstanceMeasure:
         if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
-                "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
-                "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
+                f"tell objects apart; the instance task needs what does ({TELLING_APART}), "
+                "or measure it with task semantic"
             )
         if isinstance(content, Regions):
             return annotation, content, []

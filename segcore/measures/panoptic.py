@@ -20,7 +20,7 @@ from segcore.faults import Fault
 from segcore.instance_tally import InstanceTable, Objects
 from segcore.kernels import LabelRuns, Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import pairs_above_limit
 from segcore.measures.segments import Segments, as_segments, is_dense, segment_numbers, without_void
 from segcore.ontology import Crowd
@@ -144,10 +144,9 @@ class PanopticMeasure:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return UsageError(
             f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not tell "
-            f"one {names[0]!r} from the next; the panoptic task needs segments (coco-panoptic:, "
-            "cityscapes:DIR?file=instanceIds) or regions (coco:, label-studio:, fiftyone:) as soon as "
-            f"the ontology has things ({', '.join(map(repr, names[:3]))}{more}); or measure it with "
-            "task semantic"
+            f"one {names[0]!r} from the next; the panoptic task needs what does ({TELLING_APART}) as "
+            f"soon as the ontology has things ({', '.join(map(repr, names[:3]))}{more}), or measure it "
+            "with task semantic"
         )
 
 
