@@ -231,7 +231,7 @@ def test_check_counts_what_is_left_out_and_says_why(tmp_path, capsys):
 
     assert main(["check", f"{spec}?lines=skip"]) == 0
 
-    assert "2 annotations read, 0 rejected, 1 ignored (line)\n" in capsys.readouterr().out
+    assert "2 annotations read, 0 rejected, 1 ignored (line or point)\n" in capsys.readouterr().out
 
 
 def test_check_of_an_empty_folder_names_what_it_looked_for(tmp_path, capsys):
