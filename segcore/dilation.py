@@ -41,7 +41,10 @@ class Dilation:
         if (self.share is None) == (self.px is None):
             raise UsageError("a dilation is a share of the diagonal or a number of pixels, not both")
         if self.share is not None and not 0 < self.share <= 1:
-            raise UsageError(f"a dilation as a share lies above 0 and at most at 1, got {self.share}")
+            raise UsageError(
+                f"a dilation as a share lies above 0 and at most at 1, got {self.share}; pixels are "
+                "written with their unit, such as 5px"
+            )
         if self.px is not None and self.px < 1:
             raise UsageError(f"a dilation in pixels is 1 or more, got {self.px}")
 

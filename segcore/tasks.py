@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
@@ -237,6 +237,10 @@ TASKS: Mapping[str, Task[Any, Any]] = {
 """By name, as ``--task`` has it."""
 
 
+_FLAGS: Final[Mapping[str, str]] = {"dilation": "--boundary", "surfaces": "--tolerance"}
+"""Options that ``segcore score`` has under another name."""
+
+
 def task_named(name: str, options: TaskOptions) -> Task[Any, Any]:
     """The task, once it is sure that it has a use for the options.
 
@@ -252,5 +256,11 @@ def task_named(name: str, options: TaskOptions) -> Task[Any, Any]:
     for option in fields(TaskOptions):
         given = getattr(options, option.name)
         if option.name not in task.takes and given != option.default:
-            raise UsageError(f"the {name} task has no use for {option.name} (got {given})")
+            users = " and ".join(other.name for other in TASKS.values() if option.name in other.takes)
+            flag = _FLAGS.get(option.name)
+            option_is = f"on the command line it is {flag}," if flag else "it is"
+            raise UsageError(
+                f"the {name} task has no use for {option.name} (got {given}); "
+                f"{option_is} for task {users}"
+            )
     return task

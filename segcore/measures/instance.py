@@ -21,14 +21,14 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import (
     band_runs_above_limit,
     band_steps_above_limit,
     bands_are_few,
     pairs_above_limit,
 )
-from segcore.measures.segments import as_objects
+from segcore.measures.segments import as_objects, without_void
 from segcore.ontology import Crowd
 from segcore.region_block import RegionBlock
 
@@ -201,24 +201,20 @@ class InstanceMeasure:
         """The annotation without what is marked as ignored or as background, its regions, and the
         faults of mask values that are none.
         """
+        annotation = without_void(annotation)
         content = annotation.content
         if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
                 f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not "
-                "tell objects apart; the instance task needs regions (coco:, cvat:, labelme:, yolo:, "
-                "voc:DIR?view=object, label-studio:, fiftyone:), or measure it with task semantic"
+                f"tell objects apart; the instance task needs what does ({TELLING_APART}), "
+                "or measure it with task semantic"
             )
-        unknown = False
         if isinstance(content, Regions):
-            regions = content
-        else:
-            things = classes.things("the instance task takes the things of a mask, and not its stuff")
-            regions, unknown = as_objects(content, things)
+            return annotation, content, []
+        things = classes.things("the instance task takes the things of a mask, and not its stuff")
+        regions, unknown = as_objects(content, things)
         faults = classes.value_faults(annotation) if unknown else []
-        if (regions.classes < 0).any():
-            regions = regions.take(np.flatnonzero(regions.classes >= 0))
-        kept = annotation if regions is content else replace(annotation, content=regions)
-        return kept, regions, faults
+        return replace(annotation, content=regions), regions, faults
 
     def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
         return Fault(

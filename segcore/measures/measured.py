@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import Fault, Severity
 
-__all__ = ["Measured", "refused_count", "size_mismatch"]
+__all__ = ["TELLING_APART", "Measured", "refused_count", "size_mismatch"]
+
+TELLING_APART: Final = (
+    "coco:, coco-panoptic:, cityscapes:DIR?file=instanceIds, cvat:, labelme:, yolo:, "
+    "voc:DIR?view=object, datumaro:, label-studio:, fiftyone:"
+)
+"""What tells one object of a class from the next, for messages about label maps, which do not."""
 
 T = TypeVar("T")
 

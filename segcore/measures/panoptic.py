@@ -22,7 +22,7 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import Measured, refused_count, size_mismatch
+from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
 from segcore.measures.object_limits import band_runs_above_limit, pairs_above_limit
 from segcore.measures.segment_bands import Bands, compared_bands
 from segcore.measures.segments import (
@@ -32,6 +32,7 @@ from segcore.measures.segments import (
     is_dense,
     segment_numbers,
     shared_pixels,
+    without_void,
 )
 from segcore.ontology import Crowd
 
@@ -148,6 +149,7 @@ class PanopticMeasure:
         self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool
     ) -> tuple[Segments | None, list[Fault]]:
         """The segments, or None and why there are none."""
+        annotation = without_void(annotation)
         content = annotation.content
         groups = classes is self.gold and self.crowd is Crowd.IGNORE
         if isinstance(content, LabelMap):
@@ -171,10 +173,9 @@ class PanopticMeasure:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return UsageError(
             f"{classes.place(annotation)}: image {annotation.key!r} is a label map, which does not tell "
-            f"one {names[0]!r} from the next; the panoptic task needs segments (coco-panoptic:, "
-            "cityscapes:DIR?file=instanceIds) or regions (coco:, label-studio:, fiftyone:) as soon as "
-            f"the ontology has things ({', '.join(map(repr, names[:3]))}{more}); or measure it with "
-            "task semantic"
+            f"one {names[0]!r} from the next; the panoptic task needs what does ({TELLING_APART}) as "
+            f"soon as the ontology has things ({', '.join(map(repr, names[:3]))}{more}), or measure it "
+            "with task semantic"
         )
 
 

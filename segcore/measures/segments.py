@@ -21,6 +21,7 @@ __all__ = [
     "as_segments",
     "is_dense",
     "shared_pixels",
+    "without_void",
 ]
 
 Bools = npt.NDArray[np.bool_]
@@ -72,6 +73,16 @@ class Segments:
 def is_dense(annotation: ImageAnnotation) -> bool:
     """Whether its pixels are at hand row by row."""
     return not isinstance(annotation.content, Regions)
+
+
+def without_void(annotation: ImageAnnotation) -> ImageAnnotation:
+    """The annotation without regions that are ignored or background: they are no objects, and their
+    pixels are as void as if nobody had drawn them.  Masks are given as they are.
+    """
+    content = annotation.content
+    if not isinstance(content, Regions) or not (content.classes < 0).any():
+        return annotation
+    return replace(annotation, content=content.take(np.flatnonzero(content.classes >= 0)))
 
 
 def as_segments(

@@ -6,6 +6,7 @@ import csv
 import json
 
 import pytest
+from labelme_files import shape, write
 
 from segcore.cli import main
 
@@ -106,7 +107,15 @@ def test_outlines_nobody_asked_for_are_neither_counted_nor_shown(batch, capsys):
         (["--tolerance", "-1"], "--tolerance"),
         (["--tolerance", "nan"], "--tolerance"),
         (["--tolerance", "inf"], "a tolerance is a finite number"),
-        (["--task", "panoptic", "--tolerance", "2"], "no use for surfaces (got True)"),
+        (["--boundary", "5"], "got 5.0; pixels are written with their unit, such as 5px"),
+        (
+            ["--task", "panoptic", "--tolerance", "2"],
+            "no use for surfaces (got True); on the command line it is --tolerance, for task semantic",
+        ),
+        (
+            ["--task", "instance", "--tolerance", "2"],
+            "on the command line it is --tolerance, for task semantic",
+        ),
     ],
 )
 def test_an_outline_that_cannot_be_measured_is_a_usage_error(batch, capsys, words, problem):
@@ -214,6 +223,14 @@ def test_check_holds_class_names_to_the_ontology(batch, tmp_path, capsys):
     assert "cannot be used: 1 error, 0 warnings" in captured.out
     assert "coco.unknown_class_name" in captured.err
     assert "did you mean 'Car'?" in captured.err
+
+
+def test_check_counts_what_is_left_out_and_says_why(tmp_path, capsys):
+    spec = write(tmp_path / "labels", shape(), shape(points=[[1, 1], [5, 5]], shape_type="line"))
+
+    assert main(["check", f"{spec}?lines=skip"]) == 0
+
+    assert "2 annotations read, 0 rejected, 1 ignored (line or point)\n" in capsys.readouterr().out
 
 
 def test_check_of_an_empty_folder_names_what_it_looked_for(tmp_path, capsys):
