@@ -1,4 +1,4 @@
-"""(k) Boundary AP: objects in memory, then the same from COCO files."""
+"""(l) Boundary AP: objects in memory, then the same from COCO files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,9 @@ import segcore
 from benchmarks.instances import CLASSES, HEIGHT, WIDTH, masks_only, rounded, scene, twelve
 from benchmarks.race import Way, kernel_choices, missing, race
 from segcore import kernels
-from segcore.average_precision import average_precision
 from segcore.dilation import Dilation
 from segcore.instance_evaluation import CocoScores
 from segcore.kernels import Choice
-from segcore.measures.class_map import ClassMap
-from segcore.measures.instance import InstanceMeasure, tabulated
-from segcore.ontology import Crowd
 
 BASE = "whole images, as boundary-iou-api"
 DILATION = Dilation(share=0.02)
@@ -40,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
         return
     from_files = {BASE: whole_images(*files, load_first=False)}
     for choice in kernel_choices():
-        in_memory[f"segcore ({choice})"] = in_memory_way(*files, choice)
+        in_memory[f"segcore ({choice})"] = evaluate_in_memory(*files, choice)
         from_files[f"segcore ({choice})"] = functools.partial(evaluate_files, *files, choice)
     race(f"Boundary AP, masks as run lengths in memory: {what}", in_memory, base=BASE, rounds=rounds)
     race(f"Boundary AP from files: {what}", from_files, base=BASE, rounds=rounds)
@@ -100,31 +96,25 @@ def whole_images(gold: Path, results: Path, *, load_first: bool) -> Way:
     return functools.partial(score, lambda: kept)
 
 
-def in_memory_way(gold: Path, results: Path, choice: Choice) -> Way:
-    """The path of ``evaluate`` without its files: masks are decoded and checked."""
+def evaluate_in_memory(gold: Path, results: Path, choice: Choice) -> Way:
+    """The whole evaluation but for reading and indexing both documents."""
     left = segcore.open(f"coco:{gold}")
     right = segcore.open(f"coco:{masks_only(results)}").resolve(ontology=None, gold=left)
-    ontology = left.ontology
-    assert ontology is not None
-    same = ClassMap(target=ontology, source=ontology, file="memory")
-    measure = InstanceMeasure(gold=same, delivery=same, crowd=Crowd.IGNORE, dilation=DILATION)
-    keys = left.keys()
-    right.keys()  # both documents are read here
+    for source in (left, right):
+        source.keys()  # the document is read here
 
-    def score() -> np.ndarray:
+    def way() -> np.ndarray:
         kernels.use(choice)
-        kernels.keep_heap()
-        pairs = [(key, measure(left.read(key), right.read(key)).tally) for key in keys]
-        table = tabulated(pairs, dilation=DILATION)
-        found = average_precision(table, num_classes=len(ontology), boundary=True)
-        return twelve(CocoScores.of(found, slice(None)))
+        return scores_of(segcore.evaluate(left, right, task="instance", dilation=DILATION))
 
-    return score
+    return way
 
 
 def evaluate_files(gold: Path, results: Path, choice: Choice) -> np.ndarray:
     kernels.use(choice)
-    found = segcore.evaluate(
-        f"coco:{gold}", f"coco:{masks_only(results)}", task="instance", dilation=DILATION
-    )
+    specs = f"coco:{gold}", f"coco:{masks_only(results)}"
+    return scores_of(segcore.evaluate(*specs, task="instance", dilation=DILATION))
+
+
+def scores_of(found: segcore.InstanceEvaluation) -> np.ndarray:
     return twelve(CocoScores.of(found.boundary_average_precision, slice(None)))
