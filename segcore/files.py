@@ -84,14 +84,9 @@ def read_bytes(location: str, *, limit: int, follow_symlinks: bool = False) -> b
     if path is None:
         return _read_remote(location, limit=limit)
     try:
-        # Looked at first: opening a device can already have an effect.
-        status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116  (a hot path)
-        _require_regular(status, location, limit=limit)
-        fd = os.open(path, _OPEN_FLAGS | (0 if follow_symlinks else _NO_FOLLOW))
+        fd, size = _open_regular(path, location, limit=limit, follow_symlinks=follow_symlinks)
         try:
-            status = os.fstat(fd)
-            _require_regular(status, location, limit=limit)
-            data = _read_all(fd, size=status.st_size, limit=limit)
+            data = _read_all(fd, size=size, limit=limit)
         finally:
             os.close(fd)
     except FileNotFoundError:
@@ -129,14 +124,7 @@ def open_file(location: str, *, follow_symlinks: bool = True) -> BinaryIO:
     if path is None:
         return _open_remote(location)
     try:
-        status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116  (as read_bytes does)
-        _require_regular(status, location)
-        fd = os.open(path, _OPEN_FLAGS | (0 if follow_symlinks else _NO_FOLLOW))
-        try:
-            _require_regular(os.fstat(fd), location)
-        except RefusedFileError:
-            os.close(fd)
-            raise
+        fd, _ = _open_regular(path, location, limit=None, follow_symlinks=follow_symlinks)
         return os.fdopen(fd, "rb")
     except FileNotFoundError:
         raise NoSuchFileError(f"no such file: {printable(location, limit=400)}") from None
@@ -229,6 +217,23 @@ def _kind_of(item: os.DirEntry[str]) -> str:
         return _kind(item.stat(follow_symlinks=False).st_mode)
     except OSError:  # it is gone since it was listed
         return "nothing any more"
+
+
+def _open_regular(
+    path: str, location: str, *, limit: int | None, follow_symlinks: bool
+) -> tuple[int, int]:
+    """A descriptor of a regular file, and its size in bytes."""
+    # Looked at first: opening a device can already have an effect.
+    status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116  (a hot path)
+    _require_regular(status, location, limit=limit)
+    fd = os.open(path, _OPEN_FLAGS | (0 if follow_symlinks else _NO_FOLLOW))
+    try:
+        status = os.fstat(fd)
+        _require_regular(status, location, limit=limit)
+    except RefusedFileError:
+        os.close(fd)
+        raise
+    return fd, status.st_size
 
 
 def _require_regular(status: os.stat_result, location: str, *, limit: int | None = None) -> None:
