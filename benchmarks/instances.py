@@ -16,6 +16,7 @@ import numpy as np
 import segcore
 from benchmarks.race import Way, kernel_choices, missing, race
 from segcore import kernels
+from segcore.dilation import Dilation
 from segcore.instance_evaluation import CocoScores
 from segcore.kernels import Choice
 
@@ -197,7 +198,9 @@ def twelve(scores: CocoScores) -> np.ndarray:
     return rounded([getattr(scores, name) for name in names])
 
 
-def evaluate_in_memory(gold: Path, results: Path, choice: Choice) -> Way:
+def evaluate_in_memory(
+    gold: Path, results: Path, choice: Choice, *, dilation: Dilation | None = None
+) -> Way:
     """The whole of ``evaluate`` but for reading the files: masks are decoded and checked every time.
 
     The peers have read and indexed their files as well; hotcoco decodes without checking.
@@ -208,15 +211,20 @@ def evaluate_in_memory(gold: Path, results: Path, choice: Choice) -> Way:
 
     def score() -> np.ndarray:
         kernels.use(choice)
-        return scores_of(segcore.evaluate(left, right, task="instance"))
+        return scores_of(segcore.evaluate(left, right, task="instance", dilation=dilation))
 
     return score
 
 
-def evaluate_files(gold: Path, results: Path, choice: Choice) -> np.ndarray:
+def evaluate_files(
+    gold: Path, results: Path, choice: Choice, *, dilation: Dilation | None = None
+) -> np.ndarray:
     kernels.use(choice)
-    return scores_of(segcore.evaluate(f"coco:{gold}", f"coco:{masks_only(results)}", task="instance"))
+    specs = f"coco:{gold}", f"coco:{masks_only(results)}"
+    return scores_of(segcore.evaluate(*specs, task="instance", dilation=dilation))
 
 
 def scores_of(found: segcore.InstanceEvaluation) -> np.ndarray:
-    return twelve(CocoScores.of(found.average_precision, slice(None)))
+    by_mask = found.dilation is None
+    scores = found.average_precision if by_mask else found.boundary_average_precision
+    return twelve(CocoScores.of(scores, slice(None)))

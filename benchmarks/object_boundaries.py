@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import segcore
-from benchmarks.instances import CLASSES, HEIGHT, WIDTH, masks_only, rounded, scene, twelve
+from benchmarks.instances import (
+    CLASSES,
+    HEIGHT,
+    WIDTH,
+    coco_way,
+    evaluate_files,
+    evaluate_in_memory,
+    scene,
+)
 from benchmarks.race import Way, kernel_choices, missing, race
-from segcore import kernels
 from segcore.dilation import Dilation
-from segcore.instance_evaluation import CocoScores
-from segcore.kernels import Choice
 
 BASE = "whole images, as boundary-iou-api"
 DILATION = Dilation(share=0.02)
@@ -36,8 +37,10 @@ def run(options: argparse.Namespace) -> None:
         return
     from_files = {BASE: whole_images(*files, load_first=False)}
     for choice in kernel_choices():
-        in_memory[f"segcore ({choice})"] = evaluate_in_memory(*files, choice)
-        from_files[f"segcore ({choice})"] = functools.partial(evaluate_files, *files, choice)
+        in_memory[f"segcore ({choice})"] = evaluate_in_memory(*files, choice, dilation=DILATION)
+        from_files[f"segcore ({choice})"] = functools.partial(
+            evaluate_files, *files, choice, dilation=DILATION
+        )
     race(f"Boundary AP, masks as run lengths in memory: {what}", in_memory, base=BASE, rounds=rounds)
     race(f"Boundary AP from files: {what}", from_files, base=BASE, rounds=rounds)
 
@@ -77,44 +80,4 @@ def whole_images(gold: Path, results: Path, *, load_first: bool) -> Way:
             )
             return np.where(np.array(crowd, bool), masks, np.minimum(masks, bands))
 
-    def load() -> tuple[Any, Any]:
-        truth = COCO(str(gold))
-        return truth, truth.loadRes(masks_only(results))
-
-    def score(loaded: Callable[[], tuple[Any, Any]]) -> np.ndarray:
-        with contextlib.redirect_stdout(io.StringIO()):
-            found = BoundaryEval(*loaded(), "segm")
-            found.evaluate()
-            found.accumulate()
-            found.summarize()
-        return rounded(found.stats)
-
-    if not load_first:
-        return functools.partial(score, load)
-    with contextlib.redirect_stdout(io.StringIO()):
-        kept = load()
-    return functools.partial(score, lambda: kept)
-
-
-def evaluate_in_memory(gold: Path, results: Path, choice: Choice) -> Way:
-    """The whole evaluation but for reading and indexing both documents."""
-    left = segcore.open(f"coco:{gold}")
-    right = segcore.open(f"coco:{masks_only(results)}").resolve(ontology=None, gold=left)
-    for source in (left, right):
-        source.keys()  # the document is read here
-
-    def way() -> np.ndarray:
-        kernels.use(choice)
-        return scores_of(segcore.evaluate(left, right, task="instance", dilation=DILATION))
-
-    return way
-
-
-def evaluate_files(gold: Path, results: Path, choice: Choice) -> np.ndarray:
-    kernels.use(choice)
-    specs = f"coco:{gold}", f"coco:{masks_only(results)}"
-    return scores_of(segcore.evaluate(*specs, task="instance", dilation=DILATION))
-
-
-def scores_of(found: segcore.InstanceEvaluation) -> np.ndarray:
-    return twelve(CocoScores.of(found.boundary_average_precision, slice(None)))
+    return coco_way(COCO, BoundaryEval, gold, results, load_first=load_first)
