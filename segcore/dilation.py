@@ -9,7 +9,7 @@ from typing import Final
 
 from segcore.errors import UsageError
 
-__all__ = ["Dilation"]
+__all__ = ["Dilation", "require_boundaries"]
 
 _PIXELS: Final = re.compile(r"([0-9]{1,6}) ?px")
 
@@ -87,3 +87,18 @@ class Dilation:
 
     def __str__(self) -> str:
         return f"{self.px}px" if self.px is not None else f"{self.share}"
+
+
+def require_boundaries(dilation: Dilation | None) -> None:
+    """Refuse to say anything of boundaries that were not measured.
+
+    Raises
+    ------
+    UsageError
+        There is no width.
+    """
+    if dilation is None:
+        raise UsageError(
+            "boundaries were not measured: give their width, such as dilation=0.02 (of the "
+            "diagonal) or dilation='5px'"
+        )

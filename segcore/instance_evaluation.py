@@ -19,7 +19,7 @@ from segcore.average_precision import (
     mean,
 )
 from segcore.conventions import instance_conventions
-from segcore.dilation import Dilation
+from segcore.dilation import Dilation, require_boundaries
 from segcore.errors import UsageError
 from segcore.evaluation import MeasuredBatch
 from segcore.instance_matching import MATCH_IOU, MatchCounts, ObjectMatching, match_objects
@@ -239,7 +239,7 @@ class InstanceEvaluation(MeasuredBatch):
         UsageError
             Boundaries were not asked for.
         """
-        self._require_boundaries()
+        require_boundaries(self.dilation)
         return match_objects(self.tallies, boundary=True)
 
     @cached_property
@@ -262,15 +262,8 @@ class InstanceEvaluation(MeasuredBatch):
         UsageError
             As above, or boundaries were not asked for.
         """
-        self._require_boundaries()
+        require_boundaries(self.dilation)
         return self._average_precision(boundary=True)
-
-    def _require_boundaries(self) -> None:
-        if self.dilation is None:
-            raise UsageError(
-                "boundaries were not measured: give their width, such as dilation=0.02 (of the "
-                "diagonal) or dilation='5px'"
-            )
 
     def _average_precision(self, *, boundary: bool) -> AveragePrecision:
         if not self.has_scores:
@@ -291,9 +284,7 @@ class InstanceEvaluation(MeasuredBatch):
         found = matching.at(MATCH_IOU)
         order = np.argsort(table.gold.classes[found.gold], kind="stable")
         bounds = np.searchsorted(table.gold.classes[found.gold][order], np.arange(k + 1))
-        single = ~table.gold.crowd
-        held = np.unique(np.stack([table.gold.classes[single], table.gold_images[single]]), axis=1)
-        images = np.bincount(held[0], minlength=k)
+        images = table.images_by_class(k)
         merged = np.bincount(table.delivery.classes[np.unique(matching.merged.delivery)], minlength=k)
         split = np.bincount(table.gold.classes[np.unique(matching.split.gold)], minlength=k)
         boundaries = self._boundaries(order, bounds)

@@ -174,6 +174,12 @@ class InstanceTable:
         """The image of every delivered object: its place in ``keys``, int64 (n,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.delivery_offsets))
 
+    def images_by_class(self, num_classes: int) -> Integers:
+        """In how many images the gold has an object of each class, crowds left out: int64 (K,)."""
+        single = ~self.gold.crowd
+        held = np.unique(np.stack([self.gold.classes[single], self.gold_images[single]]), axis=1)
+        return np.bincount(held[0], minlength=num_classes)
+
     @cached_property
     def pairs(self) -> Overlaps:
         """The overlaps by the number of each object among those of all images."""

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.dilation import Dilation
-from segcore.errors import UsageError
+from segcore.dilation import Dilation, require_boundaries
 from segcore.evaluation import MeasuredBatch
 from segcore.instance_matching import Pairs
 from segcore.instance_records import record_columns
@@ -165,20 +164,14 @@ class PanopticEvaluation(MeasuredBatch):
         UsageError
             Boundaries were not asked for.
         """
-        if self.dilation is None:
-            raise UsageError(
-                "boundaries were not measured: give their width, such as dilation=0.02 (of the "
-                "diagonal) or dilation='5px'"
-            )
+        require_boundaries(self.dilation)
         return match_segments(self.tallies, boundary=True)
 
     @cached_property
     def classes(self) -> tuple[PanopticScores, ...]:
         """The scores of every class, in ontology order."""
         k, table = len(self.ontology), self.tallies
-        single = ~table.gold.crowd
-        held = np.unique(np.stack([table.gold.classes[single], table.gold_images[single]]), axis=1)
-        images = np.bincount(held[0], minlength=k)
+        images = table.images_by_class(k)
         boundary: Sequence[SegmentCounts | None] = [None] * k
         if self.dilation is not None:
             boundary = self.boundary_matching.counts(k)
