@@ -114,7 +114,7 @@ def joint_dense(
         raise ValueError(f"the maps differ in shape: gold {gold.shape}, delivery {delivery.shape}")
     require_values(gold, gold_codes, size)
     require_values(delivery, delivery_codes, size)
-    return active().joint_dense(gold, delivery, gold_codes, delivery_codes, size=size)  # type: ignore[no-any-return]
+    return active().joint_dense(gold, delivery, gold_codes, delivery_codes, size=size)
 
 
 def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
@@ -136,7 +136,7 @@ def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
         raise ValueError(f"the maps differ in pixels: gold {gold.pixels}, delivery {delivery.pixels}")
     require_runs(gold, size)
     require_runs(delivery, size)
-    return active().joint_runs(gold, delivery, size=size)  # type: ignore[no-any-return]
+    return active().joint_runs(gold, delivery, size=size)
 
 
 def joint_runs_dense(
@@ -166,7 +166,7 @@ def joint_runs_dense(
         raise ValueError(f"the maps differ in pixels: runs {runs.pixels}, dense {values.size}")
     require_runs(runs, size)
     require_values(values, codes, size)
-    return active().joint_runs_dense(runs, values, codes, size=size, runs_are_gold=runs_are_gold)  # type: ignore[no-any-return]
+    return active().joint_runs_dense(runs, values, codes, size=size, runs_are_gold=runs_are_gold)
 
 
 def dense_runs(values: Values, codes: Codes) -> LabelRuns:
@@ -187,7 +187,7 @@ def dense_runs(values: Values, codes: Codes) -> LabelRuns:
     if values.ndim != 2:
         raise ValueError(f"a label map has two dimensions, got {values.ndim}")
     require_values(values, codes, None)
-    return active().dense_runs(values, codes)  # type: ignore[no-any-return]
+    return active().dense_runs(values, codes)
 
 
 def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
@@ -209,7 +209,7 @@ def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
         raise ValueError(f"expected uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
     if not pixels.flags.c_contiguous:
         raise ValueError("expected C-contiguous pixels")
-    return active().color_runs(pixels)  # type: ignore[no-any-return]
+    return active().color_runs(pixels)
 
 
 def decode_counts(
@@ -239,7 +239,7 @@ def decode_counts(
     """
     require_offsets(offsets, data.size)
     require_pixels(pixels, offsets)
-    return active().decode_counts(data, offsets, pixels=pixels)  # type: ignore[no-any-return]
+    return active().decode_counts(data, offsets, pixels=pixels)
 
 
 def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
@@ -256,7 +256,7 @@ def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -
     """
     require_offsets(offsets, counts.size)
     require_pixels(pixels, offsets)
-    return active().runs_from_counts(counts, offsets, pixels=pixels)  # type: ignore[no-any-return]
+    return active().runs_from_counts(counts, offsets, pixels=pixels)
 
 
 def paint(
@@ -294,9 +294,7 @@ def paint(
     require_regions(starts, ends, offsets, pixels)
     if not len(priority) == len(codes) == len(offsets) - 1:
         raise ValueError(f"{len(offsets) - 1} regions, {len(priority)} priorities, {len(codes)} codes")
-    return active().paint(  # type: ignore[no-any-return]
-        starts, ends, offsets, priority, codes, pixels=pixels, background=background
-    )
+    return active().paint(starts, ends, offsets, priority, codes, pixels=pixels, background=background)
 
 
 def number_runs(
@@ -329,4 +327,4 @@ def number_runs(
         raise ValueError(f"{starts.size} starts, {colors.size} colors")
     if ids.size and not (ids[0] > 0 and (ids[1:] > ids[:-1]).all()):
         raise ValueError("expected ids that increase from 1")
-    return active().number_runs(starts, colors, ids, pixels=pixels)  # type: ignore[no-any-return]
+    return active().number_runs(starts, colors, ids, pixels=pixels)

@@ -44,7 +44,7 @@ def overlaps(gold: RegionRuns, delivery: RegionRuns, *, heights: Counts) -> Over
     """
     for regions in (gold, delivery):
         require_region_runs(regions, heights)
-    return active().overlaps(gold, delivery, heights=heights)  # type: ignore[no-any-return]
+    return active().overlaps(gold, delivery, heights=heights)
 
 
 def boundary_runs(regions: RegionRuns, *, heights: Counts, widths_px: Counts) -> RegionRuns:
@@ -74,7 +74,7 @@ def boundary_runs(regions: RegionRuns, *, heights: Counts, widths_px: Counts) ->
     require_region_runs(regions, heights)
     if widths_px.dtype != np.int64 or (widths_px.size and int(widths_px.min()) < 1):
         raise ValueError("expected int64 widths of 1 or more")
-    return active().boundary_runs(regions, heights=heights, widths_px=widths_px)  # type: ignore[no-any-return]
+    return active().boundary_runs(regions, heights=heights, widths_px=widths_px)
 
 
 def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
@@ -97,7 +97,7 @@ def shared_px(a: RegionRuns, i: Counts, b: RegionRuns, j: Counts) -> Counts:
             raise ValueError("expected int64 pairs of one length")
         if chosen.size and not 0 <= int(chosen.min()) <= int(chosen.max()) < regions.offsets.size - 1:
             raise ValueError(f"expected pairs of the {regions.offsets.size - 1} regions there are")
-    return active().shared_px(a, i, b, j)  # type: ignore[no-any-return]
+    return active().shared_px(a, i, b, j)
 
 
 def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
@@ -115,7 +115,7 @@ def areas(starts: Positions, ends: Positions, offsets: Counts) -> Counts:
     int64 (r,)
     """
     require_columns(starts, ends, offsets)
-    return active().areas(starts, ends, offsets)  # type: ignore[no-any-return]
+    return active().areas(starts, ends, offsets)
 
 
 def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
@@ -134,7 +134,7 @@ def boxes(regions: RegionRuns, *, heights: Counts) -> Counts:
         the largest integer and -1 in turn.
     """
     require_images(regions, heights)
-    return active().boxes(regions, heights=heights)  # type: ignore[no-any-return]
+    return active().boxes(regions, heights=heights)
 
 
 def continued(
@@ -167,7 +167,7 @@ def continued(
         0 <= int(chosen.min()) <= int(chosen.max()) < offsets.size - 1 and int(shifts.min()) >= 0
     ):
         raise ValueError("expected regions that there are and shifts of 0 or more")
-    return active().continued(starts, ends, offsets, chosen, shifts, at_most=at_most)  # type: ignore[no-any-return]
+    return active().continued(starts, ends, offsets, chosen, shifts, at_most=at_most)
 
 
 def match_by_score(
@@ -222,7 +222,7 @@ def match_by_score(
         raise ValueError("expected pairs by delivered object, within the objects there are")
     if not (groups[1:] >= groups[:-1]).all():
         raise ValueError("expected groups that never decrease")
-    return active().match_by_score(  # type: ignore[no-any-return]
+    return active().match_by_score(
         delivery, gold, levels, groups, gold_ignored, gold_crowd, thresholds=thresholds, size=size
     )
 
@@ -274,6 +274,6 @@ def class_curves(
         raise ValueError("expected every delivered object in each band, and a limit")
     if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < places.size:
         raise ValueError("expected objects that there are")
-    return active().class_curves(  # type: ignore[no-any-return]
+    return active().class_curves(
         states, rows, places, outside, wanted, recalls, limits, one_point=one_point
     )
