@@ -21,11 +21,10 @@ from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
-from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
-from segcore.sources.base import Source
 from segcore.sources.cvat_document import CvatImage, CvatIndex, CvatShape, index_document, subsets
 from segcore.sources.cvat_shapes import draw_shapes
+from segcore.sources.indexed import IndexedSource
 from segcore.sources.spec import Spec
 from segcore.strict_xml import XmlElement, parse_xml
 
@@ -50,7 +49,7 @@ def open_source(spec: Spec) -> CvatSource:
     return CvatSource(spec)
 
 
-class CvatSource(Source):
+class CvatSource(IndexedSource):
     """A CVAT document.
 
     Parameters
@@ -73,11 +72,6 @@ class CvatSource(Source):
         return self.__dict__ | {"_index": None}
 
     @property
-    def ontology(self) -> Ontology | None:
-        """The labels of the task, or the classes of ``ontology=``; None where there are none."""
-        return self._opened().ontology
-
-    @property
     def conventions(self) -> Mapping[str, str]:
         """How shapes become objects."""
         groups = self._spec.options.get("groups", "apart")
@@ -88,24 +82,6 @@ class CvatSource(Source):
         boxes = {"ignore": "CVAT boxes are not counted", "area": "CVAT boxes are filled areas"}
         chosen = boxes[self._spec.options.get("boxes", "ignore")]
         return {"cvat_boxes": chosen, "cvat_shapes": shapes[groups]}
-
-    @property
-    def unplaced(self) -> int:
-        """Shapes of images that were refused."""
-        return self._opened().unplaced
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """Boxes, points and whatever else has no area; shapes of deleted frames."""
-        return self._opened().left_out
-
-    def keys(self) -> tuple[str, ...]:
-        """File names without folders and extension, sorted."""
-        return tuple(self._opened().images)
-
-    def annotation_count(self, key: str) -> int:
-        """How many shapes with an area the document holds for this image, sound or not."""
-        return len(self._opened().images[key].shapes)
 
     def image_size(self, key: str) -> tuple[int, int]:
         """Height and width as the document states them."""

@@ -31,11 +31,10 @@ from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import MissingExtraError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_IMPORT_MEMORY
-from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
-from segcore.sources.base import Source
 from segcore.sources.datumaro_answer import DatumaroImage, DatumaroIndex, DatumaroShape, index_answer
 from segcore.sources.datumaro_shapes import draw_shapes, size_of
+from segcore.sources.indexed import IndexedSource
 from segcore.sources.spec import Spec
 from segcore.wording import did_you_mean, printable
 
@@ -69,7 +68,7 @@ def open_source(spec: Spec) -> DatumaroSource:
     return DatumaroSource(spec, seconds=int(seconds))
 
 
-class DatumaroSource(Source):
+class DatumaroSource(IndexedSource):
     """A data set that Datumaro reads.
 
     Parameters
@@ -95,32 +94,9 @@ class DatumaroSource(Source):
         return self.__dict__ | {"_index": None}
 
     @property
-    def ontology(self) -> Ontology | None:
-        """The labels of the data set in its order, or the classes of ``ontology=``."""
-        return self._opened().ontology
-
-    @property
     def conventions(self) -> Mapping[str, str]:
         """How annotations become objects."""
         return {"datumaro_groups": "annotations of one label in one Datumaro group are one object"}
-
-    @property
-    def unplaced(self) -> int:
-        """Annotations of items that were refused."""
-        return self._opened().unplaced
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """Annotations without an area, by type."""
-        return self._opened().left_out
-
-    def keys(self) -> tuple[str, ...]:
-        """Item ids without folders, sorted."""
-        return tuple(self._opened().images)
-
-    def annotation_count(self, key: str) -> int:
-        """How many annotations with an area the item has, sound or not."""
-        return len(self._opened().images[key].shapes)
 
     def image_size(self, key: str) -> tuple[int, int] | None:
         """Height and width, where Datumaro knows them."""
