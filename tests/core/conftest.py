@@ -31,6 +31,7 @@ pytest.register_assert_rewrite(
     "panoptic_scenes",
     "pixel_references",
     "png_writer",
+    "spec_readings",
     "voc_scenes",
 )
 

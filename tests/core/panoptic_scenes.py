@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from boundary_peers import band
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -229,7 +230,7 @@ def counted(gold: Batch, delivery: Batch, *, width_px: int | None = None) -> Cou
                     continue
                 iou = (left & right).sum() / (left | (right & ~void)).sum()
                 if width_px is not None:
-                    left, right = boundary(left, width_px), boundary(right, width_px)
+                    left, right = band(left, width_px), band(right, width_px)
                     iou = min(iou, (left & right).sum() / (left | (right & ~void)).sum())
                 if iou > 0.5:
                     found[category][0] += 1
@@ -248,16 +249,6 @@ def counted(gold: Batch, delivery: Batch, *, width_px: int | None = None) -> Cou
                     free |= own.ids == g
             found[delivered][1] += not (right & free).sum() / right.sum() > 0.5
     return found
-
-
-def boundary(mask: npt.NDArray[np.bool_], width_px: int) -> npt.NDArray[np.bool_]:
-    """``mask_to_boundary``: what so many erosions with a 3 x 3 square take away, from the border too."""
-    inner = np.pad(mask, 1)
-    for _ in range(width_px):
-        rows = inner.copy()
-        rows[1:-1] = inner[:-2] & inner[1:-1] & inner[2:]
-        inner[:, 1:-1] = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
-    return mask & ~inner[1:-1, 1:-1]
 
 
 @st.composite
