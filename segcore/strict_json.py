@@ -13,7 +13,7 @@ from segcore.errors import DocumentError
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_MEMORY
 from segcore.wording import printable
 
-__all__ = ["no_collection", "parse_json"]
+__all__ = ["fits", "no_collection", "parse_json"]
 
 _STRING_OR_WORD: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([-+.0-9A-Za-z]+)', re.DOTALL)
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -244,6 +244,11 @@ def _explain(e: json.JSONDecodeError) -> str:
     if e.pos >= len(e.doc.rstrip()) and not e.msg.startswith("Extra data"):
         return f"the file ends early (column {e.colno}): {e.msg}"
     return f"not valid JSON (column {e.colno}): {e.msg}"
+
+
+def fits(data: bytes) -> bool:
+    """Whether the values of a document stay within the limit of memory."""
+    return _memory(data, limit=MAX_DOCUMENT_MEMORY) <= MAX_DOCUMENT_MEMORY
 
 
 def _memory(data: bytes, *, limit: int) -> int:

@@ -21,7 +21,7 @@ from segcore.kernels.arguments import (
 )
 from segcore.kernels.arrays import Codes, Colors, Counts, Positions, Values
 from segcore.kernels.bands import band, surface
-from segcore.kernels.choice import Choice, active, keep_heap, prepare, use
+from segcore.kernels.choice import Choice, active, compiled_in_use, keep_heap, prepare, use
 from segcore.kernels.class_curves import ClassCurves
 from segcore.kernels.decoded_counts import (
     BAD_CHAR,
@@ -33,6 +33,8 @@ from segcore.kernels.decoded_counts import (
     TRUNCATED,
     DecodedCounts,
 )
+from segcore.kernels.documents import json_numbers, json_spans, json_texts
+from segcore.kernels.json_spans import JsonSpans, JsonTexts
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.nearest import NOWHERE, CodedPixels, squared_distances
 from segcore.kernels.objects import (
@@ -60,6 +62,8 @@ __all__ = [
     "ClassCurves",
     "CodedPixels",
     "DecodedCounts",
+    "JsonSpans",
+    "JsonTexts",
     "LabelRuns",
     "Overlaps",
     "RegionRuns",
@@ -70,12 +74,16 @@ __all__ = [
     "boxes",
     "class_curves",
     "color_runs",
+    "compiled_in_use",
     "continued",
     "decode_counts",
     "dense_runs",
     "joint_dense",
     "joint_runs",
     "joint_runs_dense",
+    "json_numbers",
+    "json_spans",
+    "json_texts",
     "keep_heap",
     "match_by_score",
     "number_runs",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Codes", "Colors", "Counts", "Positions", "Values"]
+__all__ = ["Bools", "Bytes", "Codes", "Colors", "Counts", "Floats", "Positions", "Values"]
+
+Bools = npt.NDArray[np.bool_]
+
+Bytes = npt.NDArray[np.uint8]
+"""Text as it stands in a file."""
 
 Codes = npt.NDArray[np.int32]
 """Codes of an evaluation, or the code of every value a mask can store."""
@@ -15,6 +20,8 @@ Colors = npt.NDArray[np.uint32]
 
 Counts = npt.NDArray[np.int64]
 """Pixels, run lengths, offsets."""
+
+Floats = npt.NDArray[np.float64]
 
 Positions = npt.NDArray[np.int32]
 """Column-major pixel positions."""

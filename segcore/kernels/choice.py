@@ -15,7 +15,7 @@ import numpy as np
 from segcore.errors import MissingExtraError, UsageError
 from segcore.kernels import reference
 
-__all__ = ["VARIABLE", "Choice", "active", "keep_heap", "prepare", "use"]
+__all__ = ["VARIABLE", "Choice", "active", "compiled_in_use", "keep_heap", "prepare", "use"]
 
 Choice = Literal["auto", "numba", "numpy"]
 
@@ -39,6 +39,9 @@ SAVED_SECONDS_PER_RUN: Final = 30e-9
 
 SAVED_SECONDS_PER_OBJECT_RUN: Final = 150e-9
 """Of a run of an object that is compared with others: masks of a hundred runs, not of thousands."""
+
+SAVED_SECONDS_PER_JSON_BYTE: Final = 8e-9
+"""Of a document of annotations whose values are found instead of made objects."""
 
 _COMPILED: Final = "segcore.kernels.compiled"
 _CHOICES: Final[tuple[Choice, ...]] = ("auto", "numba", "numpy")
@@ -76,7 +79,12 @@ def active() -> ModuleType:
     return _active
 
 
-def prepare(pixels: int, runs: int = 0, object_runs: int = 0) -> None:
+def compiled_in_use() -> bool:
+    """Whether numba's kernels are the ones in use."""
+    return active() is not reference
+
+
+def prepare(pixels: int, runs: int = 0, object_runs: int = 0, json_bytes: int = 0) -> None:
     """Say how much work is ahead, so that ``auto`` can load numba where that pays.
 
     Parameters
@@ -87,10 +95,16 @@ def prepare(pixels: int, runs: int = 0, object_runs: int = 0) -> None:
         Runs of the run-length masks this process will decode and paint, over all images.
     object_runs : int
         Runs of the masks of objects this process will decode and compare, over all images.
+    json_bytes : int
+        Bytes of a document whose rows are read as columns.
     """
     global _active
     keep_heap()
-    if active() is not reference or _choice != "auto" or not _pays(pixels, runs, object_runs):
+    if (
+        active() is not reference
+        or _choice != "auto"
+        or not _pays(pixels, runs, object_runs, json_bytes)
+    ):
         return
     try:
         _active = _load()
@@ -118,12 +132,12 @@ def _choose_from_environment() -> None:
     raise UsageError(f"{VARIABLE}={wanted!r}: expected auto, numba or numpy")
 
 
-def _pays(pixels: int, runs: int, object_runs: int) -> bool:
+def _pays(pixels: int, runs: int, object_runs: int, json_bytes: int) -> bool:
     """Whether loading numba would save more time than it takes."""
     if _COMPILED in sys.modules:
         return True
     saved = pixels * SAVED_SECONDS_PER_PIXEL + runs * SAVED_SECONDS_PER_RUN
-    saved += object_runs * SAVED_SECONDS_PER_OBJECT_RUN
+    saved += object_runs * SAVED_SECONDS_PER_OBJECT_RUN + json_bytes * SAVED_SECONDS_PER_JSON_BYTE
     if saved < LOAD_SECONDS or importlib.util.find_spec("numba") is None:
         return False
     return saved > (LOAD_SECONDS if _in_cache() else COMPILE_SECONDS)

@@ -29,7 +29,8 @@ from segcore.sources.coco_stated import (
     drawn_boxes,
     shown_box,
 )
-from segcore.sources.json_file import read_json
+from segcore.sources.coco_table import EntryTable, ListedEntries, ScannedEntries
+from segcore.sources.json_file import parse_kinds, read_document
 from segcore.sources.spec import Spec
 from segcore.strict_json import no_collection
 
@@ -140,9 +141,9 @@ class CocoSource(Source):
         if self._resolved is not None and self._resolved._gold is gold:
             return self._resolved
         with no_collection():
-            if not isinstance(self._load()[0], list):
+            if not isinstance(self._load()[0], EntryTable):
                 return self
-            if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], list):
+            if not isinstance(gold, CocoSource) or isinstance(gold._load()[0], EntryTable):
                 raise self._needs_gold()
             resolved = CocoSource(self._spec, gold=gold)
             # The document goes over: it is kept only until it is indexed.
@@ -212,7 +213,11 @@ class CocoSource(Source):
     # ---- opening
 
     def _load(self) -> tuple[Any, str]:
-        """The parsed document (None where it was refused) and the digest of its bytes."""
+        """The document and the digest of its bytes.
+
+        The document is an EntryTable where it is a list of results, a dict with one as its
+        annotations where it is a data set, and None where it was refused.
+        """
         if self._loaded is None:
             self._loaded = self._read_document()
             digest = self._loaded[1]
@@ -222,8 +227,23 @@ class CocoSource(Source):
         return self._loaded
 
     def _read_document(self) -> tuple[Any, str]:
+        file = self._spec.location
+        data, digest = read_document(file, faults=self.faults)
+        if data is None:
+            return None, digest
+        document: Any
+        if (found := ScannedEntries.find(data, file=file)) is not None:
+            document, entries = found
+            return (document | {"annotations": entries} if document else entries), digest
         expected = "an object with images, annotations and categories, or a list of results"
-        return read_json(self._spec.location, kinds=(dict, list), expected=expected, faults=self.faults)
+        document = parse_kinds(
+            data, file=file, kinds=(dict, list), expected=expected, faults=self.faults
+        )
+        if isinstance(document, list):
+            document = ListedEntries(document)
+        elif isinstance(document, dict) and isinstance(document.get("annotations"), list):
+            document["annotations"] = ListedEntries(document["annotations"])
+        return document, digest
 
     def _opened(self) -> CocoIndex:
         """The document with the classes it is to be read with."""
@@ -244,7 +264,7 @@ class CocoSource(Source):
             with no_collection():
                 document, digest = self._load()
                 file = self._spec.location
-                if isinstance(document, list):
+                if isinstance(document, EntryTable):
                     index = index_results(document, file=file, gold=self._gold_index())
                 elif document is None:
                     index = CocoIndex()
@@ -252,13 +272,14 @@ class CocoSource(Source):
                     index = index_dataset(document, file=file)
                 columns = CocoColumns.of(index)
                 # What was not taken as a column need not stay in memory.
-                self._loaded = ([] if isinstance(document, list) else {}, digest)
-                self._own = replace(index, entries=[]), columns
+                nothing = ListedEntries([])
+                self._loaded = (nothing if isinstance(document, EntryTable) else {}, digest)
+                self._own = replace(index, entries=nothing), columns
                 del document, index
         return self._own
 
     def _gold_index(self) -> CocoIndex:
-        if self._gold is None or isinstance(self._gold._load()[0], list):
+        if self._gold is None or isinstance(self._gold._load()[0], EntryTable):
             raise self._needs_gold()
         # Detections refer to the ids of the gold's categories, whatever the gold maps them to.
         index, _ = self._gold._indexed()

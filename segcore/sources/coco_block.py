@@ -94,7 +94,7 @@ def decode_images(
         return None, np.zeros(1, np.bool_)
     begins = columns.begins[first : first + count + 1]
     fit = begins <= begins[0] + _MAX_ROWS
-    fit &= columns.characters[begins] <= columns.characters[begins[0]] + MAX_CHARACTERS
+    fit &= columns.masks.characters[begins] <= columns.masks.characters[begins[0]] + MAX_CHARACTERS
     fit[1:] &= columns.plain[first : first + count]
     last = first + max(1, int(np.append(fit, False).argmin()) - 1)
     begins = columns.begins[first : last + 1]
@@ -102,9 +102,8 @@ def decode_images(
     begins = begins - rows.start
     sizes = columns.sizes[first:last]
     image = np.repeat(np.arange(len(sizes)), np.diff(begins))
-    offsets = columns.characters[rows.start : rows.stop + 1]
-    length = int(offsets[-1] - offsets[0])
-    text = np.frombuffer(columns.text, np.uint8, length, offsets[0]) if length else np.empty(0, np.uint8)
+    offsets = columns.masks.characters[rows.start : rows.stop + 1]
+    text = columns.masks.text[offsets[0] : offsets[-1]]
     pixels = sizes.prod(axis=1)[image]
     decoded = kernels.decode_counts(text, offsets - offsets[0], pixels=pixels)
     runs = RegionRuns(decoded.starts, decoded.ends, decoded.offsets, begins)

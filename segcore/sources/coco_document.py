@@ -28,6 +28,7 @@ from segcore.sources.coco_entries import (
     is_plain,
     repeated,
 )
+from segcore.sources.coco_table import EntryTable
 from segcore.wording import printable, show
 
 __all__ = [
@@ -66,16 +67,17 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
     Parameters
     ----------
     document : mapping
-        The parsed JSON object.
+        The parsed JSON object, with an :class:`EntryTable` in place of the list of annotations.
     file : str
         What faults call it.
     """
     faults = EntryFaults()
-    parts: dict[str, list[Any]] = {}
+    parts: dict[str, Any] = {}
     for name in ("images", "annotations", "categories"):
+        kind = EntryTable if name == "annotations" else list
         if name not in document:
             faults.append(Fault(code="coco.missing_field", file=file, expected=name, got="no such key"))
-        elif not isinstance(document[name], list):
+        elif not isinstance(document[name], kind):
             got = show(document[name])
             faults.append(
                 Fault(code="coco.bad_structure", file=file, expected=f"{name}: a list", got=got)
@@ -84,7 +86,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
             parts[name] = document[name]
     if len(parts) < 3:
         return CocoIndex(faults=tuple(faults))
-    entries = parts["annotations"]
+    entries: EntryTable = document["annotations"]
     limits = (
         ("images", MAX_ANNOTATIONS, "limits.annotations"),
         ("annotations", MAX_ANNOTATIONS, "limits.annotations"),
@@ -96,14 +98,14 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
             faults.append(Fault(code=code, file=file, expected=expected, got=got))
     if faults:
         return CocoIndex(faults=tuple(faults))
-    if entries and all(isinstance(entry, dict) and "segments_info" in entry for entry in entries):
+    if len(entries) and entries.all_have("segments_info"):
         expected, got = "an instances file", "a panoptic file (read it as coco-panoptic:)"
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got=got))
         return CocoIndex(faults=tuple(faults))
     try:
         images, refused_images = index_images(parts["images"], file=file, faults=faults)
         ontology, refused_classes = index_categories(parts["categories"], file=file, faults=faults)
-        scored = bool(entries) and all(isinstance(entry, dict) and "score" in entry for entry in entries)
+        scored = len(entries) > 0 and entries.all_have("score")
         reader = EntryReader(
             file=file,
             images=images,
@@ -119,7 +121,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
         return CocoIndex(unplaced=len(entries), faults=tuple(faults))
 
 
-def index_results(entries: list[Any], *, file: str, gold: CocoIndex) -> CocoIndex:
+def index_results(entries: EntryTable, *, file: str, gold: CocoIndex) -> CocoIndex:
     """Check a list of detections against the images and categories of its gold.
 
     Every image of the gold counts as delivered: a list cannot say "looked at, nothing found".

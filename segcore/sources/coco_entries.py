@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy.typing as npt
 from segcore.annotation import AnnotationId
 from segcore.faults import Fault
 from segcore.limits import MAX_ENTRY_FAULTS
-from segcore.ontology import Ontology
+from segcore.ontology import LabelClass, Ontology
+from segcore.sources.coco_table import EntryTable, ListedEntries
 from segcore.wording import show
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "EntryFaults",
     "EntryReader",
     "TooManyFaultsError",
-    "column",
     "entries_at",
     "is_id",
     "is_plain",
@@ -71,8 +70,8 @@ class CocoIndex:
         Sorted by key.
     ontology : Ontology or None
         The categories in the order of their ids; None where none is sound.
-    entries : list
-        The annotations of the document, as they are (not copied).
+    entries : EntryTable
+        The annotations of the document.
     ids : sequence
         What faults and regions call each entry.
     order : int64 (n,)
@@ -92,7 +91,7 @@ class CocoIndex:
 
     images: tuple[CocoImage, ...] = ()
     ontology: Ontology | None = None
-    entries: list[Any] = field(default_factory=list)
+    entries: EntryTable = field(default_factory=lambda: ListedEntries([]))
     ids: Sequence[AnnotationId] = ()
     order: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     offsets: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -128,14 +127,12 @@ class EntryReader:
     results: bool
     faults: list[Fault]
 
-    def index(self, entries: list[Any]) -> CocoIndex:
+    def index(self, entries: EntryTable) -> CocoIndex:
         """Check every entry and group them by image."""
-        place_of = {image.id: at for at, image in enumerate(self.images)}
-        names = () if self.ontology is None else self.ontology.classes
-        class_of = {c.id: index for index, c in enumerate(names)}
-        columns = self._sound_columns(entries, place_of, class_of)
+        columns = self._sound_columns(entries)
         if columns is None:
-            columns = self._checked_columns(entries, place_of, class_of)
+            entries = ListedEntries(entries.parsed())
+            columns = self._checked_columns(entries.parsed())
         order = np.argsort(columns.places, kind="stable")
         return CocoIndex(
             images=self.images,
@@ -152,43 +149,30 @@ class EntryReader:
             is_results=self.results,
         )
 
-    def _sound_columns(
-        self, entries: list[Any], place_of: Mapping[int | str, int], class_of: Mapping[int, int]
-    ) -> _Columns | None:
+    def _classes(self) -> Sequence[LabelClass]:
+        return () if self.ontology is None else self.ontology.classes
+
+    def _sound_columns(self, entries: EntryTable) -> _Columns | None:
         """All entries at once where nothing is wrong with any of them, as in nearly all files."""
-        if set(map(type, entries)) != {dict}:
+        found = entries.sound_columns(results=self.results, scored=self.scored)
+        if found is None:
             return None
-        count = len(entries)
-        given: Sequence[Any] = range(count) if self.results else column(entries, "id")
-        named = column(entries, "image_id"), column(entries, "category_id")
-        crowd = [entry.get("iscrowd", 0) for entry in entries]
-        scores = column(entries, "score") if self.scored else []
-        if {*map(type, given), *map(type, named[0]), *map(type, named[1]), *map(type, crowd)} != {int}:
-            return None
-        if not self.results and not (
-            len(set(given)) == count and min(given) >= -_MAX_ID and max(given) <= _MAX_ID
-        ):
-            return None
-        if not set(crowd) <= {0, 1} or not set(map(type, scores)) <= {int, float}:
-            return None
-        if not all(-1e300 < score < 1e300 for score in scores):
-            return None
-        places = list(map(place_of.get, named[0]))
-        classes = list(map(class_of.get, named[1]))
-        if None in places or None in classes:
+        places = _places(found.image_ids, [image.id for image in self.images])
+        classes = _places(found.category_ids, [c.id for c in self._classes()])
+        if places is None or classes is None:
             return None
         return _Columns(
-            ids=given,
-            places=np.array(places, np.int64),
-            classes=np.array(classes, np.int32),
-            crowd=np.array(crowd, np.bool_),
-            scores=np.array(scores, np.float64),
+            ids=found.ids,
+            places=places,
+            classes=classes.astype(np.int32),
+            crowd=found.crowd,
+            scores=found.scores,
         )
 
-    def _checked_columns(
-        self, entries: list[Any], place_of: Mapping[int | str, int], class_of: Mapping[int, int]
-    ) -> _Columns:
+    def _checked_columns(self, entries: list[Any]) -> _Columns:
         """Entry by entry, with every reason why one was not sound."""
+        place_of = {image.id: at for at, image in enumerate(self.images)}
+        class_of = {c.id: index for index, c in enumerate(self._classes())}
         columns = _Columns(
             ids=[],
             places=np.full(len(entries), -1, np.int64),
@@ -303,12 +287,16 @@ class EntryReader:
                 self._fault("coco.duplicate_annotation_id", own_id, image, "one annotation", got)
 
 
-def column(entries: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    """The values under one key, None where it is missing."""
-    try:
-        return list(map(itemgetter(name), entries))
-    except KeyError:
-        return [entry.get(name) for entry in entries]
+def _places(wanted: npt.NDArray[np.int64], ids: Sequence[int | str]) -> npt.NDArray[np.int64] | None:
+    """Where each of ``wanted`` stands in ``ids``, which are distinct; None where one does not."""
+    known = np.array([own_id for own_id in ids if isinstance(own_id, int)], np.int64)
+    if len(known) < len(ids) or not len(known):
+        return None
+    order = np.argsort(known)
+    places: npt.NDArray[np.int64] = order[
+        np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
+    ]
+    return places if (known[places] == wanted).all() else None
 
 
 def is_id(value: object) -> TypeGuard[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -10,10 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
+from segcore.json_rows import as_float
 from segcore.kernels import RegionRuns
-from segcore.sources.coco_entries import column
 
-__all__ = ["areas_differ", "boxes_differ", "drawn_boxes", "shown_box", "stated_areas", "stated_boxes"]
+__all__ = [
+    "areas_differ",
+    "box_corners",
+    "boxes_differ",
+    "drawn_boxes",
+    "numbers_of",
+    "shown_box",
+    "stated_boxes",
+]
 
 _AREA_SLACK_PX: Final = 50.0
 _AREA_SLACK_SHARE: Final = 0.20
@@ -25,17 +32,33 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-def stated_areas(entries: Sequence[dict[str, Any]]) -> Floats:
-    """The areas of annotations: float64 (n,), NaN where nothing comparable is stated."""
-    return _numbers(column(entries, "area"))
+def numbers_of(values: list[Any]) -> Floats:
+    """What is stated, float64 (n,): NaN where it is no number below 1e300."""
+    if set(map(type, values)) <= {int, float}:
+        try:
+            numbers = np.array(values, np.float64)
+        except OverflowError:  # an integer beyond 1.8e308
+            pass
+        else:
+            if (np.abs(numbers) < 1e299).all():
+                return numbers
+    return np.array([as_float(value) for value in values], np.float64)
 
 
-def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Floats:
-    """The boxes of annotations as corners inside their images.
+def stated_boxes(values: list[Any]) -> Floats:
+    """Boxes as they are stated, float64 (n, 4): NaN where nothing comparable is."""
+    if set(map(type, values)) <= {list} and set(map(len, values)) <= {4}:
+        return numbers_of(list(chain.from_iterable(values))).reshape(-1, 4)
+    return np.array([_box(value) for value in values], np.float64).reshape(-1, 4)
+
+
+def box_corners(stated: Floats, *, sizes: Integers) -> Floats:
+    """The corners of boxes inside their images.
 
     Parameters
     ----------
-    entries : sequence
+    stated : float64 (n, 4)
+        Left, top, width and height.
     sizes : int64 (n, 2)
         Height and width of the image of each.
 
@@ -44,15 +67,11 @@ def stated_boxes(entries: Sequence[dict[str, Any]], *, sizes: Integers) -> Float
     float64 (n, 4)
         Left, top, right and bottom edge; NaN where nothing comparable is stated.
     """
-    boxes = column(entries, "bbox")
-    if set(map(type, boxes)) <= {list} and set(map(len, boxes)) <= {4}:
-        stated = _numbers(list(chain.from_iterable(boxes))).reshape(-1, 4)
-    else:
-        stated = np.array([_box(box) for box in boxes], np.float64).reshape(-1, 4)
-    stated[:, 2:] += stated[:, :2]
+    corners = stated.copy()
+    corners[:, 2:] += corners[:, :2]
     # Boxes of clipped polygons may reach out of the image.
-    corners: Floats = np.clip(stated, 0, np.tile(sizes[:, ::-1].astype(np.float64), 2))
-    return corners
+    inside: Floats = np.clip(corners, 0, np.tile(sizes[:, ::-1].astype(np.float64), 2))
+    return inside
 
 
 def areas_differ(stated: Floats, drawn: Integers) -> Bools:
@@ -84,26 +103,7 @@ def shown_box(corners: Floats) -> str:
     return f"[{x0:.6g}, {y0:.6g}, {x1 - x0:.6g}, {y1 - y0:.6g}]"
 
 
-def _numbers(values: list[Any]) -> Floats:
-    if set(map(type, values)) <= {int, float}:
-        try:
-            numbers = np.array(values, np.float64)
-        except OverflowError:  # an integer beyond 1.8e308
-            pass
-        else:
-            if (np.abs(numbers) < 1e299).all():
-                return numbers
-    return np.array([_number(value) for value in values], np.float64)
-
-
-def _number(value: object) -> float:
-    """NaN where nothing comparable is stated."""
-    if (type(value) is float or type(value) is int) and -1e300 < value < 1e300:
-        return float(value)
-    return float("nan")
-
-
 def _box(value: object) -> list[float]:
     if not isinstance(value, list) or len(value) != 4:
         return [np.nan] * 4
-    return [_number(v) for v in value]
+    return [as_float(v) for v in value]

@@ -1,0 +1,432 @@
+"""JSON in numba: where the values of many objects of one kind stand, and what numbers they are.
+
+Everything json.loads would refuse is refused, and what is rare or long to tell is as well: whoever
+is refused reads the document with json, which has the words for what is wrong.
+"""
+
+# Kernels carry no annotations: numba infers and checks their types.
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from segcore.kernels.arrays import Bools, Bytes, Counts, Floats
+from segcore.kernels.jit import jit
+from segcore.kernels.json_spans import JsonSpans, JsonTexts
+
+__all__ = ["json_numbers", "json_spans", "json_texts"]
+
+_SPACE, _NEWLINE, _RETURN, _TAB = b" \n\r\t"
+_QUOTE, _BACKSLASH, _SLASH, _COMMA, _COLON = b'"\\/,:'
+_OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
+_MINUS, _PLUS, _POINT, _ZERO, _NINE, _E, _A, _F, _U, _D = b"-+.09eafud"
+_SHORT_ESCAPES: Final = np.frombuffer(b"bfnrt", np.uint8)
+_SHORT_VALUES: Final = np.frombuffer(b"\b\f\n\r\t", np.uint8)
+_LOWER: Final = 0x20
+"""The bit by which small letters differ from capitals."""
+_FIRST_PLAIN: Final = 0x20
+_FIRST_SURROGATE_DIGIT: Final = _ZERO + 8
+_HEX_DIGITS: Final = 4
+_BLOCK: Final = 16
+
+_WORDS: Final = np.frombuffer(b"truefalsenull", np.uint8)
+_WORD_BEGINS: Final = np.array([0, 4, 9, 13])
+
+_MAX_DEPTH: Final = 64
+_MAX_KEYS: Final = 64
+"""Of one object: every key is compared with those before it."""
+_MAX_NUMBER_CHARS: Final = 4300
+
+_VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _KEY_COLON, _COMMA_OR_END = range(6)
+_NOBODY, _ROW = -2, -1
+
+_MAX_EXACT: Final = 1 << 53
+_POWERS: Final = np.array([float(10**k) for k in range(23)])
+"""Powers of ten a double holds exactly: one division or multiplication by one is rounded rightly."""
+
+
+def json_spans(
+    data: Bytes, list_name: Bytes, names: Bytes, offsets: Counts, parents: Counts
+) -> JsonSpans | None:
+    """As ``segcore.kernels.json_spans``; name ``f`` is ``names[offsets[f]:offsets[f + 1]]``."""
+    rows, where, begins, ends = _spans(data, list_name, names, offsets, parents)
+    if rows < 0:
+        return None
+    return JsonSpans(begin=int(where[0]), end=int(where[1]), begins=begins, ends=ends)
+
+
+def json_numbers(data: Bytes, begins: Counts, *, length: int) -> tuple[Floats, Bools, Bools]:
+    """As ``segcore.kernels.json_numbers``."""
+    values, exact, integers = _numbers(data, begins, length)
+    return values, exact, integers
+
+
+def json_texts(data: Bytes, begins: Counts, ends: Counts) -> JsonTexts:
+    """As ``segcore.kernels.json_texts``."""
+    text, offsets, plain = _texts(data, begins, ends)
+    return JsonTexts(text=text, offsets=offsets, plain=plain)
+
+
+@jit
+def _after_space(data, at):
+    while at < data.size and (
+        data[at] == _SPACE or data[at] == _NEWLINE or data[at] == _RETURN or data[at] == _TAB
+    ):
+        at += 1
+    return at
+
+
+@jit
+def _string_end(data, at):
+    """The place after the text whose first character stands at ``at``; -1 where it is not sound."""
+    while at < data.size:
+        while at + _BLOCK <= data.size:
+            special = False
+            for k in range(_BLOCK):
+                c = data[at + k]
+                special |= (c == _QUOTE) | (c == _BACKSLASH) | (c < _FIRST_PLAIN)
+            if special:
+                break
+            at += _BLOCK
+        stop = min(at + _BLOCK, data.size)
+        while at < stop:
+            c = data[at]
+            if c == _QUOTE:
+                return at + 1
+            if c < _FIRST_PLAIN:
+                return -1
+            at += 1
+            if c == _BACKSLASH:
+                at = _escape_end(data, at)
+                if at < 0:
+                    return -1
+    return -1
+
+
+@jit
+def _escape_end(data, at):
+    """The place after the escape whose backslash stands before ``at``; -1 where it is not sound."""
+    if at >= data.size:
+        return -1
+    c = data[at]
+    if c in (_QUOTE, _BACKSLASH, _SLASH):
+        return at + 1
+    for k in range(_SHORT_ESCAPES.size):
+        if c == _SHORT_ESCAPES[k]:
+            return at + 1
+    if c != _U or at + _HEX_DIGITS >= data.size:
+        return -1
+    for k in range(1, _HEX_DIGITS + 1):
+        letter = data[at + k] | _LOWER
+        if not (_ZERO <= data[at + k] <= _NINE or _A <= letter <= _F):
+            return -1
+    # Half a surrogate pair, maybe: json knows whether the other half follows.
+    if data[at + 1] | _LOWER == _D and data[at + 2] >= _FIRST_SURROGATE_DIGIT:
+        return -1
+    return at + 1 + _HEX_DIGITS
+
+
+@jit
+def _digits_end(data, at):
+    while at < data.size and _ZERO <= data[at] <= _NINE:
+        at += 1
+    return at
+
+
+@jit
+def _number_end(data, at):
+    """The place after the number that begins at ``at``; -1 where it is not sound."""
+    first = at
+    if data[at] == _MINUS:
+        at += 1
+    whole = at
+    at = _digits_end(data, at)
+    if at == whole or (at > whole + 1 and data[whole] == _ZERO):
+        return -1
+    if at < data.size and data[at] == _POINT:
+        at = _digits_end(data, at + 1)
+        if data[at - 1] == _POINT:
+            return -1
+    if at < data.size and data[at] | _LOWER == _E:
+        at += 1
+        if at < data.size and (data[at] == _PLUS or data[at] == _MINUS):
+            at += 1
+        exponent = at
+        at = _digits_end(data, at)
+        if at == exponent:
+            return -1
+    return at if at - first <= _MAX_NUMBER_CHARS else -1
+
+
+@jit
+def _word_end(data, at):
+    """The place after true, false or null at ``at``; -1 where something else stands there."""
+    for word in range(_WORD_BEGINS.size - 1):
+        begin = _WORD_BEGINS[word]
+        length = _WORD_BEGINS[word + 1] - begin
+        if at + length <= data.size and _same(data, at, _WORDS, begin, length):
+            return at + length
+    return -1
+
+
+@jit
+def _same(data, at, other, begin, length):
+    for k in range(length):
+        if data[at + k] != other[begin + k]:
+            return False
+    return True
+
+
+@jit
+def _spans(data, list_name, names, offsets, parents):
+    fields = parents.size
+    room = data.size // 512 + 16
+    begins = np.zeros((room, fields), np.uint32)
+    ends = np.zeros((room, fields), np.uint32)
+    rows = 0
+    where = np.zeros(2, np.int64)
+    refused = (-1, where, begins, ends)
+    # Of every open object or list:
+    is_object = np.zeros(_MAX_DEPTH + 1, np.bool_)
+    field_of = np.full(_MAX_DEPTH + 1, -1, np.int64)  # the field it is the value of
+    owner = np.full(_MAX_DEPTH + 1, _NOBODY, np.int64)  # whose fields its keys may name
+    key_count = np.zeros(_MAX_DEPTH + 1, np.int64)
+    key_begins = np.zeros((_MAX_DEPTH + 1, _MAX_KEYS), np.int64)
+    key_lengths = np.zeros((_MAX_DEPTH + 1, _MAX_KEYS), np.int64)
+    depth = 0
+    list_depth = -1
+    field = -1  # of the value that follows
+    begins_list = list_name.size == 0  # whether the value that follows is the list of rows
+    state = _VALUE
+    at = 0
+    while True:
+        at = _after_space(data, at)
+        if at >= data.size:
+            return refused
+        c = data[at]
+        if state == _KEY_COLON:
+            if c != _COLON:
+                return refused
+            at += 1
+            state = _VALUE
+            continue
+        if state == _COMMA_OR_END and c == _COMMA:
+            at += 1
+            state = _KEY if is_object[depth] else _VALUE
+            continue
+        if (
+            state == _COMMA_OR_END
+            or (state == _KEY_OR_END and c == _CLOSE_OBJECT)
+            or (state == _VALUE_OR_END and c == _CLOSE_LIST)
+        ):
+            if c != (_CLOSE_OBJECT if is_object[depth] else _CLOSE_LIST):
+                return refused
+            at += 1
+            if field_of[depth] >= 0:
+                ends[rows - 1, field_of[depth]] = at
+            if depth == list_depth:
+                where[1] = at
+                list_depth = -1
+            depth -= 1
+            if depth == 0:
+                break
+            state = _COMMA_OR_END
+            continue
+        if state in (_KEY, _KEY_OR_END):
+            begin = at + 1
+            at = _string_end(data, begin) if c == _QUOTE else -1
+            count = key_count[depth]
+            if at < 0 or count == _MAX_KEYS:
+                return refused
+            length = at - 1 - begin
+            for k in range(count):
+                if key_lengths[depth, k] == length and _same(
+                    data, key_begins[depth, k], data, begin, length
+                ):
+                    return refused
+            for k in range(length):
+                if data[begin + k] == _BACKSLASH:
+                    return refused
+            key_begins[depth, count] = begin
+            key_lengths[depth, count] = length
+            key_count[depth] = count + 1
+            if owner[depth] != _NOBODY:
+                for f in range(fields):
+                    if (
+                        parents[f] == owner[depth]
+                        and offsets[f + 1] - offsets[f] == length
+                        and _same(data, begin, names, offsets[f], length)
+                    ):
+                        field = f
+            elif depth == 1 and length == list_name.size:
+                begins_list = _same(data, begin, list_name, 0, length)
+            state = _KEY_COLON
+            continue
+        if depth == list_depth:
+            if c != _OPEN_OBJECT:
+                return refused
+            if rows == room:
+                room *= 2
+                more = np.zeros((room, fields), np.uint32)
+                more[:rows] = begins
+                begins = more
+                more = np.zeros((room, fields), np.uint32)
+                more[:rows] = ends
+                ends = more
+            rows += 1
+        if field >= 0:
+            begins[rows - 1, field] = at
+        if c in (_OPEN_OBJECT, _OPEN_LIST):
+            depth += 1
+            if depth > _MAX_DEPTH or (begins_list and c == _OPEN_OBJECT):
+                return refused
+            is_object[depth] = c == _OPEN_OBJECT
+            field_of[depth] = field
+            key_count[depth] = 0
+            owner[depth] = _NOBODY
+            if depth - 1 == list_depth:
+                owner[depth] = _ROW
+            elif c == _OPEN_OBJECT and field >= 0:
+                owner[depth] = field
+            if begins_list:
+                where[0] = at
+                list_depth = depth
+                begins_list = False
+            field = -1
+            at += 1
+            state = _KEY_OR_END if c == _OPEN_OBJECT else _VALUE_OR_END
+            continue
+        if begins_list or depth == 0:
+            return refused
+        if c == _QUOTE:
+            at = _string_end(data, at + 1)
+        elif c == _MINUS or _ZERO <= c <= _NINE:
+            at = _number_end(data, at)
+        else:
+            at = _word_end(data, at)
+        if at < 0:
+            return refused
+        if field >= 0:
+            ends[rows - 1, field] = at
+            field = -1
+        state = _COMMA_OR_END
+    if _after_space(data, at) < data.size or where[1] == 0:
+        return refused
+    return rows, where, begins[:rows], ends[:rows]
+
+
+@jit
+def _number(data, at):
+    """The number at ``at``, whether it is exactly that, whether it is an integer, and what follows.
+
+    It must have been found sound before.
+    """
+    negative = data[at] == _MINUS
+    if negative:
+        at += 1
+    digits = np.int64(0)
+    shift = 0
+    exact = True
+    whole = True
+    while True:
+        c = data[at]
+        if _ZERO <= c <= _NINE:
+            exact &= digits <= (_MAX_EXACT - 9) // 10
+            if exact:
+                digits = digits * 10 + (np.int64(c) - _ZERO)
+            if not whole:
+                shift -= 1
+        elif c == _POINT:
+            whole = False
+        else:
+            break
+        at += 1
+        if at == data.size:
+            break
+    integer = whole
+    if at < data.size and data[at] | _LOWER == _E:
+        integer = False
+        at += 1
+        down = data[at] == _MINUS
+        if down or data[at] == _PLUS:
+            at += 1
+        exponent = 0
+        while at < data.size and _ZERO <= data[at] <= _NINE:
+            exponent = min(10 * exponent + (np.int64(data[at]) - _ZERO), 10000)
+            at += 1
+        shift += -exponent if down else exponent
+    value = np.float64(digits)
+    exact &= -_POWERS.size < shift < _POWERS.size
+    if exact:
+        value = value * _POWERS[shift] if shift >= 0 else value / _POWERS[-shift]
+    return -value if negative else value, exact, integer, at
+
+
+@jit
+def _numbers(data, begins, count):
+    values = np.full((begins.size, max(count, 1)), np.nan)
+    exact = np.zeros(begins.size, np.bool_)
+    integers = np.zeros(begins.size, np.bool_)
+    for r in range(begins.size):
+        at = np.int64(begins[r])
+        sound = True
+        whole = True
+        found = 0
+        if count:
+            sound = data[at] == _OPEN_LIST
+            at = _after_space(data, at + 1)
+        while sound and found < max(count, 1):
+            c = data[at]
+            sound = c == _MINUS or _ZERO <= c <= _NINE
+            if sound:
+                values[r, found], sound, integer, at = _number(data, at)
+                whole &= integer
+                found += 1
+                if count:
+                    at = _after_space(data, at)
+                    sound &= data[at] == (_CLOSE_LIST if found == count else _COMMA)
+                    at = _after_space(data, at + 1)
+        exact[r] = sound
+        integers[r] = sound and whole
+        if not sound:
+            values[r] = np.nan
+    return values, exact, integers
+
+
+@jit
+def _texts(data, begins, ends):
+    room = 0
+    for r in range(begins.size):
+        room += max(np.int64(ends[r]) - np.int64(begins[r]), 0)
+    text = np.empty(room, np.uint8)
+    offsets = np.zeros(begins.size + 1, np.int64)
+    plain = np.zeros(begins.size, np.bool_)
+    n = 0
+    for r in range(begins.size):
+        first = n
+        at = np.int64(begins[r])
+        stop = np.int64(ends[r]) - 1
+        sound = at < stop and data[at] == _QUOTE
+        at += 1
+        while sound and at < stop:
+            c = data[at]
+            if c == _BACKSLASH:
+                at += 1
+                c = data[at]
+                sound = c != _U
+                for k in range(_SHORT_ESCAPES.size):
+                    if c == _SHORT_ESCAPES[k]:
+                        c = _SHORT_VALUES[k]
+                        break
+            sound &= c < 128
+            text[n] = c
+            n += 1
+            at += 1
+        if not sound:
+            n = first
+        plain[r] = sound
+        offsets[r + 1] = n
+    return text[:n], offsets, plain
