@@ -287,6 +287,9 @@ def _rule(
         support_instances=support.instances,
         thin=gate.thin or defaults.thin or (Thin.ERROR if judge is Judge.BOUND else Thin.WARN),
         absent=gate.absent or defaults.absent,
+        absent_size=gate.sizes.absent
+        if size is not None and isinstance(gate, SizedGate) and gate.sizes is not None
+        else None,
         extra_images=ExtraImages.ALLOW,
         line=line,
         size=size,

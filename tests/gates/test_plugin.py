@@ -91,7 +91,7 @@ def test_a_class_that_is_absent_is_missing(pytester, write_batch, policy_text):
 
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["neither gold nor delivery contains rider*", "REJECT  1 missing, 2 pass"]
+        ["neither gold nor delivery contains the class  (rider)", "REJECT  1 missing, 2 pass"]
     )
 
 

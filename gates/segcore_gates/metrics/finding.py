@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from segcore_gates.statistics import Sample
     from segcore_gates.views import View
 
-__all__ = ["Finding", "How", "class_index", "exact", "highest", "largest", "lowest", "plural"]
+__all__ = [
+    "Finding",
+    "How",
+    "class_index",
+    "exact",
+    "highest",
+    "largest",
+    "lowest",
+    "no_gold_of",
+    "plural",
+]
 
 _DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
@@ -35,7 +45,10 @@ class Finding:
     images, instances : int or None
         The gold images and gold instances it rests on; None where they cannot be counted.
     absent : str
-        Why there is nothing to judge: the verdict is MISSING.
+        Why there is nothing to judge: the verdict is MISSING.  It is worded for every class alike, so
+        that reports tell it once of many.
+    of_size : bool
+        Whether it is a size that is missing, and not all of the class.
     error : str
         Why it cannot be judged: the verdict is ERROR.
     settled : str
@@ -51,6 +64,7 @@ class Finding:
     images: int | None
     instances: int | None = None
     absent: str = ""
+    of_size: bool = False
     error: str = ""
     settled: str = ""
     failing: str = ""
@@ -131,6 +145,11 @@ def highest(images: Sequence[WorstImage]) -> tuple[WorstImage, ...]:
 def largest(confusions: Sequence[Confusion]) -> tuple[Confusion, ...]:
     """The two that count most."""
     return tuple(sorted(confusions, key=lambda c: -c.count)[:_CONFUSIONS])
+
+
+def no_gold_of(size: str) -> str:
+    """What is missing where the gold of a class has no object of a size."""
+    return f"no {size} gold object"
 
 
 def plural(n: int, noun: str) -> str:

@@ -11,7 +11,8 @@ All count objects matched one to one (:mod:`segcore.instance_matching`).  What t
 - With ``dilation`` an object is found where the smaller of IoU and boundary IoU reaches the limit;
   crowds go by their masks.
 - In a size band, F1 and precision are missing where neither side has such an object, the others where
-  the gold has none: they say nothing of extra objects.
+  the gold has none: they say nothing of extra objects.  ``absent`` below ``sizes`` decides, and where
+  the class has no object of any size ``absent`` of the gate.
 
 Support is counted in gold images and gold objects, of the band where there is one.
 
@@ -28,7 +29,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, class_index, plural
+from segcore_gates.metrics.finding import Finding, How, class_index, no_gold_of, plural
 from segcore_gates.metrics.object_counts import Asked, ClassObjects, objects_of
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
@@ -85,8 +86,11 @@ def one_sided(
     worst = objects.lowest(*f1_parts(objects))
     extra = int(objects.extra.sum())
     if not instances and not (extra and (extra_counts or not objects.in_gold)):
-        where = "neither gold nor delivery contains" if not extra else "the gold does not contain"
-        return Finding(absent=f"{where} {what(rule)} {noun}", images=images, instances=instances)
+        absent = f"neither gold nor delivery contains {noun} of the class"
+        of_size = rule.size is not None and (objects.in_gold or objects.in_delivery)
+        if rule.size is not None and of_size:
+            absent = no_gold_of(rule.size.value)
+        return Finding(absent=absent, of_size=of_size, images=images, instances=instances)
     if not objects.in_gold:
         reason = f"{rule.class_name} is in the delivery and nowhere in the gold"
     elif not objects.in_delivery:
