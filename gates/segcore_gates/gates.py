@@ -106,8 +106,8 @@ class Sizes(Model):
     absent: Level | None = Field(
         default=None,
         description=(
-            "What a size does of which the gold of a class has no object: error or warn. Without this "
-            "key it is as absent of the gate says."
+            "What a size without anything to judge does, because the gold of the class has no such "
+            "object: error or warn. Without this key it is as absent of the gate says."
         ),
     )
 

@@ -102,17 +102,17 @@ def told_once(reports: Sequence[pytest.TestReport]) -> list[pytest.TestReport]:
             cause = "" if payload["failure"] is None else payload["failure"]["message"]
             pair = Record.from_json(payload["record"]), report
             by_cause.setdefault((payload["path"], cause), []).append(pair)
-    told: dict[int, pytest.TestReport] = {}
+    shown = {id(r): r for r in reports if "record" not in getattr(r, "segcore_gate", {})}
     for (_, cause), pairs in by_cause.items():
         of = {record.id: report for record, report in pairs}
         records = [record for record, _ in pairs]
         for first, *others in [records] if cause else grouped(records):
-            told[id(of[first.id])] = shown = copy.copy(of[first.id])
+            report = of[first.id]
+            shown[id(report)] = told = copy.copy(report)
             if others:
                 same = listed(other.id for other in others)
-                shown.longrepr = f"{shown.longrepr}\n  the same holds for {same}"
-    rest = {id(r): r for r in reports if "record" not in getattr(r, "segcore_gate", {})}
-    return [report for key in map(id, reports) if (report := told.get(key) or rest.get(key))]
+                told.longrepr = f"{report.longrepr}\n  the same holds for {same}"
+    return [shown[key] for key in map(id, reports) if key in shown]
 
 
 def _color(record: Record) -> str:

@@ -252,6 +252,8 @@ def test_a_band_only_the_delivery_has_counts_where_extra_objects_do(judge_object
 
     assert record.verdict is expected
     assert record.value == (0.0 if expected is Verdict.FAIL else None)
+    extra = ", 1 extra" if expected is Verdict.FAIL else ""
+    assert record.reason == f"no large gold object{extra}"
 
 
 @pytest.mark.parametrize("metric", SIZED)

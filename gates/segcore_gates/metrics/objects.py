@@ -133,11 +133,13 @@ def _ratio(
         if known is not None:
             return known
         part, whole = parts(objects)
-        total = int(whole.sum())
+        total, instances = int(whole.sum()), objects.support_instances
+        no_gold = "" if rule.size is None or instances else no_gold_of(rule.size.value)
         return Finding(
             value=Fraction(int(part.sum()), total) if total else Fraction(0),
             images=objects.support_images,
-            instances=objects.support_instances,
+            instances=instances,
+            failing=f"{no_gold}, {int(objects.extra.sum())} extra" if no_gold else "",
             settled="" if total else f"no delivered {what(rule)} object counts",
             confusions=objects.confusions,
             worst=objects.lowest(part, whole) if total else objects.lowest(*f1_parts(objects)),
