@@ -119,7 +119,7 @@ def test_invalid_input_is_an_error_of_every_gate_told_in_full_once(batch):
     text = result.stdout.str()
     assert text.count("poly.too_few_points: delivery.json: image 001") == 1
     assert text.count("coco.unknown_category: delivery.json: image 001") == 1
-    assert text.count("the input is invalid: 2 faults\n") == 1
+    assert text.count("ERROR at setup of gate") == 1
     assert "  the same holds for class-iou[car], class-iou[person]\n" in text
     assert "Traceback" not in text
     result.stdout.fnmatch_lines(["INVALID  the input was refused, nothing was judged: 2 faults"])
