@@ -33,7 +33,7 @@ without `--debug`. Names that come from files are printed with control character
 A fault is one thing wrong with an input: code, file, image, annotation, what was expected and what was
 found. `error` refuses the input, `warning` is reported. Nothing is repaired, and all faults of an input
 are reported in one run. Scripts may rely on the codes. `--json` lists every fault; the terminal shows of
-a code with more than ten faults the first five, and a line that counts the others and names their images.
+a code with more than ten faults the first five, and a line that counts the others and names some images.
 """
 
 
