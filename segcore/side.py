@@ -82,6 +82,6 @@ class Side:
         left_out = self._ignored + Counter(self.source.left_out)
         read = self._annotations + self.source.unplaced + sum(self.source.left_out.values())
         rejected = self._rejected + self.source.unplaced
-        ignored = {reason: n for reason, n in sorted(left_out.items()) if n}
+        ignored = {str(reason): n for reason, n in sorted(left_out.items()) if n}
         used = read - rejected - sum(ignored.values())
         return SideCounts(read=read, used=used, rejected=rejected, ignored=ignored)

@@ -58,7 +58,7 @@ def coco(folder: Path, pieces: list[Piece]) -> str:
                 "id": i,
                 "image_id": 1,
                 "category_id": 1 + NAMES.index(name),
-                "segmentation": [sum(corners(box), [])],
+                "segmentation": [[v for corner in corners(box) for v in corner]],
             }
             for i, (name, box) in enumerate(pieces, 1)
         ],

@@ -70,7 +70,10 @@ def what(rule: Rule) -> str:
 
 
 def without_objects(rule: Rule, evaluation: InstanceEvaluation) -> Finding | None:
-    """Why a class cannot be judged by its objects: it is stuff, as the gold says where the policy does not."""
+    """Why a class cannot be judged by its objects: it is stuff.
+
+    Where the policy's ontology says so the policy is refused; here the gold does.
+    """
     if evaluation.ontology.classes[class_index(rule, evaluation)].thing is not False:
         return None
     reason = f"{rule.class_name} is stuff, which has no objects: gate it with iou or pq"
