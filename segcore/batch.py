@@ -169,7 +169,7 @@ def evaluate(
         Either input has faults that refuse it; all of them are named.
     OntologyError
         Neither the caller nor the gold says what the classes are, or in panoptic view which of
-        them are things.
+        them are things; or in instance view none is a thing.
     SpecError
         An input cannot be opened.
     """

@@ -87,6 +87,8 @@ def _refused(annotation: ImageAnnotation, fault: Fault, *, is_gold: bool) -> Mea
 class InstanceMeasure:
     """Takes the regions of an image; :func:`tabulated` counts what they share, many images at once.
 
+    Regions of a class that the ontology calls stuff are left out on both sides.
+
     Parameters
     ----------
     gold, delivery : ClassMap

@@ -177,6 +177,15 @@ def overlapping(folder: Path) -> Faults:
     return judged(f"coco:{gold}", f"coco:{delivery}", ontology=ontology, overlap="error")
 
 
+def without_objects(folder: Path) -> Faults:
+    content = dataset()
+    content["categories"].append({"id": 4, "name": "sky", "isthing": 0})
+    gold = written(folder / "g.json", content)
+    content["annotations"][0]["category_id"] = 4
+    delivery = written(folder / "d.json", content)
+    return judged(f"coco:{gold}", f"coco:{delivery}", task="instance")
+
+
 def contradicting(folder: Path) -> Faults:
     classes = folder / "o.yaml"
     classes.write_text("classes: [{id: 1, name: car, thing: false}]")
@@ -417,6 +426,7 @@ CASES: Final[dict[str, Case]] = {
     "boundary.wide_band": Case("d", DOCUMENT, outlined(
         np.zeros((3, 3), np.uint8), dilation="1px"
     )),
+    "instance.no_object": Case("d.json", DOCUMENT, without_objects),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
 CASES |= {code: Case(*case) for code, case in format_faults.CASES.items()}
