@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -145,9 +145,9 @@ FORMATS: Final[dict[str, Callable[[Path, list[Piece]], str]]] = {
 }
 
 
-def painted(pieces: list[Piece], values: object) -> npt.NDArray[np.int64]:
+def painted(pieces: list[Piece], values: Iterable[int]) -> npt.NDArray[np.int64]:
     image = np.zeros((HEIGHT, WIDTH), np.int64)
-    for (_, (left, top, right, bottom)), value in zip(pieces, values, strict=True):  # type: ignore[call-overload]
+    for (_, (left, top, right, bottom)), value in zip(pieces, values, strict=True):
         image[top:bottom, left:right] = value
     return image
 
