@@ -205,6 +205,8 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "limits.entries": (_E, "the input has more entries than the limit"),
     "limits.bytes": (_E, "the file is larger than the limit"),
     "limits.surface": (_E, "the outlines of an image have more pixels than the limit"),
+    # objects
+    "instance.no_object": (_W, "the input has annotations, and none of them is an object to compare"),
     # semantic view
     "semantic.overlap": (_E, "regions of different classes overlap and the overlap rule is `error`"),
     "boundary.wide_band": (

@@ -120,6 +120,7 @@ class Sizes(Model):
 class SizedGate(FloorGate):
     """A metric of objects that may be judged by size band too, or only by it."""
 
+    takes_stuff: ClassVar[bool] = False
     min: PerClass | None = Field(  # type: ignore[assignment]  # may be left out beside `sizes`
         default=None,
         description=(
@@ -179,6 +180,7 @@ class MatchedIouGate(_MatchedGate):
 class GoodObjectShareGate(FloorGate):
     """Share of the gold objects that are drawn well enough for their size, class by class."""
 
+    takes_stuff: ClassVar[bool] = False
     metric: Literal["good-object-share"] = Field(
         description="Share of the gold objects whose match has the IoU that curve asks of their size."
     )

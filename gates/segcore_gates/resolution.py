@@ -117,6 +117,8 @@ def _class_rules(
 ) -> Iterator[Rule]:
     path: _Path = ("gates", gate_id)
     judged = _judged_classes(gate, ontology, (*path, "classes"), refuse)
+    if not gate.takes_stuff:
+        _refuse_stuff(gate, judged, ontology, (*path, "classes"), refuse)
     for limits in _limits(gate, path, refuse):
         for name, hard, soft, line in limits.by_class(judged, ontology, refuse):
             yield _rule(
@@ -230,6 +232,20 @@ def _judged_classes(gate: ClassGate, ontology: Ontology, path: _Path, refuse: Re
     if not names and not unsaid:
         refuse("policy.bad_value", path, f"the ontology has no {gate.classes}")
     return names
+
+
+def _refuse_stuff(
+    gate: ClassGate, judged: tuple[str, ...], ontology: Ontology, path: _Path, refuse: Refuse
+) -> None:
+    """An error for classes of stuff, as the metric is about objects."""
+    stuff = [c.name for c in ontology.classes if c.thing is False and c.name in judged]
+    if not stuff:
+        return
+    problem = f"{gate.metric} is about objects, and the ontology calls {_listed(stuff)} stuff"
+    advice = "gate stuff with iou or pq"
+    if gate.classes == "all":
+        advice = f"write `classes: things`, and {advice}"
+    refuse("policy.bad_value", path, f"{problem}: {advice}")
 
 
 def _unsaid(ontology: Ontology) -> str:

@@ -59,12 +59,12 @@ def check(
     if json != STDOUT:
         counts = report.counts
         classes = 0 if report.ontology is None else len(report.ontology)
-        ignored = "".join(f", {n} ignored ({reason})" for reason, n in sorted(counts.ignored.items()))
+        ignored = counts.ignored_text()
         typer.echo(
             f"{escaped(spec)}: {_plural(report.info.images, 'image')}, "
             f"{_plural(classes, 'class', 'classes')}, "
             f"{_plural(counts.read, 'annotation')} read, {counts.rejected} rejected"
-            f"{escaped(ignored)}"
+            f"{escaped(f', {ignored}' if ignored else '')}"
         )
         verdict = "cannot be used" if errors else "can be used"
         warnings = len(report.faults) - errors

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from segcore.cli.output import share, table_text
-from segcore.evaluation import Evaluation, MeasuredBatch
+from segcore.evaluation import Evaluation, MeasuredBatch, SideCounts
 from segcore.instance_evaluation import InstanceEvaluation, InstanceScores
 from segcore.instance_tally import InstanceTable
 from segcore.panoptic_evaluation import PanopticEvaluation, PanopticScores
@@ -216,8 +216,19 @@ def _notes(evaluation: MeasuredBatch) -> list[str]:
         f"images: {len(images.paired)} compared, "
         f"{_named(images.missing_in_delivery, 'missing in the delivery')}, "
         f"{_named(images.extra_in_delivery, 'not in the gold')}",
+        *(_side(role, counts) for role, counts in evaluation.counts.items()),
         *(f"{_words(key)}: {_words(value)}" for key, value in sorted(evaluation.conventions.items())),
     ]
+
+
+def _side(role: str, counts: SideCounts) -> str:
+    """What became of the annotations of one input."""
+    parts = [f"{counts.read} annotations read, {counts.used} used"]
+    if counts.rejected:
+        parts.append(f"{counts.rejected} rejected")
+    if ignored := counts.ignored_text():
+        parts.append(ignored)
+    return f"{role}: {', '.join(parts)}"
 
 
 def _named(keys: Sequence[str], what: str) -> str:

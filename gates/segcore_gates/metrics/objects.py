@@ -54,6 +54,7 @@ __all__ = [
     "f1_parts",
     "one_sided",
     "what",
+    "without_objects",
 ]
 
 
@@ -67,6 +68,17 @@ def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
 def what(rule: Rule) -> str:
     """``small car``."""
     return f"{rule.class_name}" if rule.size is None else f"{rule.size.value} {rule.class_name}"
+
+
+def without_objects(rule: Rule, evaluation: InstanceEvaluation) -> Finding | None:
+    """Why a class cannot be judged by its objects: it is stuff.
+
+    Where the policy's ontology says so the policy is refused; here the gold does.
+    """
+    if evaluation.ontology.classes[class_index(rule, evaluation)].thing is not False:
+        return None
+    reason = f"{rule.class_name} is stuff, which has no objects: gate it with iou or pq"
+    return Finding(error=reason, images=None)
 
 
 def one_sided(
@@ -128,6 +140,8 @@ def _ratio(
     """A metric that is a ratio of two counts, each summed over images."""
 
     def find(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
+        if refused := without_objects(rule, evaluation):
+            return refused
         objects = counted(rule, evaluation)
         known = one_sided(rule, objects, extra_counts=extra_counts)
         if known is not None:
@@ -190,6 +204,8 @@ def _matched_iou(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
     Where both sides have the class and nothing matches, it is 0 whatever the evidence.  Missed and extra
     objects do not count, so gate F1 beside it.
     """
+    if refused := without_objects(rule, evaluation):
+        return refused
     objects = counted(rule, evaluation)
     known = one_sided(rule, objects, extra_counts=False)
     if known is not None:
