@@ -143,7 +143,7 @@ class InstanceMeasure:
                 if runs:
                     fault = self._limit_fault(delivery, self.delivery, most, str(runs))
                     return _refused(delivery, fault, is_gold=False)
-        ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
+        ignored = self._ignored(own)
         faults = strange + self.gold.name_faults(gold, counted=~ignored)
         right = None
         if others is not None and delivery is not None:
@@ -183,7 +183,7 @@ class InstanceMeasure:
                 return None
         if (gold.classes < 0).any() or (delivery.classes < 0).any():
             return None
-        ignored = gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
+        ignored = self._ignored(gold)
         left = Coded(regions=gold, codes=self.gold.of_regions(gold), crowd=ignored)
         codes = self.delivery.of_regions(delivery)
         right = Coded(regions=delivery, codes=codes, crowd=np.zeros_like(delivery.crowd))
@@ -194,6 +194,30 @@ class InstanceMeasure:
             tally=InstancePair(gold=left, delivery=right, keys=keys),
             gold_crowd=int(np.count_nonzero(ignored)),
         )
+
+    def objects(self, gold: ImageAnnotation, delivery: ImageAnnotation) -> tuple[Regions, Regions]:
+        """What was counted of an image, object by object: their masks, in the order of the table.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        gold, delivery : Regions
+            Of one size, with the class indices of the evaluation.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        return self._ordered(gold, self.gold), self._ordered(delivery, self.delivery)
+
+    def _ordered(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
+        _, regions, _ = self._objects(annotation, classes)
+        ignored = self._ignored(regions) if classes is self.gold else np.zeros(len(regions), np.bool_)
+        codes = classes.of_regions(regions)
+        side = _Side.of([(Coded(regions=RegionBlock.of(regions), codes=codes, crowd=ignored), 1)])
+        return replace(regions, classes=codes).take(np.argsort(side.place))
+
+    def _ignored(self, gold: Regions | RegionBlock) -> npt.NDArray[np.bool_]:
+        """Which regions of the gold count as crowds."""
+        return gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
 
     def _objects(
         self, annotation: ImageAnnotation, classes: ClassMap

@@ -93,7 +93,7 @@ def push(
     beside: tuple[str, ...] = ()
     if judge is not None:
         judged = judge.batch()
-        batch, beside = batch_by_policy(judged, tasks), judged.beside_pixels
+        batch, beside = batch_by_policy(judged, tasks), judged.beside_objects
     else:
         batch = _by_limit(tasks, gold or "", delivery, ontology=ontology, below=below or 0.0, jobs=jobs)
     sent = send(batch, settings.show, url=tasks.url, dry_run=dry_run)
