@@ -169,8 +169,8 @@ def test_crowds_and_what_lies_in_them_are_not_to_blame(failing):
 
 
 def test_where_no_image_is_below_the_limit_each_with_something_to_blame_fails(failing):
-    # F1 is 4/5 in two images.  AP: 5 of 6 delivered are right and 5 of 6 found, so that 84 of 101 recalls
-    # are reached, at a precision of 5/6: 0.69.
+    # F1 is 4/5 in two images.  AP: 5 of 6 delivered are right and 5 of 6 found, so 84 of 101 recalls are
+    # reached, at a precision of 5/6: 0.69.
     gold = [{"car": [A, C]}, {"car": [A, B, C]}, {"car": [B]}]
     delivery = [{"car": [A, C, ELSEWHERE]}, {"car": [A, C]}, {"car": [B]}]
 
