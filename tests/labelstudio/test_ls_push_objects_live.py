@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-
-HEIGHT, WIDTH = 60, 80
-CONFIG = (
-    '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image">'
-    '<Label value="road"/><Label value="car" alias="car_v1"/></BrushLabels></View>'
-)
-
-
-def box(top, bottom, left, right):
-    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
-    mask[top:bottom, left:right] = True
-    return mask
-
+from pushed_projects import box, decoded, gated, new_project, strokes
 
 ROAD, HALF_ROAD = box(40, 60, 0, 80), box(40, 50, 0, 80)
 LEFT, RIGHT, NARROW = box(5, 25, 5, 25), box(5, 25, 25, 45), box(5, 25, 5, 21)
@@ -27,31 +12,9 @@ LEFT, RIGHT, NARROW = box(5, 25, 5, 25), box(5, 25, 25, 45), box(5, 25, 5, 21)
 EXTRA = box(5, 15, 60, 70)
 
 
-def strokes(label, mask, number):
-    from label_studio_sdk.converter.brush import mask2rle
-
-    return {
-        "id": f"{label}-{number}",
-        "type": "brushlabels",
-        "from_name": "brush",
-        "to_name": "image",
-        "original_width": WIDTH,
-        "original_height": HEIGHT,
-        "image_rotation": 0,
-        "value": {"format": "rle", "rle": mask2rle(mask.astype(np.uint8) * 255), "brushlabels": [label]},
-    }
-
-
 def drawn(cars, road):
     rows = [("road", road), *(("car_v1", car) for car in cars)]
-    return [strokes(label, mask, n) for n, (label, mask) in enumerate(rows)]
-
-
-def decoded(region):
-    """The mask of a region, by the SDK's decoder."""
-    from label_studio_sdk.converter.brush import decode_rle
-
-    return decode_rle(region["value"]["rle"]).reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
+    return [strokes(label, mask, f"{label}-{n}") for n, (label, mask) in enumerate(rows)]
 
 
 DELIVERIES = [
@@ -65,22 +28,8 @@ DELIVERIES = [
 
 @pytest.fixture
 def project(sdk):
-    made = sdk.projects.create(title="push objects", label_config=CONFIG)
-    rows = []
-    for i, delivery in enumerate(DELIVERIES):
-        gold = {"result": DELIVERIES[0], "ground_truth": True, "completed_by": 1}
-        annotations = [gold]
-        if delivery is not None:
-            annotations.append({"result": delivery, "ground_truth": False, "completed_by": 1})
-        rows.append(
-            {
-                "data": {"image": f"/data/local-files/?d=files/img-{i}.png", "note": "theirs"},
-                "annotations": annotations,
-                "predictions": [{"result": [], "model_version": "theirs", "score": 0.5}],
-            }
-        )
-    sdk.projects.import_tasks(id=made.id, request=rows)
-    return made.id
+    """A task for each of the deliveries."""
+    return new_project(sdk, DELIVERIES[0], DELIVERIES)
 
 
 @pytest.fixture
@@ -90,24 +39,12 @@ def gate(project, label_studio, monkeypatch, tmp_path):
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
 
     def run(gates, *words, code):
-        (tmp_path / "batch.gate.yaml").write_text(
-            f'version: 1\ngold: "label-studio:{project}?annotations=ground-truth"\n'
-            f'delivery: "label-studio:{project}"\n'
-            "coverage: {gold_images: 0.5}\ndefaults: {support: {images: 1}}\n"
+        rest = (
             "ontology: {classes: [{id: 1, name: road, thing: false}, {id: 2, name: car, thing: true}]}\n"
             f"gates: {{{gates}}}\n"
             f'push: {{label-studio: {{project: {project}, title: "by objects", columns: true}}}}\n'
         )
-        program = "import sys; from segcore.cli import main; sys.exit(main())"
-        result = subprocess.run(
-            [sys.executable, "-c", program, *(words or ["gate"]), "batch.gate.yaml"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == code, result.stdout + result.stderr
-        return result
+        return gated(tmp_path, project, rest, *words, code=code)
 
     return run
 
@@ -201,8 +138,8 @@ def test_a_policy_that_mixes_pixels_and_objects_shows_both(gate, rows, own):
 def test_a_gate_on_segments_shows_those_without_a_match_and_takes_them_back(gate, rows, own):
     before = rows()["predictions"]
     _, missed, narrow, _ = sorted(rows()["tasks"])
-    # Half the road is no match, which has an IoU above a half; the extra car lies in void, which is
-    # not counted.  In the batch 3 of 4 cars found, or 2 of 4, and 2 of 4 roads.
+    # Half the road is no match, because that has an IoU above a half.  The extra car lies in void and is
+    # not counted.
     gates = "parts: {metric: rq, min: {default: 0.9}}"
 
     gate(gates, code=1)
