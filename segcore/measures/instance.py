@@ -150,7 +150,7 @@ class InstanceMeasure:
                 if runs:
                     fault = self._limit_fault(delivery, self.delivery, most, str(runs))
                     return _refused(delivery, fault, is_gold=False)
-        crowd = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
+        crowd = self._crowds(own)
         faults = told.faults + self.gold.name_faults(gold, counted=~crowd)
         found = heard.faults
         right = None
@@ -195,7 +195,7 @@ class InstanceMeasure:
             height, width = gold.sizes.min(axis=0).tolist()
             if not bands_are_few(gold, delivery, self.dilation.of(height=height, width=width)):
                 return None
-        crowd = gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
+        crowd = self._crowds(gold)
         left = Coded(regions=gold, codes=codes, crowd=crowd)
         right = Coded(regions=delivery, codes=others, crowd=np.zeros_like(delivery.crowd))
         faulty = (self.gold.unknown(codes) & ~crowd).any() or self.delivery.unknown(others).any()
@@ -215,6 +215,30 @@ class InstanceMeasure:
         if not stuff.any():
             return regions, codes, {}
         return regions.where(~stuff), codes[~stuff], {Reason.STUFF: int(np.count_nonzero(stuff))}
+
+    def objects(self, gold: ImageAnnotation, delivery: ImageAnnotation) -> tuple[Regions, Regions]:
+        """What was counted of an image, object by object: their masks, in the order of the table.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        gold, delivery : Regions
+            Of one size, with the class indices of the evaluation.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        return self._ordered(gold, self.gold), self._ordered(delivery, self.delivery)
+
+    def _ordered(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
+        _, regions, _ = self._objects(annotation, classes)
+        crowd = self._crowds(regions) if classes is self.gold else np.zeros(len(regions), np.bool_)
+        codes = classes.of_regions(regions)
+        side = _Side.of([(Coded(regions=RegionBlock.of(regions), codes=codes, crowd=crowd), 1)])
+        return replace(regions, classes=codes).take(np.argsort(side.place))
+
+    def _crowds(self, gold: Regions | RegionBlock) -> npt.NDArray[np.bool_]:
+        """Which regions of the gold count as crowds."""
+        return gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
 
     def _objects(
         self, annotation: ImageAnnotation, classes: ClassMap

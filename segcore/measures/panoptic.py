@@ -159,6 +159,41 @@ class PanopticMeasure:
             more=(own.more, other.more),
         )
 
+    def objects(self, gold: ImageAnnotation, delivery: ImageAnnotation) -> tuple[Regions, Regions]:
+        """What was counted of an image, segment by segment: their masks, in the order of the table.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        gold, delivery : Regions
+            Of one size, with the class indices of the evaluation.
+
+        Raises
+        ------
+        UsageError
+            As for counting, or there are faults all the same.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        row_major = is_dense(gold) and is_dense(delivery)
+        left, right = (
+            self._ordered(annotation, classes, row_major=row_major)
+            for annotation, classes in ((gold, self.gold), (delivery, self.delivery))
+        )
+        return left, right
+
+    def _ordered(self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool) -> Regions:
+        # The order goes by the positions that were counted, the masks by those of regions.
+        counted = drawn = self._segments(annotation, classes, row_major=row_major).segments
+        if row_major:
+            drawn = self._segments(annotation, classes, row_major=False).segments
+        if counted is None or drawn is None:
+            place = classes.place(annotation)
+            raise UsageError(f"{place}: image {annotation.key!r} has faults that it had not before")
+        _, _, order = _objects([counted])
+        regions = as_regions(drawn, height=annotation.height, width=annotation.width)
+        return regions.take(np.argsort(order))
+
     def _segments(self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool) -> _OneSide:
         annotation, ignored = without_void(annotation)
         content = annotation.content

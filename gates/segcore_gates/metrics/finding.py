@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from segcore_gates.views import View
 
 __all__ = [
+    "Counts",
+    "Credit",
     "Finding",
     "How",
     "class_index",
@@ -72,6 +75,33 @@ class Finding:
     worst: tuple[WorstImage, ...] = ()
 
 
+class Credit(enum.StrEnum):
+    """What a matched object is worth."""
+
+    FOUND = "found"
+    """Nothing less than one."""
+    IOU = "iou"
+    """Its IoU."""
+    OVERLAPS = "overlaps"
+    """The share of the overlaps of the rule that its IoU reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a metric of objects makes of those of one class.
+
+    Attributes
+    ----------
+    missed, extra : bool
+        Whether missed gold objects lower it, and extra delivered ones.
+    credit : Credit
+    """
+
+    missed: bool = False
+    extra: bool = False
+    credit: Credit = Credit.FOUND
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How(Generic[E]):
     """How one metric is judged: all that the judge and the reports know of it.
@@ -93,6 +123,9 @@ class How(Generic[E]):
         What the values of the worst images are, where it is not ``title``.
     judges_pixels : bool
         Whether a limit on it is a limit on the pixel IoU of a class, as pushes show it.
+    objects : Counts or None
+        For metrics of objects and segments, what counts against a class; it says in which images, and
+        which of them, see :mod:`segcore_gates.failing_images`.
     unit : str
         Of values and limits: ``px``; empty for shares.
     """
@@ -104,6 +137,7 @@ class How(Generic[E]):
     no_bound: str = ""
     of_image: str = ""
     judges_pixels: bool = False
+    objects: Counts | None = None
     unit: str = ""
 
 

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, class_index, no_gold_of, plural
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index, no_gold_of, plural
 from segcore_gates.metrics.object_counts import Asked, ClassObjects, objects_of
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
@@ -135,7 +135,7 @@ def _recall_parts(objects: ClassObjects) -> Parts:
 
 
 def _ratio(
-    title: str, parts: Callable[[ClassObjects], Parts], *, extra_counts: bool, about: str
+    title: str, parts: Callable[[ClassObjects], Parts], counts: Counts, *, about: str
 ) -> How[InstanceEvaluation]:
     """A metric that is a ratio of two counts, each summed over images."""
 
@@ -143,7 +143,7 @@ def _ratio(
         if refused := without_objects(rule, evaluation):
             return refused
         objects = counted(rule, evaluation)
-        known = one_sided(rule, objects, extra_counts=extra_counts)
+        known = one_sided(rule, objects, extra_counts=counts.extra)
         if known is not None:
             return known
         part, whole = parts(objects)
@@ -169,31 +169,32 @@ def _ratio(
         view=lambda rule: View(task="instance", dilation=rule.dilation),
         find=find,
         sample=sample,
+        objects=counts,
     )
 
 
 F1 = _ratio(
     "F1",
     f1_parts,
-    extra_counts=True,
+    Counts(missed=True, extra=True),
     about="2 x matched / (2 x matched + missed + extra): what is missing and what is too much, in one.",
 )
 PRECISION = _ratio(
     "precision",
     _precision_parts,
-    extra_counts=True,
+    Counts(extra=True),
     about="Matched of the delivered objects; 0 where gold has the class and none delivered counts.",
 )
 RECALL = _ratio(
     "recall",
     _recall_parts,
-    extra_counts=False,
+    Counts(missed=True),
     about="Matched of the gold objects; extra objects do not count, so gate precision or F1 beside it.",
 )
 GOOD_OBJECT_SHARE = _ratio(
     "good objects",
     _recall_parts,
-    extra_counts=False,
+    Counts(missed=True),
     about="Gold objects whose match has at least the IoU that objects of their area have to have.",
 )
 
@@ -210,10 +211,10 @@ def _matched_iou(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
     known = one_sided(rule, objects, extra_counts=False)
     if known is not None:
         return known
-    found = len(objects.ious)
+    found = len(objects.found)
     none = f"no {what(rule)} object has a match at IoU {rule.ious[0]:g}"
     return Finding(
-        value=math.fsum(objects.ious.tolist()) / found if found else Fraction(0),
+        value=math.fsum(objects.found.iou.tolist()) / found if found else Fraction(0),
         images=objects.support_images,
         instances=objects.support_instances,
         settled="" if found else none,
@@ -228,6 +229,7 @@ MATCHED_IOU = How(
     title="matched IoU",
     view=lambda _: View(task="instance"),
     find=_matched_iou,
+    objects=Counts(credit=Credit.IOU),
     no_bound="the IoU of what was found has no bound, because the delivery decides what is found: "
     "write `judge: estimate`, or gate f1 at a higher IoU",
 )

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from segcore.average_precision import BANDS, IOU_THRESHOLDS, mean
-from segcore_gates.metrics.finding import Finding, How, class_index
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index
 from segcore_gates.metrics.objects import counted, f1_parts, one_sided, without_objects
 from segcore_gates.views import View
 
@@ -49,6 +49,7 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
         view=lambda rule: View(task="instance", scores=rule.scores, dilation=rule.dilation),
         find=find,
         of_image="F1",
+        objects=Counts(missed=True, extra=curve == "precision", credit=Credit.OVERLAPS),
         no_bound=f"{title} has no bound, because it ranks the objects of all images together: write "
         "`judge: estimate`, or gate f1",
     )
