@@ -165,6 +165,15 @@ def overlapping(folder: Path) -> Faults:
     return judged(f"coco:{gold}", f"coco:{delivery}", ontology=ontology, overlap="error")
 
 
+def without_objects(folder: Path) -> Faults:
+    content = dataset()
+    content["categories"].append({"id": 4, "name": "sky", "isthing": 0})
+    gold = written(folder / "g.json", content)
+    content["annotations"][0]["category_id"] = 4
+    delivery = written(folder / "d.json", content)
+    return judged(f"coco:{gold}", f"coco:{delivery}", task="instance")
+
+
 def contradicting(folder: Path) -> Faults:
     classes = folder / "o.yaml"
     classes.write_text("classes: [{id: 1, name: car, thing: false}]")

@@ -55,6 +55,7 @@ def test_instance_ids_are_the_panoptic_masks_cityscapesscripts_makes_of_them(cit
     assert of_folders.images.paired == ("bonn_000000_000019", "bonn_000001_000019")
     assert of_documents.images.paired == of_folders.images.paired
     assert of_folders.counts["gold"].ignored == {"crowd region": 2}
+    assert of_folders.counts == of_documents.counts
     assert {"matched", "missed", "extra"} <= set(of_folders.objects()["kind"])
 
 

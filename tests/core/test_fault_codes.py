@@ -42,6 +42,7 @@ from fault_inputs import (
     stored,
     torn,
     without,
+    without_objects,
     yolo,
 )
 from png_writer import chunk, header
@@ -195,6 +196,7 @@ CASES: Final[dict[str, Case]] = {
     "boundary.wide_band": Case("d", DOCUMENT, outlined(
         np.zeros((3, 3), np.uint8), dilation="1px"
     )),
+    "instance.no_object": Case("coco:d.json", DOCUMENT, without_objects),
     "semantic.overlap": Case("d.json", ("a", None, 5), overlapping),
 }  # fmt: skip
 CASES |= format_faults.CASES

@@ -65,7 +65,8 @@ def test_the_document_has_the_names_of_the_contract(specs):
     assert (document["task"], document["schema"], document["outcome"]) == ("panoptic", 1, "scored")
     assert document["classes"][0] == {
         "id": 3, "name": "person", "thing": True, "pq": 0.5, "sq": 1.0, "rq": 0.5,
-        "tp": 1, "fp": 1, "fn": 1, "ignored": 0, "support": {"images": 1, "instances": 2},
+        "tp": 1, "fp": 1, "fn": 1, "ignored": 0, "iou_sum": 1.0,
+        "support": {"images": 1, "instances": 2},
     }  # fmt: skip
     assert set(document["overall"]) == {"all", "things", "stuff"}
     assert {"pq", "sq", "rq", "tp", "fp", "fn"} < set(document["overall"]["all"])

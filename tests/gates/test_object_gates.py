@@ -126,7 +126,7 @@ def test_a_class_neither_side_has_is_missing_and_absent_says_what_it_does(judge_
 
     assert seen(hard) == (Verdict.MISSING, True)
     assert hard.value is None
-    assert hard.reason == "neither gold nor delivery contains rider objects"
+    assert hard.reason == "neither gold nor delivery contains objects of the class"
     assert seen(soft) == (Verdict.MISSING, False)
 
 
@@ -162,13 +162,13 @@ def test_what_only_the_delivery_has_fails_a_bound_on_gold_objects_too(judge_obje
 
 
 @pytest.mark.parametrize("metric", SIZED)
-def test_a_band_neither_side_has_is_missing(judge_objects, metric):
+def test_a_size_the_gold_of_a_class_does_not_have_is_missing(judge_objects, metric):
     gold, delivery = [{"car": [BOXES["small"]]}], [{"car": [(*BOXES["small"], 90)]}]
 
     record = judge_objects(gold, delivery, sized(metric, "large", 0.5))["g@large[car]"]
 
     assert seen(record) == (Verdict.MISSING, True)
-    assert record.reason == "neither gold nor delivery contains large car objects"
+    assert record.reason == "no large gold object"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,8 @@ def test_a_band_only_the_delivery_has_counts_where_extra_objects_do(judge_object
 
     assert record.verdict is expected
     assert record.value == (0.0 if expected is Verdict.FAIL else None)
+    extra = ", 1 extra" if expected is Verdict.FAIL else ""
+    assert record.reason == f"no large gold object{extra}"
 
 
 @pytest.mark.parametrize("metric", SIZED)

@@ -176,7 +176,7 @@ def test_a_class_neither_side_has_is_missing_and_absent_says_what_it_does(judge_
 
     assert seen(hard) == (Verdict.MISSING, True)
     assert hard.value is None
-    assert hard.reason == "neither gold nor delivery contains rider"
+    assert hard.reason == "neither gold nor delivery contains the class"
     assert seen(soft) == (Verdict.MISSING, False)
 
 

@@ -118,7 +118,7 @@ def test_a_class_neither_side_has_is_missing_and_absent_says_what_it_does(judge,
     )
 
     assert seen(hard) == (Verdict.MISSING, True)
-    assert hard.reason == "neither gold nor delivery contains person segments"
+    assert hard.reason == "neither gold nor delivery contains segments of the class"
     assert seen(soft) == (Verdict.MISSING, False)
 
 
