@@ -1,4 +1,4 @@
-"""JSON in numba: where the values of many objects of one kind stand, and what numbers they are.
+"""JSON in numba: where the values of many objects of one kind stand.
 
 Everything json.loads would refuse is refused, and what is rare or long to tell is as well: whoever
 is refused reads the document with json, which has the words for what is wrong.
@@ -13,18 +13,17 @@ from typing import Final
 
 import numpy as np
 
-from segcore.kernels.arrays import Bools, Bytes, Counts, Floats
+from segcore.kernels.arrays import Bytes, Counts
 from segcore.kernels.jit import jit
-from segcore.kernels.json_spans import JsonSpans, JsonTexts
+from segcore.kernels.json_spans import JsonSpans
 
-__all__ = ["json_numbers", "json_spans", "json_texts"]
+__all__ = ["after_space", "byte", "json_spans"]
 
 _SPACE, _NEWLINE, _RETURN, _TAB = b" \n\r\t"
 _QUOTE, _BACKSLASH, _SLASH, _COMMA, _COLON = b'"\\/,:'
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _E, _A, _F, _U, _D = b"-+.09eafud"
 _SHORT_ESCAPES: Final = np.frombuffer(b"bfnrt", np.uint8)
-_SHORT_VALUES: Final = np.frombuffer(b"\b\f\n\r\t", np.uint8)
 _LOWER: Final = 0x20
 """The bit by which small letters differ from capitals."""
 _FIRST_PLAIN: Final = 0x20
@@ -43,10 +42,6 @@ _MAX_NUMBER_CHARS: Final = 4300
 _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _KEY_COLON, _COMMA_OR_END = range(6)
 _NOBODY, _ROW = -2, -1
 
-_MAX_EXACT: Final = 1 << 53
-_POWERS: Final = np.array([float(10**k) for k in range(23)])
-"""Powers of ten a double holds exactly: one division or multiplication by one is rounded rightly."""
-
 
 def json_spans(
     data: Bytes, list_name: Bytes, names: Bytes, offsets: Counts, parents: Counts
@@ -58,22 +53,19 @@ def json_spans(
     return JsonSpans(begin=int(where[0]), end=int(where[1]), begins=begins, ends=ends)
 
 
-def json_numbers(data: Bytes, begins: Counts, *, length: int) -> tuple[Floats, Bools, Bools]:
-    """As ``segcore.kernels.json_numbers``."""
-    values, exact, integers = _numbers(data, begins, length)
-    return values, exact, integers
-
-
-def json_texts(data: Bytes, begins: Counts, ends: Counts) -> JsonTexts:
-    """As ``segcore.kernels.json_texts``."""
-    text, offsets, plain = _texts(data, begins, ends)
-    return JsonTexts(text=text, offsets=offsets, plain=plain)
+@jit
+def byte(data, at):
+    """One byte; numba makes a signed index count from the end where it is negative, which takes time."""
+    return data[np.uint64(at)]
 
 
 @jit
-def _after_space(data, at):
+def after_space(data, at):
     while at < data.size and (
-        data[at] == _SPACE or data[at] == _NEWLINE or data[at] == _RETURN or data[at] == _TAB
+        byte(data, at) == _SPACE
+        or byte(data, at) == _NEWLINE
+        or byte(data, at) == _RETURN
+        or byte(data, at) == _TAB
     ):
         at += 1
     return at
@@ -86,14 +78,14 @@ def _string_end(data, at):
         while at + _BLOCK <= data.size:
             special = False
             for k in range(_BLOCK):
-                c = data[at + k]
+                c = byte(data, at + k)
                 special |= (c == _QUOTE) | (c == _BACKSLASH) | (c < _FIRST_PLAIN)
             if special:
                 break
             at += _BLOCK
         stop = min(at + _BLOCK, data.size)
         while at < stop:
-            c = data[at]
+            c = byte(data, at)
             if c == _QUOTE:
                 return at + 1
             if c < _FIRST_PLAIN:
@@ -111,7 +103,7 @@ def _escape_end(data, at):
     """The place after the escape whose backslash stands before ``at``; -1 where it is not sound."""
     if at >= data.size:
         return -1
-    c = data[at]
+    c = byte(data, at)
     if c in (_QUOTE, _BACKSLASH, _SLASH):
         return at + 1
     for k in range(_SHORT_ESCAPES.size):
@@ -120,18 +112,18 @@ def _escape_end(data, at):
     if c != _U or at + _HEX_DIGITS >= data.size:
         return -1
     for k in range(1, _HEX_DIGITS + 1):
-        letter = data[at + k] | _LOWER
-        if not (_ZERO <= data[at + k] <= _NINE or _A <= letter <= _F):
+        letter = byte(data, at + k) | _LOWER
+        if not (_ZERO <= byte(data, at + k) <= _NINE or _A <= letter <= _F):
             return -1
     # Half a surrogate pair, maybe: json knows whether the other half follows.
-    if data[at + 1] | _LOWER == _D and data[at + 2] >= _FIRST_SURROGATE_DIGIT:
+    if byte(data, at + 1) | _LOWER == _D and byte(data, at + 2) >= _FIRST_SURROGATE_DIGIT:
         return -1
     return at + 1 + _HEX_DIGITS
 
 
 @jit
 def _digits_end(data, at):
-    while at < data.size and _ZERO <= data[at] <= _NINE:
+    while at < data.size and _ZERO <= byte(data, at) <= _NINE:
         at += 1
     return at
 
@@ -140,19 +132,19 @@ def _digits_end(data, at):
 def _number_end(data, at):
     """The place after the number that begins at ``at``; -1 where it is not sound."""
     first = at
-    if data[at] == _MINUS:
+    if byte(data, at) == _MINUS:
         at += 1
     whole = at
     at = _digits_end(data, at)
-    if at == whole or (at > whole + 1 and data[whole] == _ZERO):
+    if at == whole or (at > whole + 1 and byte(data, whole) == _ZERO):
         return -1
-    if at < data.size and data[at] == _POINT:
+    if at < data.size and byte(data, at) == _POINT:
         at = _digits_end(data, at + 1)
-        if data[at - 1] == _POINT:
+        if byte(data, at - 1) == _POINT:
             return -1
-    if at < data.size and data[at] | _LOWER == _E:
+    if at < data.size and byte(data, at) | _LOWER == _E:
         at += 1
-        if at < data.size and (data[at] == _PLUS or data[at] == _MINUS):
+        if at < data.size and (byte(data, at) == _PLUS or byte(data, at) == _MINUS):
             at += 1
         exponent = at
         at = _digits_end(data, at)
@@ -174,10 +166,10 @@ def _word_end(data, at):
 
 @jit
 def _same(data, at, other, begin, length):
-    for k in range(length):
-        if data[at + k] != other[begin + k]:
-            return False
-    return True
+    k = 0
+    while k < length and byte(data, at + k) == byte(other, begin + k):
+        k += 1
+    return k == length
 
 
 @jit
@@ -203,10 +195,10 @@ def _spans(data, list_name, names, offsets, parents):
     state = _VALUE
     at = 0
     while True:
-        at = _after_space(data, at)
+        at = after_space(data, at)
         if at >= data.size:
             return refused
-        c = data[at]
+        c = byte(data, at)
         if state == _KEY_COLON:
             if c != _COLON:
                 return refused
@@ -248,7 +240,7 @@ def _spans(data, list_name, names, offsets, parents):
                 ):
                     return refused
             for k in range(length):
-                if data[begin + k] == _BACKSLASH:
+                if byte(data, begin + k) == _BACKSLASH:
                     return refused
             key_begins[depth, count] = begin
             key_lengths[depth, count] = length
@@ -313,120 +305,6 @@ def _spans(data, list_name, names, offsets, parents):
             ends[rows - 1, field] = at
             field = -1
         state = _COMMA_OR_END
-    if _after_space(data, at) < data.size or where[1] == 0:
+    if after_space(data, at) < data.size or where[1] == 0:
         return refused
     return rows, where, begins[:rows], ends[:rows]
-
-
-@jit
-def _number(data, at):
-    """The number at ``at``, whether it is exactly that, whether it is an integer, and what follows.
-
-    It must have been found sound before.
-    """
-    negative = data[at] == _MINUS
-    if negative:
-        at += 1
-    digits = np.int64(0)
-    shift = 0
-    exact = True
-    whole = True
-    while True:
-        c = data[at]
-        if _ZERO <= c <= _NINE:
-            exact &= digits <= (_MAX_EXACT - 9) // 10
-            if exact:
-                digits = digits * 10 + (np.int64(c) - _ZERO)
-            if not whole:
-                shift -= 1
-        elif c == _POINT:
-            whole = False
-        else:
-            break
-        at += 1
-        if at == data.size:
-            break
-    integer = whole
-    if at < data.size and data[at] | _LOWER == _E:
-        integer = False
-        at += 1
-        down = data[at] == _MINUS
-        if down or data[at] == _PLUS:
-            at += 1
-        exponent = 0
-        while at < data.size and _ZERO <= data[at] <= _NINE:
-            exponent = min(10 * exponent + (np.int64(data[at]) - _ZERO), 10000)
-            at += 1
-        shift += -exponent if down else exponent
-    value = np.float64(digits)
-    exact &= -_POWERS.size < shift < _POWERS.size
-    if exact:
-        value = value * _POWERS[shift] if shift >= 0 else value / _POWERS[-shift]
-    return -value if negative else value, exact, integer, at
-
-
-@jit
-def _numbers(data, begins, count):
-    values = np.full((begins.size, max(count, 1)), np.nan)
-    exact = np.zeros(begins.size, np.bool_)
-    integers = np.zeros(begins.size, np.bool_)
-    for r in range(begins.size):
-        at = np.int64(begins[r])
-        sound = True
-        whole = True
-        found = 0
-        if count:
-            sound = data[at] == _OPEN_LIST
-            at = _after_space(data, at + 1)
-        while sound and found < max(count, 1):
-            c = data[at]
-            sound = c == _MINUS or _ZERO <= c <= _NINE
-            if sound:
-                values[r, found], sound, integer, at = _number(data, at)
-                whole &= integer
-                found += 1
-                if count:
-                    at = _after_space(data, at)
-                    sound &= data[at] == (_CLOSE_LIST if found == count else _COMMA)
-                    at = _after_space(data, at + 1)
-        exact[r] = sound
-        integers[r] = sound and whole
-        if not sound:
-            values[r] = np.nan
-    return values, exact, integers
-
-
-@jit
-def _texts(data, begins, ends):
-    room = 0
-    for r in range(begins.size):
-        room += max(np.int64(ends[r]) - np.int64(begins[r]), 0)
-    text = np.empty(room, np.uint8)
-    offsets = np.zeros(begins.size + 1, np.int64)
-    plain = np.zeros(begins.size, np.bool_)
-    n = 0
-    for r in range(begins.size):
-        first = n
-        at = np.int64(begins[r])
-        stop = np.int64(ends[r]) - 1
-        sound = at < stop and data[at] == _QUOTE
-        at += 1
-        while sound and at < stop:
-            c = data[at]
-            if c == _BACKSLASH:
-                at += 1
-                c = data[at]
-                sound = c != _U
-                for k in range(_SHORT_ESCAPES.size):
-                    if c == _SHORT_ESCAPES[k]:
-                        c = _SHORT_VALUES[k]
-                        break
-            sound &= c < 128
-            text[n] = c
-            n += 1
-            at += 1
-        if not sound:
-            n = first
-        plain[r] = sound
-        offsets[r + 1] = n
-    return text[:n], offsets, plain

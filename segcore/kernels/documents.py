@@ -70,9 +70,9 @@ def json_numbers(data: Bytes, begins: Counts, *, length: int = 0) -> tuple[Float
     integers : bool (r,)
         Where it is made of integers of at most 2**53.
     """
-    from segcore.kernels import compiled_json
+    from segcore.kernels import compiled_json_values
 
-    return compiled_json.json_numbers(data, begins, length=length)
+    return compiled_json_values.json_numbers(data, begins, length=length)
 
 
 def json_texts(data: Bytes, begins: Counts, ends: Counts) -> JsonTexts:
@@ -84,6 +84,6 @@ def json_texts(data: Bytes, begins: Counts, ends: Counts) -> JsonTexts:
     begins, ends : int64 (r,)
         The values, quotation marks included; where both are 0 there is none.
     """
-    from segcore.kernels import compiled_json
+    from segcore.kernels import compiled_json_values
 
-    return compiled_json.json_texts(data, begins, ends)
+    return compiled_json_values.json_texts(data, begins, ends)

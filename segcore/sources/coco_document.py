@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from operator import attrgetter, itemgetter, mul
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +29,7 @@ from segcore.sources.coco_entries import (
     is_plain,
     repeated,
 )
-from segcore.sources.coco_table import EntryTable
+from segcore.sources.coco_table import EntryTable, are_ids
 from segcore.wording import printable, show
 
 __all__ = [
@@ -198,6 +199,8 @@ def index_images(
 
     With ``text_ids`` an id may be text, which is the key then (Cityscapes).
     """
+    if (sound := _sound_images(entries)) is not None:
+        return sound, frozenset()
     known: list[tuple[int | str, int]] = []
     images: list[CocoImage | None] = []
     names: list[str] = []
@@ -244,6 +247,32 @@ def index_images(
         refused |= {image.id for image, _ in same}
     kept = [image for image, _ in accepted if image.id not in refused]
     return tuple(sorted(kept, key=lambda image: image.key)), frozenset(refused)
+
+
+def _sound_images(entries: list[Any]) -> tuple[CocoImage, ...] | None:
+    """All images at once where nothing is wrong with any of them, as in nearly all files."""
+    try:
+        columns = [
+            list(map(itemgetter(name), entries)) for name in ("id", "file_name", "height", "width")
+        ]
+    except (KeyError, TypeError, IndexError):
+        return None
+    ids, names, heights, widths = columns
+    if set(map(type, entries)) != {dict} or set(map(type, names)) != {str}:
+        return None
+    if {*map(type, ids), *map(type, heights), *map(type, widths)} != {int}:
+        return None
+    keys = list(map(image_key, names))
+    if None in keys or len(set(keys)) < len(keys) or not are_ids(ids):
+        return None
+    if min(heights) < 1 or min(widths) < 1 or max(map(mul, heights, widths)) > MAX_PIXELS:
+        return None
+    found = (
+        CocoImage(id=own_id, key=key, height=height, width=width)
+        for own_id, key, height, width in zip(ids, keys, heights, widths, strict=True)
+        if key is not None
+    )
+    return tuple(sorted(found, key=attrgetter("key")))
 
 
 def _read_image(

@@ -17,7 +17,7 @@ from segcore.json_rows import JsonRows
 from segcore.sources.coco_stated import box_corners, numbers_of, stated_boxes
 from segcore.strict_json import parse_json
 
-__all__ = ["EntryTable", "ListedEntries", "MaskTexts", "ScannedEntries", "SoundColumns"]
+__all__ = ["EntryTable", "ListedEntries", "MaskTexts", "ScannedEntries", "SoundColumns", "are_ids"]
 
 _MAX_ID: Final = 2**63 - 1
 
@@ -141,7 +141,7 @@ class ListedEntries(EntryTable):
             image_ids, category_ids = (np.array(column, np.int64) for column in columns)
         except OverflowError:
             return None
-        if not results and not _are_ids(ids):
+        if not results and not are_ids(ids):
             return None
         return SoundColumns(
             ids=ids,
@@ -233,7 +233,7 @@ class ScannedEntries(EntryTable):
             return None
         if np.isnan(scores).any() or not np.isin(crowd, (0, 1)).all():
             return None
-        if not results and not _are_ids(ids):
+        if not results and not are_ids(ids):
             return None
         return SoundColumns(
             ids=range(len(rows)) if results else ids.tolist(),
@@ -265,7 +265,7 @@ class ScannedEntries(EntryTable):
         return box_corners(stated[order], sizes=sizes)
 
 
-def _are_ids(ids: Sequence[int] | Integers) -> bool:
+def are_ids(ids: Sequence[int] | Integers) -> bool:
     """Whether every one differs from the others and is an integer of 64 bits."""
     try:
         found = np.unique(np.asarray(ids, np.int64))
