@@ -21,11 +21,18 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
+from segcore.measures.measured import (
+    TELLING_APART,
+    Measured,
+    lost_count,
+    size_mismatch,
+    too_many_runs,
+)
 from segcore.measures.object_limits import (
     band_runs_above_limit,
     band_steps_above_limit,
     bands_are_few,
+    mask_runs_above_limit,
     pairs_above_limit,
 )
 from segcore.measures.segments import as_objects, without_void
@@ -157,7 +164,9 @@ class InstanceMeasure:
         return Measured(
             tally=InstancePair(gold=left, delivery=right),
             faults=(*faults, *found),
-            rejected=(refused_count(faults), refused_count(found)),
+            rejected=(
+                lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
+            ),
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
@@ -212,6 +221,10 @@ class InstanceMeasure:
         if isinstance(content, Regions):
             return annotation, content, []
         things = classes.things("the instance task takes the things of a mask, and not its stuff")
+        if runs := mask_runs_above_limit(content, row_major=False):
+            empty = Regions.from_regions([], height=annotation.height, width=annotation.width)
+            fault = too_many_runs(annotation, runs, file=classes.place(annotation))
+            return replace(annotation, content=empty), empty, [fault]
         regions, unknown = as_objects(content, things)
         faults = classes.value_faults(annotation) if unknown else []
         return replace(annotation, content=regions), regions, faults

@@ -22,8 +22,18 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
-from segcore.measures.object_limits import band_runs_above_limit, pairs_above_limit
+from segcore.measures.measured import (
+    TELLING_APART,
+    Measured,
+    lost_count,
+    size_mismatch,
+    too_many_runs,
+)
+from segcore.measures.object_limits import (
+    band_runs_above_limit,
+    mask_runs_above_limit,
+    pairs_above_limit,
+)
 from segcore.measures.segment_bands import Bands, compared_bands
 from segcore.measures.segments import (
     Segments,
@@ -118,7 +128,7 @@ class PanopticMeasure:
         if delivery is not None:
             right, found = self._segments(delivery, self.delivery, row_major=row_major)
         problems = (*faults, *found)
-        rejected = refused_count(faults), refused_count(found)
+        rejected = lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
         if left is None or (delivery is not None and right is None):
             return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
         overlaps, boundaries = _NO_OVERLAPS, None
@@ -165,6 +175,8 @@ class PanopticMeasure:
                 place = classes.place(annotation)
                 if faults := _overlap_faults(annotation, content, numbers, file=place):
                     return None, faults
+        if runs := mask_runs_above_limit(content, row_major=row_major):
+            return None, [too_many_runs(annotation, runs, file=classes.place(annotation))]
         found = as_segments(content, codes, self._things, row_major=row_major, groups=groups)
         return found, classes.value_faults(annotation) if found.unknown else []
 

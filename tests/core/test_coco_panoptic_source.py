@@ -17,6 +17,7 @@ from panoptic_scenes import CATEGORIES, ONTOLOGY, document, rgb, save, scene
 from PIL import Image
 
 import segcore
+from segcore import limits
 from segcore.annotation import SegmentMap
 from segcore.errors import OntologyError, SpecError
 from segcore.faults import Severity
@@ -334,7 +335,7 @@ def test_a_document_of_another_shape_is_a_fault(tmp_path, content):
 
 def test_an_image_of_too_many_runs_is_refused(tmp_path, batch, monkeypatch):
     spec = save(tmp_path, "gold", batch)
-    monkeypatch.setattr("segcore.sources.coco_panoptic.MAX_IMAGE_RUNS", 4)
+    monkeypatch.setattr(limits, "MAX_IMAGE_RUNS", 4)
 
     assert [(f.code, f.image) for f in segcore.check(spec).faults] == [("limits.entries", "one")]
 
