@@ -38,6 +38,7 @@ from segcore.ontology import LabelClass, Ontology
 
 relaxed = settings(deadline=None, max_examples=60)
 PERSON, CAR, SKY, ROAD = 3, 7, 21, 8
+CROWD = frozenset({3})
 Box = tuple[int, int, int, int]
 
 
@@ -280,6 +281,47 @@ def test_several_processes_give_the_same_and_it_survives_pickling(tmp_path, pair
     assert {**one.to_json(), "inputs": 0} == {**two.to_json(), "inputs": 0}
     assert one.objects() == pickle.loads(pickle.dumps(two)).objects()
     assert of_class(one, PERSON).boundary.pq == pytest.approx(0.3)
+
+
+# ------------------------------------------------------------------------------ a wide band
+
+
+def test_a_band_that_holds_most_of_the_segments_is_one_warning_for_the_batch(tmp_path):
+    drawn = (PERSON, (0, 0, 40, 40)), (SKY, (40, 0, 40, 40))
+    gold = {"a": boxes(90, 90, *drawn), "b": boxes(90, 90, *drawn, (CAR, (0, 40, 90, 50)), crowd=CROWD)}
+    # A delivery of other sizes: the gold alone decides.
+    delivery = {key: boxes(90, 90, (ROAD, (0, 0, 90, 90))) for key in gold}
+
+    wide, fine, plain = (
+        segcore.evaluate(
+            save(tmp_path, "gold", gold), save(tmp_path, "other", delivery), task="panoptic",
+            dilation=width,
+        ).faults
+        for width in ("11px", "10px", None)
+    )  # fmt: skip
+
+    # 40 x 40 - 18 x 18 is 79.75 %, 40 x 40 - 20 x 20 is 75 %; the crowd and the void play no part.
+    (fault,) = [f for f in wide if f.code == "boundary.wide_band"]
+    assert (fault.severity.value, fault.image) == ("warning", None)
+    assert fault.file == f"coco-panoptic:{tmp_path}/gold.json"
+    assert (fault.expected, fault.got) == (
+        "at most 3/4 of the pixels in the band; try 2px", "79.8 % of 6400 px at 11px",
+    )  # fmt: skip
+    assert not [f for f in (*fine, *plain) if f.code == "boundary.wide_band"]
+
+
+def test_a_gold_without_a_segment_has_no_band_to_warn_of(tmp_path):
+    empty = {"i": Scene(np.zeros((2, 3), np.int64))}
+
+    found = evaluated(tmp_path, empty, {"i": boxes(2, 3, (SKY, (0, 0, 2, 2)))}, "1px")
+
+    assert found.faults == ()
+
+
+def test_the_command_warns_of_a_wide_band_and_still_scores(specs, capsys):
+    assert main(["score", *specs, "--task", "panoptic", "--boundary", "40px"]) == 0
+
+    assert "warning: boundary.wide_band" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------------------ only where asked for
