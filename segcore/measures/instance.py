@@ -164,9 +164,7 @@ class InstanceMeasure:
         return Measured(
             tally=InstancePair(gold=left, delivery=right),
             faults=(*faults, *found),
-            rejected=(
-                lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
-            ),
+            rejected=(lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)),
             gold_crowd=int(np.count_nonzero(ignored)),
         )
 
