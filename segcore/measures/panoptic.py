@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -168,8 +169,8 @@ class PanopticMeasure:
             codes = classes.of_values(content)
         else:
             codes = classes.of_regions(content)
-            if faults := classes.name_faults(annotation):
-                return None, faults
+            if classes.unknown(codes).any():
+                return None, classes.name_faults(annotation)
             if isinstance(content, Regions):
                 numbers, _ = segment_numbers(codes, content.crowd & groups, self._things)
                 place = classes.place(annotation)
@@ -301,9 +302,11 @@ def tabulated(
         np.concatenate([_NO_COUNTS, *columns])
         for columns in zip(_NO_OVERLAPS, *(pair.overlaps for _, pair in rows), strict=True)
     ]
-    left = gold_place[found[0] + gold_offsets[image]] - gold_offsets[image]
-    right = delivery_place[found[1] + delivery_offsets[image]] - delivery_offsets[image]
-    order = np.lexsort((right, left, image))
+    left = gold_place[found[0] + gold_offsets[image]]
+    right = delivery_place[found[1] + delivery_offsets[image]]
+    # Segments are numbered image by image, and no pair comes twice.
+    order = np.argsort(left * (1 + len(delivery)) + right)
+    left, right = left - gold_offsets[image], right - delivery_offsets[image]
     boundaries = None
     if dilation is not None:
         held = [_NO_BOUNDARIES, *(b for _, pair in rows if (b := pair.boundaries) is not None)]
@@ -339,7 +342,7 @@ def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDAr
         stated_areas_px=areas.astype(np.float64),
         crowd=np.concatenate([np.empty(0, np.bool_), *(s.crowd for s in held)]),
         scores=np.full(len(areas), np.nan),
-        ids=tuple(own_id for s in held for own_id in s.ids),
+        ids=tuple(chain.from_iterable(s.ids for s in held)),
     )
     image = np.repeat(np.arange(len(images)), np.diff(offsets))
     keys = np.stack([-areas, objects.classes, image])
