@@ -164,6 +164,8 @@ class Regions:
         The annotation ids of the file.
     stated_areas_px : float64 (n_regions,) or None
         The areas the file states, NaN where it states none; COCO's size bands go by them.
+    parts : int64 (n_regions,) or None
+        How many annotations of the file each region was made of; None is one each.
     """
 
     height: int
@@ -176,6 +178,7 @@ class Regions:
     scores: npt.NDArray[np.float64] | None = None
     ids: tuple[AnnotationId, ...] = ()
     stated_areas_px: npt.NDArray[np.float64] | None = None
+    parts: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -185,7 +188,7 @@ class Regions:
         return segment_sums(self.ends - self.starts, self.offsets)
 
     def take(self, items: npt.NDArray[np.int64]) -> Regions:
-        """The regions ``items``, in that order."""
+        """The regions ``items``, in that order; those without ids are called by their old places."""
         lengths = np.diff(self.offsets)[items]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         runs = np.repeat(self.offsets[items] - offsets[:-1], lengths) + np.arange(offsets[-1])
@@ -198,8 +201,9 @@ class Regions:
             classes=self.classes[items],
             crowd=self.crowd[items],
             scores=None if self.scores is None else self.scores[items],
-            ids=tuple(self.ids[i] for i in items.tolist()) if self.ids else (),
+            ids=tuple(self.ids[i] for i in items.tolist()) if self.ids else tuple(items.tolist()),
             stated_areas_px=None if areas is None else areas[items],
+            parts=None if self.parts is None else self.parts[items],
         )
 
     def __getitem__(self, i: int) -> Region:

@@ -17,6 +17,7 @@ from segcore.evaluation import Evaluation, InputInfo, MeasuredBatch, SideCounts
 from segcore.faults import Fault, FaultLog
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.measures.class_map import ClassMap
+from segcore.measures.ignored import left_out_of_pixels
 from segcore.measures.measured import refused_count
 from segcore.ontology import Crowd, Ontology, Overlap
 from segcore.pairing import pair, units_of
@@ -168,7 +169,7 @@ def evaluate(
         Either input has faults that refuse it; all of them are named.
     OntologyError
         Neither the caller nor the gold says what the classes are, or in panoptic view which of
-        them are things.
+        them are things; or in instance view none is a thing.
     SpecError
         An input cannot be opened.
     """
@@ -190,6 +191,8 @@ def evaluate(
         target = gold_source.ontology
     else:
         gold_source = gold_source.resolve(ontology=target)
+        if gold_source.ontology is not None:
+            target = target.told_by(gold_source.ontology)
     if target is None:
         # A broken gold names no classes either: then say what broke it.
         _refuse((Side("gold", gold_source), Side("delivery", delivery_source)))
@@ -249,7 +252,6 @@ class _Run:
             pair_faults.extend(counted.faults[2])
             for side, read, found in zip(sides, counted.read, counted.faults, strict=False):
                 side.take(read, found)
-            sides[0].ignore(counted.gold_crowd, "crowd region")
             done += counted.images
             if self.progress is not None:
                 self.progress(done, len(units))
@@ -297,6 +299,7 @@ def check(
         if annotation is not None and classes is not None:
             faults = classes.value_faults(annotation) + classes.name_faults(annotation)
             read.rejected += refused_count(faults)
+            read.ignored.update(left_out_of_pixels(annotation.content, crowds=False))
             found.extend(faults)
         if progress is not None:
             progress(done, len(keys))

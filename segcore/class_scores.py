@@ -81,7 +81,6 @@ class ClassScores:
         """The record of the contract; ``boundary_iou`` only where it was asked for."""
         asked = self.boundary_union is not None
         return {
-            **({"boundary_iou": self.boundary_iou} if asked else {}),
             "id": self.id,
             "name": self.name,
             "iou": self.iou,
@@ -94,6 +93,7 @@ class ClassScores:
             "gold_pixels": self.gold_pixels,
             "delivery_pixels": self.delivery_pixels,
             "support": {"images": self.support_images, "instances": self.support_instances},
+            **({"boundary_iou": self.boundary_iou} if asked else {}),
         }
 
 

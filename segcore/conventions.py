@@ -117,9 +117,20 @@ def instance_conventions(
         "polygons": "rasterised by the COCO rule (pycocotools)",
         "scores": scores[rule],
         "sizes": "by the area the gold states, else by its pixels: small to 32 x 32, large from 96 x 96",
+        **_stuff(ontology),
         "split": "gold objects that several delivered ones are parts of, one of them extra",
         "ties": "of equal scores the image with the smaller key first, in an image the larger object",
     }
+
+
+def _stuff(ontology: Ontology) -> dict[str, str]:
+    """What becomes of stuff, and of classes that may be."""
+    kinds = [c.thing for c in ontology.classes]
+    stuff, unsaid = kinds.count(False), kinds.count(None)
+    told = "classes of stuff are left out on both sides and counted as ignored"
+    if unsaid and stuff:
+        told += "; classes that are not said to be stuff count as objects"
+    return {"stuff": told} if stuff else {}
 
 
 def _band(dilation: Dilation) -> str:

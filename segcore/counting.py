@@ -83,14 +83,12 @@ class Counted(Generic[Table]):
         Of gold and of delivery.
     faults : tuple of Fault
         Of gold, of delivery and of the pair.
-    gold_crowd : int
     """
 
     images: int
     table: Table | None
     read: tuple[ReadCounts, ReadCounts]
     faults: tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]
-    gold_crowd: int
 
 
 def count(
@@ -152,18 +150,18 @@ def _read(
     read = ReadCounts(), ReadCounts()
     pair_faults: list[Fault] = []
     tallies: list[tuple[str, Tally]] = []
-    gold_crowd = runs = 0
+    runs = 0
     at = 0
     while at < len(chunk) and runs < _HELD_RUNS:
         several = _read_block(job, chunk[at:])
         if several is not None:
             keys, sides, block = several
-            for counts, side in zip(read, sides, strict=True):
+            for counts, side, ignored in zip(read, sides, block.ignored, strict=True):
                 counts.annotations += len(side.classes)
+                counts.ignored.update(ignored)
                 runs += len(side.starts)
             if not tallies:
                 kernels.prepare(0, object_runs=runs * job.images // len(keys))
-            gold_crowd += block.gold_crowd
             tallies.append((keys[0], block.tally))
             at += len(keys)
             continue
@@ -184,9 +182,12 @@ def _read(
         measured = job.plan.measure(gold, delivery)
         pair_faults += measured.faults
         if unit.first:
-            gold_crowd += measured.gold_crowd
             read[0].rejected += measured.rejected[0]
+            read[0].ignored.update(measured.ignored[0])
+            read[0].annotations += measured.more[0]
         read[1].rejected += measured.rejected[1]
+        read[1].ignored.update(measured.ignored[1])
+        read[1].annotations += measured.more[1]
         tallies.append((unit.key, measured.tally))
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     counted: Counted[Table] = Counted(
@@ -194,7 +195,6 @@ def _read(
         table=None,
         read=read,
         faults=(new[0], new[1], tuple(pair_faults)),
-        gold_crowd=gold_crowd,
     )
     return counted, tallies, runs
 

@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -235,21 +234,17 @@ class InvalidInputError(SegcoreError):
         inputs: Sequence[InputInfo] = (),
         counts: Mapping[str, SideCounts] | None = None,
     ) -> None:
-        from segcore.faults import Severity
+        from segcore.faults import Severity, fault_lines
 
         self.faults = tuple(faults)
         self.inputs = tuple(inputs)
         self.counts = dict(counts or {})
         errors = [fault for fault in self.faults if fault.severity is Severity.ERROR]
         lines = [f"the input is invalid: {counted_faults(len(errors))}"]
-        lines += [f"  {fault}" for fault in errors[:10]]
-        if len(errors) > 10:
-            codes = Counter(fault.code for fault in errors)
-            total = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
-            lines += [
-                f"  ... and {len(errors) - 10} more; in all {total}",
-                "--json FILE writes them all",
-            ]
+        shown = fault_lines(errors)
+        lines += [f"  {line}" for line in shown]
+        if len(shown) < len(errors):
+            lines.append("--json FILE writes them all")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:

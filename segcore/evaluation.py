@@ -102,6 +102,11 @@ class SideCounts:
         if self.read != self.used + self.rejected + sum(self.ignored.values()):
             raise AssertionError(f"annotations went astray: {self}")
 
+    def ignored_text(self) -> str:
+        """What was ignored, the most first: ``3 ignored (stuff class)``; empty for nothing."""
+        ranked = sorted(self.ignored.items(), key=lambda item: (-item[1], item[0]))
+        return ", ".join(f"{n} ignored ({reason})" for reason, n in ranked if n)
+
     def to_json(self) -> dict[str, Any]:
         """The record of the contract."""
         return {

@@ -7,11 +7,20 @@ The codes are a public contract: scripts match on them, so a code is added here 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-__all__ = ["CODES", "Fault", "FaultLog", "Severity"]
+from segcore.wording import escaped, printable
+
+__all__ = ["CODES", "Fault", "FaultLog", "Severity", "fault_lines"]
+
+_MANY: Final = 10
+"""Up to so many faults of one code are shown one by one."""
+_FIRST: Final = 5
+"""Of more, so many are, and so many images of the others are named."""
 
 
 class Severity(enum.StrEnum):
@@ -196,6 +205,8 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "limits.entries": (_E, "the input has more entries than the limit"),
     "limits.bytes": (_E, "the file is larger than the limit"),
     "limits.surface": (_E, "the outlines of an image have more pixels than the limit"),
+    # objects
+    "instance.no_object": (_W, "the input has annotations, and none of them is an object to compare"),
     # semantic view
     "semantic.overlap": (_E, "regions of different classes overlap and the overlap rule is `error`"),
     # boundaries, of classes, objects or segments
@@ -287,6 +298,11 @@ class Fault:
             "severity": self.severity.value,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fault:
+        """The inverse of :meth:`to_json`; the severity is that of the code."""
+        return cls(**{key: value for key, value in data.items() if key != "severity"})
+
     def __str__(self) -> str:
         place = self.file
         if self.image is not None:
@@ -303,6 +319,48 @@ class Fault:
             parts += [f"got {self.got}"] if self.got else []
             detail = f" ({', '.join(parts)})"
         return f"{self.code}: {place}: {self.meaning}{detail}"
+
+
+def fault_lines(faults: Sequence[Fault], *, severity: bool = False) -> list[str]:
+    """A line a fault, as people read them: printable, in the order given.
+
+    Of a code with more than ten faults only the first five are shown, and a line below them that counts
+    the others and names images of theirs; what has five thousand faults of one kind has one thing wrong.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+    severity : bool
+        Begin each line with ``error:`` or ``warning:``.
+
+    Returns
+    -------
+    list of str
+        Shorter than ``faults`` just where some are only counted.
+    """
+    totals = Counter(fault.code for fault in faults)
+    seen: Counter[str] = Counter()
+    lines = []
+    for i, fault in enumerate(faults):
+        code, total = fault.code, totals[fault.code]
+        seen[code] += 1
+        if total > _MANY and seen[code] > _FIRST:
+            continue
+        prefix = f"{fault.severity.value}: " if severity else ""
+        lines.append(f"{prefix}{escaped(fault)}")
+        if total > _MANY and seen[code] == _FIRST:
+            others = (other for other in islice(faults, i + 1, None) if other.code == code)
+            lines.append(f"{prefix}... and {total - _FIRST} more {code}{_images(others)}")
+    return lines
+
+
+def _images(faults: Iterable[Fault]) -> str:
+    """``, in images a, b, c``: the first that are named."""
+    keys = dict.fromkeys(fault.image for fault in faults if fault.image is not None)
+    if not keys:
+        return ""
+    named = ", ".join(printable(key, limit=40) for key in islice(keys, _FIRST))
+    return f", in image{'s' if len(keys) > 1 else ''} {named}{', ...' if len(keys) > _FIRST else ''}"
 
 
 class FaultLog:

@@ -144,6 +144,9 @@ class OverallScores:
 
     def to_json(self) -> dict[str, Any]:
         """The numbers of the contract."""
+        return {**self._counted(), **self._banded()}
+
+    def _counted(self) -> dict[str, Any]:
         both = {"0.5": self.at50, "0.75": self.at75}
         return {
             **self.coco.to_json(),
@@ -157,8 +160,10 @@ class OverallScores:
             "merged": self.merged,
             "split": self.split,
             "mean_matched_iou": self.mean_iou,
-            **({} if self.boundary is None else self.boundary.to_json()),
         }
+
+    def _banded(self) -> dict[str, Any]:
+        return {} if self.boundary is None else self.boundary.to_json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +187,8 @@ class InstanceScores(OverallScores):
     def to_json(self) -> dict[str, Any]:
         """The record of the contract."""
         support = {"images": self.support_images, "instances": self.support_instances}
-        numbers = OverallScores.to_json(self)
-        return {"id": self.id, "name": self.name, **numbers, "support": support}
+        numbers = {**self._counted(), "support": support, **self._banded()}
+        return {"id": self.id, "name": self.name, **numbers}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

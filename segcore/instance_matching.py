@@ -46,6 +46,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.gold)
 
+    def take(self, rows: Integers) -> Pairs:
+        """Those in the given places, in that order."""
+        return Pairs(gold=self.gold[rows], delivery=self.delivery[rows], iou=self.iou[rows])
+
     def where(self, chosen: Bools) -> Pairs:
         """Some of them."""
         return Pairs(gold=self.gold[chosen], delivery=self.delivery[chosen], iou=self.iou[chosen])
@@ -206,8 +210,7 @@ def _one_to_one(pairs: Pairs, table: InstanceTable) -> Pairs:
         if not (gold_taken[g] or delivery_taken[d]):
             gold_taken[g] = delivery_taken[d] = 1
             chosen.append(place)
-    rows = np.array(chosen, np.int64)
-    return Pairs(gold=pairs.gold[rows], delivery=pairs.delivery[rows], iou=pairs.iou[rows])
+    return pairs.take(np.array(chosen, np.int64))
 
 
 def _several(pairs: Pairs, *, by: str) -> Pairs:
@@ -215,5 +218,4 @@ def _several(pairs: Pairs, *, by: str) -> Pairs:
     key, other = (pairs.gold, pairs.delivery) if by == "gold" else (pairs.delivery, pairs.gold)
     order = np.lexsort((other, key))
     _, place, count = np.unique(key, return_inverse=True, return_counts=True)
-    order = order[count[place[order]] > 1]
-    return Pairs(gold=pairs.gold[order], delivery=pairs.delivery[order], iou=pairs.iou[order])
+    return pairs.take(order[count[place[order]] > 1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -178,6 +178,16 @@ class Ontology:
                 "in an ontology file (--ontology FILE, or `ontology:` in a policy)"
             )
         return np.array([c.thing for c in self.classes], np.bool_)
+
+    def told_by(self, other: Ontology) -> Ontology:
+        """The same classes, those that are not said to be things or stuff as ``other`` has them."""
+        said = {
+            int(at): c.thing for at, c in zip(self.match(other), other.classes, strict=True) if at >= 0
+        }
+        classes = (
+            replace(c, thing=said.get(i)) if c.thing is None else c for i, c in enumerate(self.classes)
+        )
+        return replace(self, classes=tuple(classes))
 
     def match(self, other: Ontology) -> npt.NDArray[np.int32]:
         """Position in ``self`` of every class of ``other``, by name or alias.

@@ -65,8 +65,9 @@ class PanopticScores(SegmentCounts):
             "fp": self.fp,
             "fn": self.fn,
             "ignored": self.ignored,
-            **_boundary_json(self.boundary),
+            "iou_sum": self.iou_sum,
             "support": support,
+            **_boundary_json(self.boundary),
         }
 
 

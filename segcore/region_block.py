@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 
 import numpy as np
 import numpy.typing as npt
@@ -92,4 +94,27 @@ class RegionBlock:
             scores=None if self.scores is None else self.scores[lo:hi],
             ids=self.ids[lo:hi],
             stated_areas_px=None if self.stated_areas_px is None else self.stated_areas_px[lo:hi],
+        )
+
+    def names(self) -> Sequence[AnnotationId]:
+        """The ids of the file; where it has none, the places of the regions in their images."""
+        if len(self.ids) == len(self.classes):
+            return self.ids
+        return list(chain.from_iterable(range(n) for n in np.diff(self.images).tolist()))
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> RegionBlock:
+        """The same images with some of their regions, bool (n_regions,)."""
+        lengths = np.diff(self.offsets)
+        runs = np.repeat(kept, lengths)
+        return RegionBlock(
+            sizes=self.sizes,
+            images=np.append(0, np.cumsum(kept))[self.images],
+            starts=self.starts[runs],
+            ends=self.ends[runs],
+            offsets=np.append(0, np.cumsum(lengths[kept])),
+            classes=self.classes[kept],
+            crowd=self.crowd[kept],
+            scores=None if self.scores is None else self.scores[kept],
+            ids=tuple(compress(self.names(), kept)),
+            stated_areas_px=None if self.stated_areas_px is None else self.stated_areas_px[kept],
         )

@@ -21,6 +21,7 @@ class ReadCounts:
 
     annotations: int = 0
     rejected: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
     digests: list[tuple[str, bytes]] = field(default_factory=list)
 
     def add(self, source: Source, key: str, annotation: ImageAnnotation | None) -> None:
@@ -52,13 +53,10 @@ class Side:
         """Add what a chunk gave; chunks come in the order of their keys."""
         self._annotations += read.annotations
         self._rejected += read.rejected
+        self._ignored.update(read.ignored)
         for key, digest in read.digests:
             self._digest.update(key.encode() + b"\0" + digest)
         self.faults.extend(faults)
-
-    def ignore(self, n: int, reason: str) -> None:
-        """Some of what was read is not used."""
-        self._ignored[reason] += n
 
     def leave_out(self, keys: Sequence[str], reason: str) -> None:
         """Images that are not read at all."""
@@ -84,6 +82,6 @@ class Side:
         left_out = self._ignored + Counter(self.source.left_out)
         read = self._annotations + self.source.unplaced + sum(self.source.left_out.values())
         rejected = self._rejected + self.source.unplaced
-        ignored = {reason: n for reason, n in sorted(left_out.items()) if n}
+        ignored = {str(reason): n for reason, n in sorted(left_out.items()) if n}
         used = read - rejected - sum(ignored.values())
         return SideCounts(read=read, used=used, rejected=rejected, ignored=ignored)

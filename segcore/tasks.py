@@ -20,8 +20,8 @@ from segcore.conventions import (
 )
 from segcore.counting import Plan
 from segcore.dilation import Dilation
-from segcore.errors import UsageError
-from segcore.evaluation import Evaluation, MeasuredBatch
+from segcore.errors import OntologyError, UsageError
+from segcore.evaluation import Evaluation, MeasuredBatch, SideCounts
 from segcore.faults import Fault
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.instance_tally import InstanceTable
@@ -34,6 +34,7 @@ from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Ontology, Overlap
 from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.semantic_tally import SemanticTable, SemanticTally
+from segcore.wording import printable
 
 __all__ = ["TASKS", "Comparison", "Task", "TaskOptions", "task_named"]
 
@@ -191,6 +192,11 @@ class _Instance(Task[InstancePair, InstanceTable]):
     takes = frozenset({"scores", "dilation"})
 
     def plan(self, compared: Comparison) -> Plan[InstancePair, InstanceTable]:
+        if all(c.thing is False for c in compared.ontology.classes):
+            raise OntologyError(
+                "the instance task compares objects, and the ontology calls every class stuff "
+                "(`thing: false`): measure them with task semantic or panoptic"
+            )
         dilation = compared.options.dilation
         measure = InstanceMeasure(
             gold=compared.gold,
@@ -212,7 +218,8 @@ class _Instance(Task[InstancePair, InstanceTable]):
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> InstanceEvaluation:
         options = compared.options
-        batch["faults"] = (*batch["faults"], *_wide_band_of_objects(table, compared))
+        found = _no_object(table, compared, batch["counts"])
+        batch["faults"] = (*batch["faults"], *found, *_wide_band_of_objects(table, compared))
         return InstanceEvaluation(
             tallies=table,
             score_rule=options.scores,
@@ -220,6 +227,25 @@ class _Instance(Task[InstancePair, InstanceTable]):
             ontology=compared.ontology,
             **batch,
         )
+
+
+def _no_object(
+    table: InstanceTable, compared: Comparison, counts: Mapping[str, SideCounts]
+) -> list[Fault]:
+    """A warning for a side that holds annotations, and no object: its numbers say nothing."""
+    return [
+        Fault(
+            code="instance.no_object",
+            file=classes.file,
+            expected="an object of a thing class",
+            got=printable(f"{counts[side].read} annotations: {ignored}", limit=80),
+        )
+        for side, objects, classes in (
+            ("gold", table.gold, compared.gold),
+            ("delivery", table.delivery, compared.delivery),
+        )
+        if not len(objects) and (ignored := counts[side].ignored_text())
+    ]
 
 
 class _Panoptic(Task[SegmentPair, InstanceTable]):

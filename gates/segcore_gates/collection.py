@@ -24,7 +24,7 @@ from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations
 from segcore_gates.records import Record
 from segcore_gates.report import Failure, FailureKind, Inputs
-from segcore_gates.text import explain, fault_lines, relative
+from segcore_gates.text import explain, refusal_lines, relative
 from segcore_gates.verdict import adjusted_p_values, errored, verdict
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _told(error: Exception) -> tuple[FailureKind, str, list[str]]:
         return (
             FailureKind.INVALID,
             f"the input is invalid: {counted_faults(refusing)}",
-            fault_lines(faults),
+            refusal_lines(faults),
         )
     if isinstance(error, DocumentError | RefusedFileError):
         return FailureKind.INVALID, "the input is invalid", str(error).splitlines()

@@ -54,6 +54,8 @@ class MetricGate(Model):
 
     needs_things: ClassVar[bool] = False
     """Whether the ontology has to say which classes are things."""
+    takes_stuff: ClassVar[bool] = True
+    """Whether it can judge a class of stuff, which has no objects."""
 
     severity: Level | None = Field(default=None, description=SEVERITY)
     judge: Judge | None = Field(

@@ -32,10 +32,13 @@ __all__ = [
     "Share",
     "Text",
     "kind",
+    "likely_overlap",
 ]
 
 SWEEP: Final = "0.5:0.95"
-_SWEEPS: Final = re.compile(r"0?\.50?:0?\.95")
+_SWEEPS: Final = r"0?\.50?:(0?\.05:)?0?\.95"
+_STEPS: Final = r"0?\.[5-9][05]?0*"
+_ANY: Final = r"0?\.(?!0+$)[0-9]{1,15}|1(\.0{1,15})?"
 
 
 def kind(value: object) -> str:
@@ -45,18 +48,35 @@ def kind(value: object) -> str:
     return "<list>" if isinstance(value, (list, tuple)) else "<text>"
 
 
+def _overlap(value: object) -> object:
+    """The number, if it is one in quotes."""
+    return float(value) if isinstance(value, str) and re.fullmatch(_ANY, value) else value
+
+
 def _overlaps(value: object) -> object:
     """One of COCO's ten overlaps, or all of them, in one way of writing it."""
-    text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    if _SWEEPS.fullmatch(text):
+    if isinstance(value, str) and re.fullmatch(_SWEEPS, value):
         return SWEEP
-    try:
-        found = round(20 * float(text))
-    except (ValueError, OverflowError):
-        found = 0
-    if 10 <= found <= 19 and float(text) == found / 20:
-        return f"{found / 20:g}"
-    raise ValueError('expected "0.5:0.95", or one overlap from "0.5" to "0.95" in steps of 0.05')
+    if isinstance(value, float) or (isinstance(value, str) and re.fullmatch(_STEPS, value)):
+        found = float(value)
+        if 0.5 <= found <= 0.95 and found == round(20 * found) / 20:
+            return f"{found:g}"
+    raise ValueError(f"expected one of 0.5, 0.55, ... 0.95, or {SWEEP} for the mean over all ten")
+
+
+def likely_overlap(value: object) -> str:
+    """``, did you mean 0.5?`` for 50, ``50%``, ``0,5`` and ``AP50``; what else to write for others."""
+    if isinstance(value, (list, dict)):
+        return ": write a gate for each"
+    written = [float(n.replace(",", ".")) for n in re.findall(r"[0-9]*[.,]?[0-9]+", str(value)[:40])]
+    shares = [share / 100 if share > 1 else share for share in written]
+    if len(shares) > 1 and (shares[0], shares[-1]) == (0.5, 0.95):
+        return f", did you mean {SWEEP}?"
+    if len(shares) != 1 or not 0 < shares[0] <= 1:
+        return ""
+    if 0.5 <= shares[0] <= 0.95 and shares[0] == round(20 * shares[0]) / 20:
+        return f", did you mean {shares[0]:g}?"
+    return "; f1, precision and recall take any overlap"
 
 
 def _points(curve: dict[str, float]) -> dict[str, float]:
@@ -94,15 +114,33 @@ Confidence = Annotated[float, Field(strict=True, gt=0.5, lt=1)]
 PerClass = Annotated[dict[str, Share], Field(min_length=1)]
 Pixels = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 PerClassPx = Annotated[dict[str, Pixels], Field(min_length=1)]
-Overlap = Annotated[float, Field(strict=True, gt=0, le=1)]
+Overlap = Annotated[
+    float,
+    Field(strict=True, gt=0, le=1),
+    BeforeValidator(_overlap),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                {"type": "string", "pattern": f"^({_ANY})$"},
+            ]
+        }
+    ),
+]
+"""A number; quotes make no difference, because of SWEEP they are met beside it."""
 Overlaps = Annotated[
     str,
     BeforeValidator(_overlaps),
     WithJsonSchema(
-        {"enum": [SWEEP, *(value for k in range(10, 20) for value in (f"{k / 20:g}", k / 20))]}
+        {
+            "anyOf": [
+                {"enum": [*(k / 20 for k in range(10, 20)), SWEEP]},
+                {"type": "string", "pattern": f"^({_STEPS}|{_SWEEPS})$"},
+            ]
+        }
     ),
 ]
-"""As text, because 0.5:0.95 is no number; a single one may be written as a number."""
+"""One way of writing it, whatever was written: ``0.5`` for 0.5, "0.50" and ".5", or SWEEP."""
 CurvePoints = Annotated[
     dict[str, Share],
     AfterValidator(_points),

@@ -21,7 +21,7 @@ from segcore_gates.gate_values import (
     PerClass,
     Pixels,
 )
-from segcore_gates.rules import Size
+from segcore_gates.rules import Level, Size
 
 __all__ = ["GATE_MODELS", "Gate", "SizedGate", "Sizes"]
 
@@ -103,16 +103,24 @@ class Sizes(Model):
     small: PerClass | None = Field(default=None, description="Gold objects up to 32 x 32 pixels.")
     medium: PerClass | None = Field(default=None, description="From 32 x 32 to 96 x 96 pixels.")
     large: PerClass | None = Field(default=None, description="From 96 x 96 pixels.")
+    absent: Level | None = Field(
+        default=None,
+        description=(
+            "What a size without anything to judge does, because the gold of the class has no such "
+            "object: error or warn. Without this key it is as absent of the gate says."
+        ),
+    )
 
     def given(self) -> dict[Size, PerClass]:
         """Those that are written."""
-        found = {Size(name): getattr(self, name) for name in type(self).model_fields}
+        found = {size: getattr(self, size.value) for size in Size}
         return {size: limits for size, limits in found.items() if limits is not None}
 
 
 class SizedGate(FloorGate):
     """A metric of objects that may be judged by size band too, or only by it."""
 
+    takes_stuff: ClassVar[bool] = False
     min: PerClass | None = Field(  # type: ignore[assignment]  # may be left out beside `sizes`
         default=None,
         description=(
@@ -172,6 +180,7 @@ class MatchedIouGate(_MatchedGate):
 class GoodObjectShareGate(FloorGate):
     """Share of the gold objects that are drawn well enough for their size, class by class."""
 
+    takes_stuff: ClassVar[bool] = False
     metric: Literal["good-object-share"] = Field(
         description="Share of the gold objects whose match has the IoU that curve asks of their size."
     )
@@ -189,7 +198,7 @@ class GoodObjectShareGate(FloorGate):
 
 class _RankedGate(SizedGate):
     iou: Overlaps = Field(
-        description='The overlap: "0.5", "0.75" (steps of 0.05); "0.5:0.95" is the mean over all ten.'
+        description='The overlap: 0.5, 0.75 (steps of 0.05); "0.5:0.95" is the mean over all ten.'
     )
     scores: Literal["equal", "area"] | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -14,12 +14,13 @@ from segcore_gates.metrics import METRICS
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.records import Record, Verdict
 from segcore_gates.rules import Metric
-from segcore_gates.verdict import judge_all
+from segcore_gates.verdict import Evaluated, judge_all
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation
     from segcore.sources import Source
     from segcore_gates.evaluations import Evaluations
+    from segcore_gates.failing_images import FailingImage
     from segcore_gates.policy_file import LoadedPolicy
     from segcore_gates.report import PolicyReport
     from segcore_gates.rules import Rule
@@ -44,11 +45,13 @@ class JudgedBatch:
         One for each rule of the policy, in its order.
     gold, delivery : Source
         What was evaluated; images can be read again without opening anything again.
+    seen : callable
+        The evaluation of a rule's view.
 
     Notes
     -----
-    Platforms show pixels.  :attr:`beside_pixels` says which rules fail for another reason, so that
-    none of them goes unsaid.
+    Platforms show pixels, and some of them objects too.  :attr:`beside_pixels` and
+    :attr:`beside_objects` say which rules fail for another reason, so that none of them goes unsaid.
     """
 
     policy: LoadedPolicy
@@ -56,20 +59,54 @@ class JudgedBatch:
     records: tuple[Record, ...]
     gold: Source
     delivery: Source
+    seen: Evaluated
+
+    @property
+    def judges_objects(self) -> bool:
+        """Whether the policy has gates on objects or segments."""
+        return any(METRICS[rule.metric].objects for rule in self.policy.rules if rule.metric in METRICS)
+
+    def failing_objects(self) -> Iterator[FailingImage]:
+        """Where the gates on objects and segments fail that do, and by which objects.
+
+        By rule, class and image; an image may come several times.
+        """
+        from segcore_gates.failing_images import failing_images
+
+        for rule, record in zip(self.policy.rules, self.records, strict=True):
+            counts = METRICS[rule.metric].objects if rule.metric in METRICS else None
+            if counts is not None and record.verdict is Verdict.FAIL:
+                yield from failing_images(rule, self.seen(rule), counts)
 
     @property
     def beside_pixels(self) -> tuple[str, ...]:
         """What a reader has to know who sees the pixels only; one line, or none."""
-        failing = [
-            record.id
-            for record in self.records
-            if record.blocks and record.metric in METRICS and not METRICS[record.metric].judges_pixels
-        ]
+        return self._beside("pixels", [record.id for record in self._blocking()])
+
+    @property
+    def beside_objects(self) -> tuple[str, ...]:
+        """The same for one who sees the objects that fail as well."""
+        unseen = [record.id for record in self._blocking() if not _shows_objects(record)]
+        return self._beside("pixels and objects", unseen)
+
+    def _blocking(self) -> list[Record]:
+        """What blocks and is about something else than pixels."""
+        found = [record for record in self.records if record.blocks and record.metric in METRICS]
+        return [record for record in found if not METRICS[record.metric].judges_pixels]
+
+    @staticmethod
+    def _beside(what: str, failing: Sequence[str]) -> tuple[str, ...]:
         if not failing:
             return ()
         shown = ", ".join(failing[:_NAMES]) + (", ..." if len(failing) > _NAMES else "")
         gates = "1 gate blocks" if len(failing) == 1 else f"{len(failing)} gates block"
-        return (f"what is shown are pixels; {gates} for another reason: {shown}",)
+        return (f"what is shown are {what}; {gates} for another reason: {shown}",)
+
+
+def _shows_objects(record: Record) -> bool:
+    """Whether objects say why a rule fails."""
+    how = METRICS.get(record.metric)
+    return how is not None and how.objects is not None and record.verdict is Verdict.FAIL
 
 
 def image_limits(
@@ -121,7 +158,12 @@ def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:
     evaluation, gold, delivery = batch.pixels()
     records = judge_all(policy.rules, batch.evaluation)
     return JudgedBatch(
-        policy=policy, evaluation=evaluation, records=records, gold=gold, delivery=delivery
+        policy=policy,
+        evaluation=evaluation,
+        records=records,
+        gold=gold,
+        delivery=delivery,
+        seen=batch.evaluation,
     )
 
 

@@ -7,19 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.wording import escaped
+from segcore_gates.groups import Group, grouped
 from segcore_gates.metrics import METRICS
-from segcore_gates.records import Outcome, Record, number
+from segcore_gates.records import Outcome
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
-from segcore_gates.text import (
-    fault_line,
-    headings,
-    note,
-    remarks,
-    shown_value,
-    summary_line,
-    worst_first,
-)
+from segcore_gates.text import cells_of, headings, refusal_lines, remarks, summary_line, worst_first
 
 __all__ = ["append_job_summary", "markdown"]
 
@@ -27,7 +20,6 @@ _SUMMARY_LIMIT = 1 << 20
 """GitHub drops a step's summary altogether above one MiB."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&:-])")
-_SHOWN_FAULTS = 20
 
 _PIXELS = {Metric.COVERAGE, *(metric for metric, how in METRICS.items() if how.judges_pixels)}
 """How pixels are counted is known; how objects are is said beside the table."""
@@ -59,16 +51,13 @@ def _section(report: PolicyReport) -> str:
     lines = [f"### {_cell(Path(report.path).name)}: {_cell(summary_line(report))}", ""]
     if report.failure is not None:
         if report.outcome is Outcome.INVALID:
-            errors = [fault for fault in report.inputs.faults if fault["severity"] == "error"]
-            lines += [f"- {_cell(fault_line(fault))}" for fault in errors[:_SHOWN_FAULTS]]
-            if len(errors) > _SHOWN_FAULTS:
-                lines.append(f"- and {len(errors) - _SHOWN_FAULTS} more")
+            lines += [f"- {_cell(line)}" for line in refusal_lines(report.inputs.faults)]
         else:
             lines += [f"- {_cell(line)}" for line in report.failure.message.splitlines()]
         return "\n".join([*lines, ""])
-    records = worst_first(report.records)
+    records = report.records
     lines += [f"| {' | '.join(headings(records))} |", "|---|---:|---:|---|---:|---|---|"]
-    lines += [_row(record) for record in records]
+    lines += [_row(group) for group in grouped(worst_first(records))]
     if beside := remarks(report):
         lines += ["", *(f"- {_cell(line)}" for line in beside)]
     if not all(record.metric in _PIXELS for record in records):
@@ -78,18 +67,14 @@ def _section(report: PolicyReport) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(record: Record) -> str:
+def _row(group: Group) -> str:
+    record = group[0]
     interval = record.interval
     look = ", ".join(w.image for w in record.worst[:3]) if record.blocks else ""
-    cells = (
-        record.id,
-        shown_value(record),
-        number(record.limit, record.unit),
-        "" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}",
-        "" if record.images is None else str(record.images),
-        record.verdict.value,
-        "; ".join(part for part in (note(record), f"worst images: {look}" if look else "") if part),
-    )
+    name, value, limit, _, images, found, why = cells_of(group)
+    bounds = "" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}"
+    why = "; ".join(part for part in (why, f"worst images: {look}" if look else "") if part)
+    cells = (name, value, limit, bounds, images, found, why)
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 

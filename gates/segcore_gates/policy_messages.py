@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
 from segcore_gates.gate_base import CeilingGate, Support
+from segcore_gates.gate_values import likely_overlap
 from segcore_gates.gates import GATE_MODELS, Sizes
 from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
 
@@ -82,7 +83,7 @@ def _is_share(path: _Path) -> bool:
     if path[0] == "gates" and len(path) > 2:
         inside = {"curve", "sizes"}  # of which the keys below are shares
         return path[2] in {"confidence", "iou", "min", "warn_below"} or (
-            path[2] in inside and len(path) > 3
+            path[2] in inside and len(path) > 3 and path[2:] != ("sizes", "absent")
         )
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
@@ -165,6 +166,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     got = f"got {_shown(document, path)}"
     if path == ("version",):
         return f"this version of segcore reads policies of version 1, {got}"
+    if kind == "value_error" and path[0] == "gates" and path[2:] == ("iou",):
+        return f"{context['error']}, {got}{likely_overlap(value)}"
     if kind == "value_error":
         return f"{context['error']}" if isinstance(value, dict) else f"{context['error']}, {got}"
     if kind in {"literal_error", "enum"}:

@@ -47,10 +47,14 @@ class Pushed:
         In one line.
     notes : tuple of str
         What a reader might look for on the platform and not find.
+    shows_objects : bool
+        Whether the objects are shown by which gates on objects and segments fail, beside the pixels
+        (see :meth:`JudgedBatch.failing_objects`).
     """
 
     says: str
     notes: tuple[str, ...] = ()
+    shows_objects: bool = False
 
 
 class Push(Protocol):
@@ -184,7 +188,8 @@ def push_all(session: SessionResult) -> Iterator[Attempt]:
             try:
                 batch = judged_in(session, report)
                 pushed = batch.policy.push[platform](batch)
-                result = replace(pushed, notes=(*pushed.notes, *batch.beside_pixels))
+                beside = batch.beside_objects if pushed.shows_objects else batch.beside_pixels
+                result = replace(pushed, notes=(*pushed.notes, *beside))
             except Exception as error:
                 result = error
             yield Attempt(policy=report.path, platform=platform, result=result)

@@ -246,6 +246,7 @@ class _Controller:
         self._config = config
         self._began = time.time()
         self._reporter: Reporter | None = None
+        self._all: dict[str, list[pytest.TestReport]] = {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a policy that cannot be read."""
@@ -258,13 +259,23 @@ class _Controller:
             self._get().add(payload)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the JSON report."""
+        """Write the JSON report, and let the terminal explain once what fails many classes."""
         path: str | None = self._config.getoption("--gate-report")
         if self._reporter is not None or path is not None:
             self._get().write(path)
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._reporter is None or terminal is None:
+            return
+        from segcore_gates.reporter import told_once
+
+        for outcome in ("failed", "error"):
+            if outcome in terminal.stats:
+                self._all[outcome] = terminal.stats[outcome]
+                terminal.stats[outcome] = told_once(terminal.stats[outcome])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the tables and tell GitHub; silent where no gate ran."""
+        terminalreporter.stats.update(self._all)  # explained by now; listed and counted each
         if self._reporter is not None:
             self._reporter.show(terminalreporter)
 

@@ -166,8 +166,9 @@ class PolicyReport:
     @property
     def exit_code(self) -> int:
         """Exit code of ``segcore gate`` for this policy alone."""
-        if self.failure is not None and self.failure.kind in {FailureKind.POLICY, FailureKind.USAGE}:
-            return 4
+        internal = self.failure is not None and self.failure.kind is FailureKind.INTERNAL
+        if self.outcome is Outcome.ERROR and not internal:
+            return 4  # the policy asks for what cannot be judged; segcore is sound
         return self.outcome.exit_code
 
     def to_json(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import os
 import time
@@ -14,18 +15,14 @@ import pytest
 from segcore.cli.output import json_text, write
 from segcore.errors import UsageError
 from segcore.wording import escaped_lines
+from segcore_gates.groups import grouped, listed
 from segcore_gates.records import Outcome, Record, Verdict
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
 from segcore_gates.text import relative, remarks, summary_line, table
 
-__all__ = ["Reporter"]
+__all__ = ["Reporter", "told_once"]
 
-_COLORS = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-    Verdict.MISSING: "red",
-    Verdict.ERROR: "red",
-}
+_RED = frozenset({Verdict.FAIL, Verdict.MISSING, Verdict.ERROR})
 
 
 class Reporter:
@@ -93,6 +90,37 @@ class Reporter:
                 terminal.write_line(line)
 
 
+def told_once(reports: Sequence[pytest.TestReport]) -> list[pytest.TestReport]:
+    """Failures, or errors, as the terminal explains them: what holds for many gates once.
+
+    The first of a group stands for the others and names some of them; other tests stay as they are.
+    """
+    by_cause: dict[tuple[str, str], list[tuple[Record, pytest.TestReport]]] = {}
+    for report in reports:
+        payload = getattr(report, "segcore_gate", {})
+        if "record" in payload:
+            cause = "" if payload["failure"] is None else payload["failure"]["message"]
+            pair = Record.from_json(payload["record"]), report
+            by_cause.setdefault((payload["path"], cause), []).append(pair)
+    shown = {id(r): r for r in reports if "record" not in getattr(r, "segcore_gate", {})}
+    for (_, cause), pairs in by_cause.items():
+        of = {record.id: report for record, report in pairs}
+        records = [record for record, _ in pairs]
+        for first, *others in [records] if cause else grouped(records):
+            report = of[first.id]
+            shown[id(report)] = told = copy.copy(report)
+            if others:
+                same = listed(other.id for other in others)
+                told.longrepr = f"{report.longrepr}\n  the same holds for {same}"
+    return [shown[key] for key in map(id, reports) if key in shown]
+
+
+def _color(record: Record) -> str:
+    if record.verdict is Verdict.PASS:
+        return "green"
+    return "red" if record.blocks and record.verdict in _RED else "yellow"
+
+
 def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
     ordered = [items[index] for index in sorted(items)]
     any_item = ordered[0]
@@ -129,7 +157,7 @@ def _show(terminal: pytest.TerminalReporter, report: PolicyReport) -> None:
     failure = report.failure
     if failure is None:
         for line, record in table(report, width=terminal.config.get_terminal_writer().fullwidth):
-            markup = "bold" if record is None else _COLORS.get(record.verdict, "yellow")
+            markup = "bold" if record is None else _color(record)
             terminal.write_line(line, **{markup: True})
         color = {Outcome.ACCEPT: "green", Outcome.INSUFFICIENT: "yellow"}.get(report.outcome, "red")
         terminal.write_line(summary_line(report), bold=True, **{color: True})

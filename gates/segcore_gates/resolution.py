@@ -117,6 +117,8 @@ def _class_rules(
 ) -> Iterator[Rule]:
     path: _Path = ("gates", gate_id)
     judged = _judged_classes(gate, ontology, (*path, "classes"), refuse)
+    if not gate.takes_stuff:
+        _refuse_stuff(gate, judged, ontology, (*path, "classes"), refuse)
     for limits in _limits(gate, path, refuse):
         for name, hard, soft, line in limits.by_class(judged, ontology, refuse):
             yield _rule(
@@ -232,6 +234,20 @@ def _judged_classes(gate: ClassGate, ontology: Ontology, path: _Path, refuse: Re
     return names
 
 
+def _refuse_stuff(
+    gate: ClassGate, judged: tuple[str, ...], ontology: Ontology, path: _Path, refuse: Refuse
+) -> None:
+    """An error for classes of stuff, as the metric is about objects."""
+    stuff = [c.name for c in ontology.classes if c.thing is False and c.name in judged]
+    if not stuff:
+        return
+    problem = f"{gate.metric} is about objects, and the ontology calls {_listed(stuff)} stuff"
+    advice = "gate stuff with iou or pq"
+    if gate.classes == "all":
+        advice = f"write `classes: things`, and {advice}"
+    refuse("policy.bad_value", path, f"{problem}: {advice}")
+
+
 def _unsaid(ontology: Ontology) -> str:
     """Which classes are neither things nor stuff; empty for none."""
     names = [c.name for c in ontology.classes if c.thing is None]
@@ -287,6 +303,9 @@ def _rule(
         support_instances=support.instances,
         thin=gate.thin or defaults.thin or (Thin.ERROR if judge is Judge.BOUND else Thin.WARN),
         absent=gate.absent or defaults.absent,
+        absent_size=gate.sizes.absent
+        if size is not None and isinstance(gate, SizedGate) and gate.sizes is not None
+        else None,
         extra_images=ExtraImages.ALLOW,
         line=line,
         size=size,

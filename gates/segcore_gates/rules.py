@@ -141,6 +141,8 @@ class Rule:
         What thin evidence does.
     absent : Level
         What a class does that neither side contains.
+    absent_size : Level or None
+        What a size does of which the gold of a class has no object; None is as ``absent``.
     extra_images : ExtraImages
         What delivered images without gold do (coverage only).
     line : int
@@ -184,6 +186,7 @@ class Rule:
     ious: tuple[float, ...] = ()
     scores: ScoreRule | None = None
     size: Size | None = None
+    absent_size: Level | None = None
     curve: Curve = ()
     dilation: Dilation | None = None
     tolerance_px: float | None = None
@@ -192,9 +195,9 @@ class Rule:
     @property
     def settings(self) -> Mapping[str, Any]:
         """What the metric was told beside its limits, as plain values by the keys of the policy."""
-        ious = self.ious
         given = {
-            "iou": f"{ious[0]:g}" if len(ious) == 1 else f"{ious[0]:g}:{ious[-1]:g}" if ious else None,
+            "iou": ":".join(_plain(iou) for iou in dict.fromkeys((*self.ious[:1], *self.ious[-1:])))
+            or None,
             "scores": self.scores and self.scores.value,
             "size": self.size and self.size.value,
             "curve": {str(area): share for area, share in self.curve} or None,
@@ -203,3 +206,9 @@ class Rule:
             "classes": self.kinds or None,
         }
         return {key: value for key, value in given.items() if value is not None}
+
+
+def _plain(share: float) -> str:
+    """``0.5`` for 0.50, ``1`` for 1.0; every digit that tells it from another one."""
+    text = f"{share:g}"
+    return text if float(text) == share else repr(share)

@@ -148,8 +148,7 @@ class _Command:
         errors = terminalreporter.stats.get("error", [])
         shown = [report for report in errors if not hasattr(report, "segcore_gate")]
         terminalreporter.stats["error"] = shown
-        yield
-        terminalreporter.stats["error"] = errors
+        yield  # the plugin puts back those that are counted
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -172,7 +171,7 @@ def _exit_code(reports: Sequence[PolicyReport], status: int) -> int:
         if kind in kinds:
             return _CODES[kind]
     codes = {report.exit_code for report in reports}
-    worst = next((code for code in (5, 1, 2) if code in codes), 0 if reports else 2)
+    worst = next((code for code in (5, 4, 1, 2) if code in codes), 0 if reports else 2)
     return 1 if worst == 0 and status == pytest.ExitCode.TESTS_FAILED else worst
 
 

@@ -14,20 +14,23 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from segcore.errors import counted_faults
-from segcore.faults import CODES
+from segcore.faults import CODES, Fault, fault_lines
 from segcore.wording import escaped
+from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
+from segcore_gates.metrics.finding import no_gold_of
 from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 
 __all__ = [
+    "cells_of",
     "explain",
-    "fault_line",
-    "fault_lines",
     "headings",
     "headline",
     "note",
+    "refusal_lines",
+    "refusing",
     "relative",
     "remarks",
     "shown_value",
@@ -37,7 +40,6 @@ __all__ = [
 ]
 
 _WIDTH = 48
-_SHOWN_FAULTS = 50
 _NOTE_LINES = 3
 
 _TOLD_BY_COVERAGE = {"delivery.missing_image", "delivery.extra_image"}
@@ -75,8 +77,8 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         What pytest is called with to run this gate again.
     """
     lines = [headline(record)]
-    if note(record) and note(record) not in lines[0]:
-        lines.append(f"  {note(record)}")
+    if note((record,)) not in lines[0]:
+        lines.append(f"  {note((record,))}")
     if record.interval is not None and record.value is not None:
         lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
     if record.worst and record.metric is Metric.COVERAGE:
@@ -104,7 +106,7 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
 
 
 def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]]:
-    """The rows of a policy's table, heading first, each with the record it shows.
+    """The rows of a policy's table, heading first, each with the record it shows, or the first of them.
 
     Parameters
     ----------
@@ -113,10 +115,10 @@ def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]
     width : int
         Columns of the terminal; a reason that does not fit beside its row stands below it.
     """
-    records = worst_first(report.records)
-    rows = [headings(records), *(_cells(record) for record in records)]
+    groups = grouped(worst_first(report.records))
+    rows = [headings(report.records), *map(cells_of, groups)]
     wide = [max(_columns(row[k]) for row in rows) for k in range(len(rows[0]))]
-    shown: list[Record | None] = [None, *records]
+    shown: list[Record | None] = [None, *(group[0] for group in groups)]
     found: list[tuple[str, Record | None]] = []
     for row, record in zip(rows, shown, strict=True):
         line = _line(row, wide)
@@ -135,15 +137,16 @@ def headings(records: Sequence[Record]) -> tuple[str, ...]:
     return "gate", "value", "limit", bounds, "images", "verdict", ""
 
 
-def note(record: Record) -> str:
+def note(group: Group) -> str:
     """The last cell of a row: why the verdict is what it is."""
+    record = group[0]
     if (
         record.verdict is Verdict.FAIL
         and record.limit_kind in {LimitKind.MIN, LimitKind.MAX}
         and record.reason.startswith(("below", "above"))
     ):
         return ""
-    return escaped(record.reason)
+    return reason(group)
 
 
 def summary_line(report: PolicyReport) -> str:
@@ -164,9 +167,16 @@ def remarks(report: PolicyReport) -> list[str]:
     lines = []
     let_pass = sum(record.verdict is Verdict.THIN and not record.blocks for record in report.records)
     if let_pass:
-        which = "1 gate" if let_pass == 1 else f"{let_pass} gates"
         why = "not proven, let pass by `thin` in the policy"
-        lines.append(f"{which} with less gold than `support` asks for: {why}")
+        lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
+    missing = [record for record in report.records if record.verdict is Verdict.MISSING]
+    if absent := sum(not record.blocks for record in missing):
+        lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")
+    blocking = {_lacks_size(record) for record in missing if record.blocks}
+    if False in blocking:
+        lines.append("what a class that neither side has does is said by `absent` in the policy")
+    if True in blocking:
+        lines.append("what a size without gold does is said by `absent` below `sizes` in the policy")
     counted = Counter(
         fault["code"]
         for fault in report.inputs.faults
@@ -176,26 +186,25 @@ def remarks(report: PolicyReport) -> list[str]:
     return lines
 
 
-def fault_line(fault: Mapping[str, Any]) -> str:
-    """One fault: code, place, meaning, expected, got."""
-    place = escaped(fault["file"])
-    if fault["image"] is not None:
-        place += f": image {escaped(fault['image'])}"
-    if fault["image_id"] is not None and str(fault["image_id"]) != fault["image"]:
-        place += f" (id {escaped(fault['image_id'])})"
-    if fault["annotation"] is not None:
-        place += f": annotation {escaped(fault['annotation'])}"
-    detail = ", ".join(f"{k} {escaped(fault[k])}" for k in ("expected", "got") if fault[k])
-    meaning = CODES[fault["code"]][1]
-    return f"{fault['code']}: {place}: {meaning}" + (f" ({detail})" if detail else "")
+def _gates(n: int) -> str:
+    return "1 gate" if n == 1 else f"{n} gates"
 
 
-def fault_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The faults that refuse the input, the first fifty of them."""
-    errors = [fault for fault in faults if fault["severity"] == "error"]
-    more = len(errors) - _SHOWN_FAULTS
-    lines = [fault_line(fault) for fault in errors[:_SHOWN_FAULTS]]
-    return [*lines, f"... and {more} more (the JSON report lists all)"] if more > 0 else lines
+def _lacks_size(record: Record) -> bool:
+    size = record.settings.get("size")
+    return size is not None and record.reason == no_gold_of(size)
+
+
+def refusing(faults: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """The faults that refuse the input, from the JSON they cross processes as."""
+    return [Fault.from_json(fault) for fault in faults if fault["severity"] == "error"]
+
+
+def refusal_lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why the input was refused; of a kind with many faults the first few and their number."""
+    errors = refusing(faults)
+    lines = fault_lines(errors)
+    return lines if len(lines) == len(errors) else [*lines, "the JSON report lists all of them"]
 
 
 def _what(record: Record) -> str:
@@ -273,16 +282,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _cells(record: Record) -> tuple[str, ...]:
+def cells_of(group: Group) -> tuple[str, ...]:
+    """The cells of a row, as :func:`headings` has them."""
+    record, *others = group
     interval = record.interval
+    same_limit = all(other.limit == record.limit for other in others)
     return (
-        escaped(record.id),
+        label(group),
         shown_value(record),
-        number(record.limit, record.unit),
+        number(record.limit, record.unit) if same_limit else "",
         "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",
-        "" if record.images is None else str(record.images),
+        "" if record.images is None or others else str(record.images),
         record.verdict.value,
-        note(record),
+        note(group),
     )
 
 

@@ -127,7 +127,15 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
     if finding.error:
         return _record(rule, Verdict.ERROR, finding.error, images=images, instances=instances)
     if finding.absent:
-        return _record(rule, Verdict.MISSING, finding.absent, images=images, instances=instances)
+        level = (rule.absent_size if finding.of_size else None) or rule.absent
+        return _record(
+            rule,
+            Verdict.MISSING,
+            finding.absent,
+            blocks=level is Level.ERROR,
+            images=images,
+            instances=instances,
+        )
     bound = rule.judge is Judge.BOUND
     if bound and how.sample is None:
         return _record(rule, Verdict.ERROR, how.no_bound, images=images, instances=instances)
@@ -156,8 +164,8 @@ def _with_consequence(rule: Rule, record: Record, *, strict: bool) -> Record:
     found = record.verdict
     if found in {Verdict.FAIL, Verdict.MISSING} and rule.severity is Level.WARN:
         return replace(record, verdict=Verdict.WARN, blocks=strict)
-    if found is Verdict.MISSING and rule.absent is Level.WARN:
-        return replace(record, blocks=strict)
+    if found is Verdict.MISSING:
+        return replace(record, blocks=record.blocks or strict)
     if found is Verdict.THIN:
         if rule.thin is Thin.SKIP:
             return replace(record, reason=f"skipped: {record.reason}", blocks=False)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from segcore.errors import UsageError
 from segcore.evaluation import Evaluation
 from segcore.measures.class_map import ClassMap
+from segcore.measures.instance import InstanceMeasure
+from segcore.measures.panoptic import PanopticMeasure
 from segcore.measures.semantic import SemanticMeasure
-from segcore_labelstudio.columns import PREFIX, column_values
+from segcore_labelstudio.columns import (
+    IOU_COLUMN,
+    METRIC_COLUMN,
+    PREFIX,
+    VALUE_COLUMN,
+    column_values,
+)
 from segcore_labelstudio.differences import (
     Canvas,
     Difference,
@@ -20,12 +29,15 @@ from segcore_labelstudio.differences import (
     results,
 )
 from segcore_labelstudio.failing import JudgedTask, judged_tasks
+from segcore_labelstudio.object_differences import ObjectDifferences
 from segcore_labelstudio.push import Wanted
 from segcore_labelstudio.rows import OWN_VERSIONS, Prediction
 from segcore_labelstudio.tab import DEFAULT_TITLE, MAX_TASKS, failing_tab
 
 if TYPE_CHECKING:
+    from segcore.annotation import ImageAnnotation, Regions
     from segcore.sources import Source
+    from segcore_gates.failing_images import FailingImage
     from segcore_labelstudio.images import TaskImage
     from segcore_labelstudio.reading import TaskSource
 
@@ -41,11 +53,12 @@ class Show:
     title : str
         Of the tab.
     masks : bool
-        Whether failing tasks get predictions with the missed and the extra pixels.
+        Whether failing tasks get predictions with the missed and the extra pixels and objects.
     columns : bool
         Whether the tasks get columns.
     score : bool
-        Whether the predictions carry the lowest IoU of their task as score.
+        Whether the predictions carry the lowest value of their task as score: an IoU, or what a gate
+        on objects or segments measures.
     """
 
     title: str = DEFAULT_TITLE
@@ -66,11 +79,14 @@ class TaskMap:
     def __init__(self, source: TaskSource) -> None:
         self._images: dict[str, list[tuple[int, TaskImage]]] = {}
         self.with_columns: set[int] = set()
+        self.with_metric: set[int] = set()
         for task, images, data in source.tasks():
             for image in images:
                 self._images.setdefault(image.key, []).append((task, image))
             if any(key.startswith(PREFIX) for key in data):
                 self.with_columns.add(task)
+            if METRIC_COLUMN in data:
+                self.with_metric.add(task)
 
     def find(self, image: str) -> tuple[int, TaskImage] | None:
         """The task of an image; None where none shows it, or several do."""
@@ -93,6 +109,8 @@ class Batch:
         The least IoU a class may have in one image.
     missing_fail : bool
         Whether a task fails because its image was not delivered.
+    objects : sequence of FailingImage or None
+        What fails gates on objects and segments; None where there are no such gates.
 
     Attributes
     ----------
@@ -112,6 +130,7 @@ class Batch:
         tasks: TaskSource,
         limits: Mapping[str, float],
         missing_fail: bool = False,
+        objects: Sequence[FailingImage] | None = None,
     ) -> None:
         self._project = project
         self._evaluation = evaluation
@@ -131,7 +150,9 @@ class Batch:
             limits,
             {key: task for key, (task, _) in self._places.items()},
             missing_fail=missing_fail,
+            objects=objects or (),
         )
+        self._by_objects = objects is not None
 
     @property
     def failing(self) -> tuple[JudgedTask, ...]:
@@ -165,14 +186,19 @@ class Batch:
             if progress is not None:
                 progress(done, len(shown))
         columns = {
-            task.id: column_values(task)
+            task.id: column_values(
+                task, with_metric=self._by_objects or task.id in self._map.with_metric
+            )
             for task in self.judged
             if show.columns and (task.failing or task.id in self._map.with_columns)
         }
+        worst = None
+        if show.columns:
+            worst = VALUE_COLUMN if self._by_objects else IOU_COLUMN
         wanted = Wanted(
             project=self._project,
             tasks=frozenset(task for task, _ in self._places.values()),
-            tab=failing_tab(show.title, [task.id for task in shown], by_column=show.columns),
+            tab=failing_tab(show.title, [task.id for task in shown], by=worst),
             has_failing=bool(shown),
             predictions=predictions if show.masks or show.score else None,
             columns=columns,
@@ -181,16 +207,17 @@ class Batch:
 
     def _predictions(self, task: JudgedTask, show: Show) -> tuple[list[Prediction], int]:
         by_owner: dict[str, list[str]] = {}
-        for key in task.classes:
+        for key in sorted({*task.classes, *task.objects}):
             owner = key.removeprefix(self._image_of[key])
             by_owner.setdefault(owner, []).append(key)
-        score = None if not show.score or task.iou is None else round(task.iou, 4)
+        score = None if not show.score or task.value is None else round(task.value, 4)
         predictions, left_out = [], 0
         for owner, keys in sorted(by_owner.items()):
             shown: dict[Kind, list[dict[str, object]]] = {}
             if show.masks:
-                shown, missed = results(self._differences(task, keys))
-                left_out += missed
+                drawn = [self._drawn(task, key) for key in keys]
+                shown, missed = results(chain.from_iterable(drawn))
+                left_out += missed + sum(image.left_out for image in drawn)
             versions = {f"{OWN_VERSIONS}{kind.value}{owner}": shown[kind] for kind in shown}
             if not versions and show.score:
                 versions = {f"{OWN_VERSIONS}score{owner}": []}
@@ -199,22 +226,42 @@ class Batch:
             ]
         return predictions, left_out
 
-    def _differences(self, task: JudgedTask, keys: list[str]) -> Iterator[tuple[Canvas, Difference]]:
-        measure, ontology = self._measure(), self._evaluation.ontology
-        index = {name: code for code, name in enumerate(ontology.names)}
-        for key in keys:
-            gold = self._gold.read(self._image_of[key])
-            delivery = self._delivery.read(key)
-            if gold is None or delivery is None:
-                raise UsageError(f"image {key} cannot be read again; did the input change meanwhile?")
-            canvas = self._canvas(task.id, self._places[key][1])
-            gold = gold.sized_like(delivery)
-            left, right = measure.label_runs(gold, delivery)
-            codes = [index[name] for name in task.classes[key]]
-            for difference in differences(
-                left, right, height=gold.height, num_classes=len(ontology), codes=codes
-            ):
-                yield canvas, difference
+    def _drawn(self, task: JudgedTask, key: str) -> _Drawn:
+        """What differs in one image."""
+        gold = self._gold.read(self._image_of[key])
+        delivery = self._delivery.read(key)
+        if gold is None or delivery is None:
+            raise UsageError(f"image {key} cannot be read again; did the input change meanwhile?")
+        by_task: dict[str, list[FailingImage]] = {}
+        for found in task.objects.get(key, ()):
+            by_task.setdefault(found.evaluation.task, []).append(found)
+        return _Drawn(
+            canvas=self._canvas(task.id, self._places[key][1]),
+            pixels=self._pixels(gold, delivery, task.classes.get(key, ())),
+            objects=tuple(
+                ObjectDifferences.of(failing, *self._objects(name, gold, delivery))
+                for name, failing in sorted(by_task.items())
+            ),
+        )
+
+    def _pixels(
+        self, gold: ImageAnnotation, delivery: ImageAnnotation, classes: Sequence[str]
+    ) -> Iterator[Difference]:
+        if not classes:
+            return iter(())
+        ontology = self._evaluation.ontology
+        gold = gold.sized_like(delivery)
+        left, right = self._measure().label_runs(gold, delivery)
+        codes = [ontology.names.index(name) for name in classes]
+        return differences(left, right, height=gold.height, num_classes=len(ontology), codes=codes)
+
+    def _objects(
+        self, task: str, gold: ImageAnnotation, delivery: ImageAnnotation
+    ) -> tuple[Regions, Regions]:
+        left, right = self._class_maps()
+        measure = PanopticMeasure if task == "panoptic" else InstanceMeasure
+        crowd = self._evaluation.ontology.crowd
+        return measure(gold=left, delivery=right, crowd=crowd).objects(gold, delivery)
 
     def _canvas(self, task: int, image: TaskImage) -> Canvas:
         labeling, classes = self._tasks.labeling, self._evaluation.ontology.classes
@@ -232,8 +279,31 @@ class Batch:
 
     def _measure(self) -> SemanticMeasure:
         target = self._evaluation.ontology
+        gold, delivery = self._class_maps()
+        return SemanticMeasure(gold=gold, delivery=delivery, overlap=target.overlap, crowd=target.crowd)
+
+    def _class_maps(self) -> tuple[ClassMap, ClassMap]:
+        target = self._evaluation.ontology
         gold, delivery = (
             ClassMap(target=target, source=side.ontology or target, file=side.name)
             for side in (self._gold, self._delivery)
         )
-        return SemanticMeasure(gold=gold, delivery=delivery, overlap=target.overlap, crowd=target.crowd)
+        return gold, delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Drawn:
+    """What differs in one image: of pixels and of objects; drawn when iterated."""
+
+    canvas: Canvas
+    pixels: Iterable[Difference]
+    objects: Sequence[ObjectDifferences]
+
+    def __iter__(self) -> Iterator[tuple[Canvas, Difference]]:
+        for difference in chain(self.pixels, *self.objects):
+            yield self.canvas, difference
+
+    @property
+    def left_out(self) -> int:
+        """Objects that are not drawn."""
+        return sum(found.left_out for found in self.objects)

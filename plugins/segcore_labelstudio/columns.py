@@ -11,25 +11,51 @@ from typing import Final
 
 from segcore_labelstudio.failing import JudgedTask
 
-__all__ = ["CLASS_COLUMN", "IOU_COLUMN", "PREFIX", "VERDICT_COLUMN", "changed", "column_values", "lost"]
+__all__ = [
+    "CLASS_COLUMN",
+    "IOU_COLUMN",
+    "METRIC_COLUMN",
+    "PREFIX",
+    "VALUE_COLUMN",
+    "VERDICT_COLUMN",
+    "changed",
+    "column_values",
+    "lost",
+]
 
 PREFIX: Final = "segcore_"
 """Every key of ours begins with it, and no other key is ever written."""
 
 CLASS_COLUMN: Final = "segcore_class"
 IOU_COLUMN: Final = "segcore_iou"
+METRIC_COLUMN: Final = "segcore_metric"
+VALUE_COLUMN: Final = "segcore_value"
 VERDICT_COLUMN: Final = "segcore_verdict"
 
 _DIGITS: Final = 4
 
 
-def column_values(task: JudgedTask) -> dict[str, object]:
-    """Worst class, its IoU with four digits, and ``fail`` or ``pass``."""
+def column_values(task: JudgedTask, *, with_metric: bool = False) -> dict[str, object]:
+    """Worst class, its IoU with four digits, and ``fail`` or ``pass``.
+
+    Parameters
+    ----------
+    task : JudgedTask
+    with_metric : bool
+        Say as well by which metric it is the worst, and its value with four digits: where tasks are
+        judged by objects, it need not be IoU.
+    """
+    metric = {METRIC_COLUMN: task.metric, VALUE_COLUMN: _rounded(task.value)} if with_metric else {}
     return {
         CLASS_COLUMN: task.class_name,
-        IOU_COLUMN: None if task.iou is None else round(task.iou, _DIGITS),
+        IOU_COLUMN: _rounded(task.iou),
+        **metric,
         VERDICT_COLUMN: "fail" if task.failing else "pass",
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
 
 
 def changed(data: Mapping[str, object], values: Mapping[str, object]) -> bool:

@@ -46,7 +46,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Difference:
-    """The pixels of one class that differ one way.
+    """Pixels of one class that differ one way.
 
     Attributes
     ----------
@@ -55,11 +55,14 @@ class Difference:
     kind : Kind
     mask : bool (H, W)
         At least one pixel.
+    what : str
+        What it is of, where it is not all that differs: follows the kind in the text of the region.
     """
 
     code: int
     kind: Kind
     mask: npt.NDArray[np.bool_]
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,19 +160,22 @@ def results(found: Iterable[tuple[Canvas, Difference]]) -> tuple[dict[Kind, list
     left_out : int
         How many differences are not shown: no label, or no space.
     """
-    sized: dict[Kind, list[tuple[int, str, dict[str, Any]]]] = {}
+    sized: dict[Kind, dict[str, tuple[int, dict[str, Any]]]] = {}
     left_out = 0
     for canvas, difference in found:
         if difference.code not in canvas.labels:
             left_out += 1
             continue
         region = _region(canvas, difference)
-        row = -int(np.count_nonzero(difference.mask)), region["id"], region
-        sized.setdefault(difference.kind, []).append(row)
+        row = -int(np.count_nonzero(difference.mask)), region
+        # An object may be shown for what it is as an object and as a segment.
+        sized.setdefault(difference.kind, {}).setdefault(region["id"], row)
     shown: dict[Kind, list[dict[str, Any]]] = {}
     for kind in Kind:
         used = 0
-        for _, _, region in sorted(sized.get(kind, []), key=lambda row: row[:2]):
+        rows = sized.get(kind, {})
+        for id_ in sorted(rows, key=lambda id_: (rows[id_][0], id_)):
+            region = rows[id_][1]
             size = len(json.dumps(region))
             if used + size > MAX_RESULT_BYTES:
                 left_out += 1
@@ -183,6 +189,9 @@ def _region(canvas: Canvas, difference: Difference) -> dict[str, Any]:
     control, label = canvas.labels[difference.code]
     height, width = difference.mask.shape
     name = [canvas.project, canvas.task, canvas.to_name, canvas.item, label, difference.kind.value]
+    strokes = encode_brush(difference.mask)
+    if difference.what:
+        name.append(hashlib.sha256(bytes(strokes)).hexdigest())
     pixels = int(np.count_nonzero(difference.mask))
     region: dict[str, Any] = {
         "id": hashlib.sha256(json.dumps(name).encode()).hexdigest()[:10],
@@ -192,8 +201,8 @@ def _region(canvas: Canvas, difference: Difference) -> dict[str, Any]:
         "original_width": width,
         "original_height": height,
         "image_rotation": 0,
-        "value": {"format": "rle", "rle": encode_brush(difference.mask), "brushlabels": [label]},
-        "meta": {"text": [f"{difference.kind.value}: {pixels} px"]},
+        "value": {"format": "rle", "rle": strokes, "brushlabels": [label]},
+        "meta": {"text": [f"{difference.kind.value}{difference.what}: {pixels} px"]},
     }
     if canvas.item is not None:
         region["item_index"] = canvas.item

@@ -48,7 +48,7 @@ class PolicyPush:
 
         tasks = project_tasks(self.project)
         sent = send(batch_by_policy(batch, tasks), self.show, url=tasks.url)
-        return Pushed(says=sent.says, notes=sent.notes)
+        return Pushed(says=sent.says, notes=sent.notes, shows_objects=True)
 
 
 def configure(options: Mapping[str, object]) -> PolicyPush:
@@ -86,6 +86,8 @@ def project_tasks(project: str) -> LiveSource:
 def batch_by_policy(judged: JudgedBatch, tasks: LiveSource) -> Batch:
     """The batch with its failing tasks: the classes that fail it have the limit that they fail.
 
+    Of gates on objects and segments it is the objects to blame in the images that fail.
+
     The other classes of the policy are looked at too, so that tasks that are good now have columns that
     say so.
 
@@ -107,4 +109,5 @@ def batch_by_policy(judged: JudgedBatch, tasks: LiveSource) -> Batch:
         tasks=tasks,
         limits=image_limits(rules, judged.records, evaluation.ontology.names),
         missing_fail=coverage_fails(rules, judged.records),
+        objects=tuple(judged.failing_objects()) if judged.judges_objects else None,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from segcore_labelstudio.batch import Batch, Show
 from segcore_labelstudio.differences import MAX_RESULT_BYTES
+from segcore_labelstudio.object_differences import MAX_OBJECTS
 from segcore_labelstudio.push import Action, Wanted, apply, plan, read_state
 from segcore_labelstudio.rows import own_tasks
 from segcore_labelstudio.tab import MAX_TASKS
@@ -92,8 +93,8 @@ def _notes(batch: Batch, show: Show, left_out: int) -> list[str]:
         )
     elif left_out:
         notes.append(
-            f"{left_out} differences are not shown: no brush label of their class, or more than "
-            f"{MAX_RESULT_BYTES >> 10} KiB of larger ones in the task"
+            f"{left_out} differences are not shown: no brush label of their class, no pixel, or more "
+            f"than {MAX_RESULT_BYTES >> 10} KiB or {MAX_OBJECTS} objects of larger ones in the task"
         )
     return notes
 

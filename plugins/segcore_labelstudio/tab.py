@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from segcore_labelstudio.columns import IOU_COLUMN
-
 __all__ = ["DEFAULT_TITLE", "MAX_TASKS", "default_tab", "failing_tab", "updated", "wants"]
 
 DEFAULT_TITLE: Final = "segcore: failing"
@@ -54,7 +52,7 @@ def default_tab() -> dict[str, Any]:
     return _tab("Default", items=[], conjunction="and", ordering=[], types={})
 
 
-def failing_tab(title: str, tasks: Sequence[int], *, by_column: bool) -> dict[str, Any]:
+def failing_tab(title: str, tasks: Sequence[int], *, by: str | None) -> dict[str, Any]:
     """The tab that shows exactly ``tasks``.
 
     Parameters
@@ -62,8 +60,9 @@ def failing_tab(title: str, tasks: Sequence[int], *, by_column: bool) -> dict[st
     title : str
     tasks : sequence of int
         At most :data:`MAX_TASKS`; the tab of none is empty.
-    by_column : bool
-        Whether the tasks have the columns, so that the worst can come first.
+    by : str or None
+        The column with the numbers of the tasks, so that the worst can come first; None where they
+        have none.
     """
     if len(tasks) > MAX_TASKS:
         raise ValueError(f"a tab names at most {MAX_TASKS} tasks, got {len(tasks)}")
@@ -71,10 +70,10 @@ def failing_tab(title: str, tasks: Sequence[int], *, by_column: bool) -> dict[st
         {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": task}
         for task in sorted(tasks) or [_NO_TASK]
     ]
-    column = f"tasks:data.{IOU_COLUMN}"
+    column = f"tasks:data.{by}"
     # Never empty: the server keeps the old order where the new one is.
-    ordering = [column if by_column else "tasks:id"]
-    types = {column: "Number"} if by_column else {}
+    ordering = ["tasks:id" if by is None else column]
+    types = {} if by is None else {column: "Number"}
     return _tab(title, items=items, conjunction="or", ordering=ordering, types=types)
 
 

@@ -22,18 +22,19 @@ def check(
         ),
     ] = None,
     json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the faults as JSON; - is standard output.")
+        str | None, typer.Option(metavar="FILE", help="Write every fault as JSON; - is standard output.")
     ] = None,
 ) -> int:
-    """List every fault of one source.
+    """Find every fault of one source.
 
-    Exit code 3 if it cannot be used.
+    Of a kind with more than ten faults the first five are shown; --json lists them all.  Exit code 3 if
+    the source cannot be used.
 
     Example: segcore check coco:delivery.json --json faults.json
     """
     import segcore
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
-    from segcore.faults import Severity
+    from segcore.faults import Severity, fault_lines
     from segcore.wording import escaped
 
     require_destination(json)
@@ -51,18 +52,19 @@ def check(
             "faults": [fault.to_json() for fault in report.faults],
         }
         write(json, json_text(document))
-    # At once: a hostile input has hundreds of thousands.
-    lines = [f"{fault.severity.value}: {escaped(fault)}\n" for fault in report.faults]
-    typer.echo("".join(lines), err=True, nl=False)
+    lines = fault_lines(report.faults, severity=True)
+    if len(lines) < len(report.faults) and json is None:
+        lines.append("--json FILE writes them all")
+    typer.echo("".join(f"{line}\n" for line in lines), err=True, nl=False)
     if json != STDOUT:
         counts = report.counts
         classes = 0 if report.ontology is None else len(report.ontology)
-        ignored = "".join(f", {n} ignored ({reason})" for reason, n in sorted(counts.ignored.items()))
+        ignored = counts.ignored_text()
         typer.echo(
             f"{escaped(spec)}: {_plural(report.info.images, 'image')}, "
             f"{_plural(classes, 'class', 'classes')}, "
             f"{_plural(counts.read, 'annotation')} read, {counts.rejected} rejected"
-            f"{escaped(ignored)}"
+            f"{escaped(f', {ignored}' if ignored else '')}"
         )
         verdict = "cannot be used" if errors else "can be used"
         warnings = len(report.faults) - errors

@@ -68,7 +68,10 @@ def score(
         str | None, typer.Option(metavar="FILE", help="Write everything as JSON; - is standard output.")
     ] = None,
     csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the table as CSV; - is standard output.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write the numbers of the classes as CSV; - is standard output."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes to work in.")] = 1,
 ) -> int:
@@ -110,10 +113,12 @@ def score(
         if json is not None:
             write(json, json_text(error.to_json()))
         raise
-    if json is not None:
-        write(json, json_text(document(evaluation, tolerance_px=tolerance)))
-    if csv is not None:
-        write(csv, csv_text(*csv_rows(evaluation, tolerance_px=tolerance)))
+    if json is not None or csv is not None:
+        found = document(evaluation, tolerance_px=tolerance)
+        if json is not None:
+            write(json, json_text(found))
+        if csv is not None:
+            write(csv, csv_text(*csv_rows(found["classes"])))
     if STDOUT not in (json, csv):
         write(STDOUT, report_text(evaluation, tolerance_px=tolerance))
     _print_warnings(evaluation.faults)
@@ -121,9 +126,10 @@ def score(
 
 
 def _print_warnings(faults: Sequence[Fault]) -> None:
-    from segcore.wording import escaped
+    from segcore.faults import fault_lines
 
-    for fault in faults[:20]:
-        typer.echo(f"warning: {escaped(fault)}", err=True)
-    if len(faults) > 20:
-        typer.echo(f"... and {len(faults) - 20} more warnings; --json FILE holds them all", err=True)
+    lines = fault_lines(faults, severity=True)
+    for line in lines:
+        typer.echo(line, err=True)
+    if len(lines) < len(faults):
+        typer.echo("--json FILE writes all warnings", err=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from segcore.cli.output import share, table_text
-from segcore.evaluation import ClassScores, Evaluation, MeasuredBatch
+from segcore.evaluation import Evaluation, MeasuredBatch, SideCounts
 from segcore.instance_evaluation import InstanceEvaluation, InstanceScores
+from segcore.instance_tally import InstanceTable
 from segcore.panoptic_evaluation import PanopticEvaluation, PanopticScores
 from segcore.surface_scores import mean_of
 from segcore.wording import escaped
@@ -18,53 +18,6 @@ __all__ = ["csv_rows", "document", "report_text"]
 MAX_NAMES: Final = 5
 """Image keys named in one line of the summary."""
 
-_SEMANTIC: Final = {
-    name: name
-    for name in (
-        "id", "name", "iou", "dice", "precision", "recall", "intersection", "union", "gold_pixels",
-        "delivery_pixels", "support_images", "support_instances",
-    )
-}  # fmt: skip
-
-_COCO: Final = (
-    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
-    "ar1", "ar10", "ar", "ar_small", "ar_medium", "ar_large",
-)  # fmt: skip
-
-_INSTANCE: Final = {
-    "id": "id",
-    "name": "name",
-    **{name: f"coco.{name}" for name in _COCO},
-    **{f"{name}_50": f"at50.{name}" for name in ("f1", "precision", "recall")},
-    **{f"{name}_75": f"at75.{name}" for name in ("f1", "precision", "recall")},
-    **{name: f"at50.{name}" for name in ("matched", "missed", "extra")},
-    "merged": "merged",
-    "split": "split",
-    "mean_matched_iou": "mean_iou",
-    "support_images": "support_images",
-    "support_instances": "support_instances",
-}
-
-_INSTANCE_BOUNDARY: Final = {
-    **{f"boundary_{name}": f"boundary.coco.{name}" for name in _COCO},
-    "f1_at_boundary_iou_50": "boundary.at50.f1",
-    "f1_at_boundary_iou_75": "boundary.at75.f1",
-    "mean_boundary_iou": "boundary.mean_iou",
-}
-"""What is added where boundaries were asked for."""
-
-_PANOPTIC: Final = {
-    name: name
-    for name in (
-        "id", "name", "thing", "pq", "sq", "rq", "tp", "fp", "fn", "ignored", "iou_sum",
-        "support_images", "support_instances",
-    )
-}  # fmt: skip
-
-
-_PANOPTIC_BOUNDARY: Final = {f"boundary_{name}": f"boundary.{name}" for name in ("pq", "sq", "rq")}
-"""What is added where boundaries were asked for."""
-
 
 def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> dict[str, Any]:
     """What is written as JSON; the tolerance is that of the surfaces, where they were counted."""
@@ -73,30 +26,37 @@ def document(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) ->
     return evaluation.to_json()
 
 
-def csv_rows(
-    evaluation: MeasuredBatch, *, tolerance_px: float | None = None
-) -> tuple[list[str], list[list[Any]]]:
-    """Headings and a row a class, in ontology order."""
-    columns = _LAYOUTS[type(evaluation)].columns(evaluation)
-    read = attrgetter(*columns.values())
-    outlines = _outlines(evaluation, tolerance_px)
-    rows = [
-        [*read(scores), *(values[i] for values in outlines.values())]
-        for i, scores in enumerate(evaluation.classes)
-    ]
-    return [*columns, *outlines], rows
+def csv_rows(classes: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Headings and a row a class, in ontology order: ``classes`` of the JSON document, made flat.
+
+    A column is called after the keys that lead to its value, joined by ``_`` as
+    ``pandas.json_normalize(..., sep="_")`` does: ``support_images``, ``f1_0.5``.
+    """
+    rows = [dict(_flat(scores)) for scores in classes]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return columns, [[row.get(name) for name in columns] for row in rows]
+
+
+def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{path}{key}_")
+        else:
+            yield f"{path}{key}", item
 
 
 def report_text(evaluation: MeasuredBatch, *, tolerance_px: float | None = None) -> str:
     """The table, worst class first, and below it the sums and the conventions.
 
-    Classes that cannot be scored come last.
+    Classes that neither side has are counted below the table; others that cannot be scored come last.
     """
     outlines = _outlines(evaluation, tolerance_px)
-    headings, rows, summary = _LAYOUTS[type(evaluation)].parts(evaluation, outlines)
+    headings, rows, summary = _PARTS[type(evaluation)](evaluation, outlines)
     if "nsd" in outlines:
         summary.append(f"NSD and boundary F1 at a tolerance of {tolerance_px:g} px")
-    notes = ["", *summary, *_notes(evaluation)]
+    left_out = len(evaluation.ontology) - len(rows)
+    absent = [] if not left_out else [f"{_classes(left_out)} on neither side: not evaluated"]
+    notes = ["", *absent, *summary, *_notes(evaluation)]
     return table_text(headings, rows, notes=[escaped(note) for note in notes])
 
 
@@ -129,10 +89,7 @@ _Parts = tuple[Sequence[str], Sequence[Sequence[str]], list[str]]
 
 
 def _semantic(evaluation: Evaluation, outlines: _Outlines) -> _Parts:
-    def worst_first(c: ClassScores) -> tuple[bool, float]:
-        return c.iou is None, c.iou or 0.0
-
-    ranked = sorted(evaluation.classes, key=worst_first)
+    ranked = sorted((c for c in evaluation.classes if c.union), key=lambda c: c.iou or 0.0)
     rows = [
         (
             c.name,
@@ -142,9 +99,8 @@ def _semantic(evaluation: Evaluation, outlines: _Outlines) -> _Parts:
         )
         for c in ranked
     ]
-    scored = sum(c.iou is not None for c in ranked)
     summary = (
-        f"mean IoU {share(evaluation.mean_iou)} over {scored} classes, "
+        f"mean IoU {share(evaluation.mean_iou)} over {_classes(len(ranked))}, "
         f"pixel accuracy {share(evaluation.pixel_accuracy)}, "
         f"frequency-weighted IoU {share(evaluation.frequency_weighted_iou)}"
     )
@@ -161,15 +117,12 @@ def _shown(name: str, value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _instance_columns(evaluation: InstanceEvaluation) -> Mapping[str, str]:
-    return _INSTANCE if evaluation.dilation is None else _INSTANCE | _INSTANCE_BOUNDARY
-
-
 def _instance(evaluation: InstanceEvaluation) -> _Parts:
     def worst_first(c: InstanceScores) -> tuple[bool, float, bool, float]:
         f1 = c.at50.f1
         return f1 is None, f1 or 0.0, c.coco.ap is None, c.coco.ap or 0.0
 
+    present = _present(evaluation.tallies)
     rows = [
         (
             c.name,
@@ -177,7 +130,7 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
             *([] if c.boundary is None else map(share, (c.boundary.coco.ap, c.boundary.mean_iou))),
             *map(str, (c.at50.missed, c.at50.extra, c.support_instances)),
         )
-        for c in sorted(evaluation.classes, key=worst_first)
+        for c in sorted((c for c in evaluation.classes if c.index in present), key=worst_first)
     ]
     total = evaluation.overall
     ap = (
@@ -208,14 +161,11 @@ def _instance(evaluation: InstanceEvaluation) -> _Parts:
     return headings, rows, summary
 
 
-def _panoptic_columns(evaluation: PanopticEvaluation) -> Mapping[str, str]:
-    return _PANOPTIC if evaluation.dilation is None else _PANOPTIC | _PANOPTIC_BOUNDARY
-
-
 def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
     def worst_first(c: PanopticScores) -> tuple[bool, float]:
         return c.pq is None, c.pq or 0.0
 
+    present = _present(evaluation.tallies)
     rows = [
         (
             c.name,
@@ -224,12 +174,12 @@ def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
             *([] if c.boundary is None else map(share, (c.boundary.pq, c.boundary.sq, c.boundary.rq))),
             *map(str, (c.fn, c.fp, c.support_instances)),
         )
-        for c in sorted(evaluation.classes, key=worst_first)
+        for c in sorted((c for c in evaluation.classes if c.index in present), key=worst_first)
     ]
     kinds = ("all", "things", "stuff")
     found = [(kind, getattr(evaluation.overall, kind)) for kind in kinds]
     summary = [
-        f"{kind}: PQ {share(q.pq)}, SQ {share(q.sq)}, RQ {share(q.rq)} over {q.classes} classes"
+        f"{kind}: PQ {share(q.pq)}, SQ {share(q.sq)}, RQ {share(q.rq)} over {_classes(q.classes)}"
         for kind, q in found
     ]
     bands = evaluation.overall.boundary
@@ -251,14 +201,34 @@ def _panoptic(evaluation: PanopticEvaluation) -> _Parts:
     return headings, rows, summary
 
 
+def _present(table: InstanceTable) -> frozenset[int]:
+    """The classes of which either side has an object, be it a crowd."""
+    return frozenset([*table.gold.classes.tolist(), *table.delivery.classes.tolist()])
+
+
+def _classes(n: int) -> str:
+    return "1 class" if n == 1 else f"{n} classes"
+
+
 def _notes(evaluation: MeasuredBatch) -> list[str]:
     images = evaluation.images
     return [
         f"images: {len(images.paired)} compared, "
         f"{_named(images.missing_in_delivery, 'missing in the delivery')}, "
         f"{_named(images.extra_in_delivery, 'not in the gold')}",
+        *(_side(role, counts) for role, counts in evaluation.counts.items()),
         *(f"{_words(key)}: {_words(value)}" for key, value in sorted(evaluation.conventions.items())),
     ]
+
+
+def _side(role: str, counts: SideCounts) -> str:
+    """What became of the annotations of one input."""
+    parts = [f"{counts.read} annotations read, {counts.used} used"]
+    if counts.rejected:
+        parts.append(f"{counts.rejected} rejected")
+    if ignored := counts.ignored_text():
+        parts.append(ignored)
+    return f"{role}: {', '.join(parts)}"
 
 
 def _named(keys: Sequence[str], what: str) -> str:
@@ -272,18 +242,9 @@ def _words(value: Any) -> str:
     return str(value).replace("_", " ")
 
 
-class _Layout(NamedTuple):
-    """How the evaluations of one task are shown.
-
-    ``columns`` are those of the CSV file, and the attributes they come from.
-    """
-
-    columns: Callable[[Any], Mapping[str, str]]
-    parts: Callable[[Any, _Outlines], _Parts]
-
-
-_LAYOUTS: Final[Mapping[type[MeasuredBatch], _Layout]] = {
-    Evaluation: _Layout(lambda _: _SEMANTIC, _semantic),
-    InstanceEvaluation: _Layout(_instance_columns, lambda evaluation, _: _instance(evaluation)),
-    PanopticEvaluation: _Layout(_panoptic_columns, lambda evaluation, _: _panoptic(evaluation)),
+_PARTS: Final[Mapping[type[MeasuredBatch], Callable[[Any, _Outlines], _Parts]]] = {
+    Evaluation: _semantic,
+    InstanceEvaluation: lambda evaluation, _: _instance(evaluation),
+    PanopticEvaluation: lambda evaluation, _: _panoptic(evaluation),
 }
+"""How the evaluations of one task are shown."""

@@ -23,10 +23,14 @@ _SHOWN: Final = 3
 
 _SCHEME_VALUES: Final = 5
 """Distinct values an image needs before another id scheme is named: fewer fit by chance."""
+_SCHEME_GAIN: Final = 3
+"""Values that are a class in the other scheme only, where those that are unknown are void in it."""
 _SCHEME_CLASSES: Final = 8
 """Classes that must carry a scheme's names and ids before the ontology is taken for it."""
 _SHIFT_VALUES: Final = 3
-"""Distinct class values an image needs before a shift by one is named."""
+"""Distinct unknown values that fit a shift by one before it is named ..."""
+_SHIFT_CLASSES: Final = 8
+"""... or a number for each class, and so many of them, where only the last number is unknown."""
 
 BLEND_VALUES: Final = 3
 """Distinct unknown values an image needs before blending is named; one is a class nobody declared."""
@@ -69,9 +73,12 @@ def value_faults(annotation: ImageAnnotation, *, ontology: Ontology, file: str) 
     if not len(unknown):
         return []
     found = {str(v): int(counts[v]) for v in unknown}
-    faults = [("mask.unknown_value", ranges(np.flatnonzero(lookup != UNKNOWN)), summary(found))]
+    expected = ranges(np.flatnonzero(lookup != UNKNOWN))
+    if unknown.tolist() == [0]:
+        expected = f"{expected} (is 0 background? then `unlabeled: 0`)"
+    faults = [("mask.unknown_value", expected, summary(found))]
     present = np.flatnonzero(counts)
-    scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, lookup)
+    scheme = _other_scheme(present, unknown, lookup, ontology) or _shift(present, unknown, lookup)
     if scheme is not None:
         faults.append(("mask.id_scheme", *scheme))
     if len(unknown) >= BLEND_VALUES and looks_blended(values, (lookup == UNKNOWN)[values]):
@@ -188,18 +195,29 @@ def _other_scheme(
     for other in SCHEMES:
         if other.data_set != declared.data_set or other is declared:
             continue
-        if len(unknown) >= other.telling and all(int(value) in other.ids for value in present):
+        if len(unknown) < other.telling or any(int(value) not in other.ids for value in present):
+            continue
+        classes = other.lookup(ontology, len(lookup)) >= 0
+        gain = np.count_nonzero(classes[present]) - np.count_nonzero(lookup[present] >= 0)
+        if classes[unknown].any() or gain >= _SCHEME_GAIN:
             return declared.label, f"values that all fit {other.label}"
     return None
 
 
-def _shift(present: npt.NDArray[np.intp], lookup: npt.NDArray[np.int32]) -> tuple[str, str] | None:
-    """Expected and got, if every class value is one too high or one too low."""
+def _shift(
+    present: npt.NDArray[np.intp], unknown: npt.NDArray[np.intp], lookup: npt.NDArray[np.int32]
+) -> tuple[str, str] | None:
+    """Expected and got, if every class value is one too high or one too low.
+
+    Of ids without gaps a shift leaves one value unknown only, which may as well be a background of 0
+    or a class nobody declared; then all the numbers have to be there that a shift gives, and no other.
+    """
+    ids = np.flatnonzero(lookup >= 0)
     classes = present[(lookup[present] >= 0) | (lookup[present] == UNKNOWN)]
-    if len(classes) < _SHIFT_VALUES:
+    told = len(unknown) >= _SHIFT_VALUES or (len(classes) == len(ids) >= _SHIFT_CLASSES)
+    if not told:
         return None
     for step, got in ((1, "the same numbers plus 1"), (-1, "the same numbers minus 1")):
-        shifted = classes - step
-        if shifted.min() >= 0 and shifted.max() < len(lookup) and (lookup[shifted] >= 0).all():
-            return f"class ids {ranges(np.flatnonzero(lookup >= 0))}", got
+        if np.isin(classes - step, ids).all():
+            return f"class ids {ranges(ids)}", got
     return None

@@ -65,21 +65,30 @@ class ClassMap:
             known = self._tables[size] = (label_map.lookup, self._codes[label_map.lookup])
         return known[1]
 
+    def stuff(self) -> npt.NDArray[np.bool_]:
+        """Which codes are classes of stuff: bool (K + 3,).  Those that do not say are things."""
+        return np.array([*(c.thing is False for c in self.target.classes), *[False] * 3], np.bool_)
+
     def things(self, purpose: str) -> npt.NDArray[np.bool_]:
-        """Which classes of the source are things; what it does not say, the evaluation's ontology does.
+        """Which classes of the source are things, as the evaluation has it.
+
+        A class it does not have, or does not know the kind of, is what the source says.  But a source
+        does not make stuff of a class that the evaluation counts.
 
         Raises
         ------
         OntologyError
             See :meth:`Ontology.things`.
         """
-        found = (self.target.index(c.name) for c in self.source.classes)
-        said = [None if i is None else self.target.classes[i].thing for i in found]
-        classes = (
-            replace(c, thing=thing if c.thing is None else c.thing)
-            for c, thing in zip(self.source.classes, said, strict=True)
-        )
-        return Ontology(tuple(classes)).things(purpose)
+        at = self.target.match(self.source).tolist()
+        known = [None if i < 0 else self.target.classes[i].thing for i in at]
+        said = Ontology(tuple(
+            c if thing is None else replace(c, thing=thing)
+            for c, thing in zip(self.source.classes, known, strict=True)
+        )).things(purpose)  # fmt: skip
+        silent = [i >= 0 and thing is None for i, thing in zip(at, known, strict=True)]
+        counted: npt.NDArray[np.bool_] = said | silent
+        return counted
 
     def place(self, annotation: ImageAnnotation) -> str:
         """What faults call the file of ``annotation``."""

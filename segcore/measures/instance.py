@@ -6,21 +6,23 @@ Nothing is matched here.  Which object matches which is a pure function of the t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels, limits
-from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions
+from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
+from segcore.measures.ignored import Reason, annotations_of
 from segcore.measures.measured import (
     TELLING_APART,
     Measured,
@@ -92,6 +94,8 @@ def _refused(annotation: ImageAnnotation, fault: Fault, *, is_gold: bool) -> Mea
 class InstanceMeasure:
     """Takes the regions of an image; :func:`tabulated` counts what they share, many images at once.
 
+    Regions of a class that the ontology calls stuff are left out on both sides.
+
     Parameters
     ----------
     gold, delivery : ClassMap
@@ -107,6 +111,9 @@ class InstanceMeasure:
     delivery: ClassMap
     crowd: Crowd
     dilation: Dilation | None = None
+
+    def __post_init__(self) -> None:
+        self._stuff = self.gold.stuff()
 
     def __call__(
         self, gold: ImageAnnotation, delivery: ImageAnnotation | None
@@ -126,10 +133,10 @@ class InstanceMeasure:
         """
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
-        gold, own, strange = self._objects(gold, self.gold)
-        others, found = None, list[Fault]()
+        gold, own, told = self._objects(gold, self.gold)
+        others, heard = None, _Told()
         if delivery is not None:
-            delivery, others, found = self._objects(delivery, self.delivery)
+            delivery, others, heard = self._objects(delivery, self.delivery)
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
                 return _refused(delivery, fault, is_gold=False)
@@ -150,22 +157,26 @@ class InstanceMeasure:
                 if runs:
                     fault = self._limit_fault(delivery, self.delivery, most, str(runs))
                     return _refused(delivery, fault, is_gold=False)
-        ignored = own.crowd if self.crowd is Crowd.IGNORE else np.zeros(len(own), np.bool_)
-        faults = strange + self.gold.name_faults(gold, counted=~ignored)
+        crowd = self._crowds(own)
+        faults = told.faults + self.gold.name_faults(gold, counted=~crowd)
+        found = heard.faults
         right = None
         if others is not None and delivery is not None:
-            found += self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
+            found = found + self.delivery.name_faults(delivery) + self._score_faults(delivery, others)
             codes = self.delivery.of_regions(others)
             right = Coded(
                 regions=RegionBlock.of(others), codes=codes, crowd=np.zeros(len(others), np.bool_)
             )
         codes = self.gold.of_regions(own)
-        left = Coded(regions=RegionBlock.of(own), codes=codes, crowd=ignored)
+        left = Coded(regions=RegionBlock.of(own), codes=codes, crowd=crowd)
+        told = told.refusing(gold, faults)
+        heard = heard if delivery is None else heard.refusing(delivery, found)
         return Measured(
             tally=InstancePair(gold=left, delivery=right),
             faults=(*faults, *found),
-            rejected=(lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)),
-            gold_crowd=int(np.count_nonzero(ignored)),
+            rejected=(told.rejected, heard.rejected),
+            ignored=(told.ignored, heard.ignored),
+            more=(told.more, heard.more),
         )
 
     def block(
@@ -180,6 +191,10 @@ class InstanceMeasure:
         gold, delivery : RegionBlock
             The same images on either side.
         """
+        if (gold.classes < 0).any() or (delivery.classes < 0).any():
+            return None
+        gold, codes, ignored = self._without_stuff(gold, self.gold)
+        delivery, others, other = self._without_stuff(delivery, self.delivery)
         pairs = np.diff(gold.images) * np.diff(delivery.images)
         if not np.array_equal(gold.sizes, delivery.sizes) or pairs.max() > limits.MAX_OBJECT_PAIRS:
             return None
@@ -188,27 +203,56 @@ class InstanceMeasure:
             height, width = gold.sizes.min(axis=0).tolist()
             if not bands_are_few(gold, delivery, self.dilation.of(height=height, width=width)):
                 return None
-        if (gold.classes < 0).any() or (delivery.classes < 0).any():
-            return None
-        ignored = gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
-        left = Coded(regions=gold, codes=self.gold.of_regions(gold), crowd=ignored)
-        codes = self.delivery.of_regions(delivery)
-        right = Coded(regions=delivery, codes=codes, crowd=np.zeros_like(delivery.crowd))
-        faulty = (self.gold.unknown(left.codes) & ~ignored).any() or self.delivery.unknown(codes).any()
+        crowd = self._crowds(gold)
+        left = Coded(regions=gold, codes=codes, crowd=crowd)
+        right = Coded(regions=delivery, codes=others, crowd=np.zeros_like(delivery.crowd))
+        faulty = (self.gold.unknown(codes) & ~crowd).any() or self.delivery.unknown(others).any()
         if faulty or not (delivery.scores is None or np.isfinite(delivery.scores).all()):
             return None
         return Measured(
             tally=InstancePair(gold=left, delivery=right, keys=keys),
-            gold_crowd=int(np.count_nonzero(ignored)),
+            ignored=(ignored | {Reason.CROWD: int(np.count_nonzero(crowd))}, other),
         )
+
+    def _without_stuff(
+        self, regions: RegionBlock, classes: ClassMap
+    ) -> tuple[RegionBlock, npt.NDArray[np.int32], dict[str, int]]:
+        """The regions that are no stuff, their codes, and how many are."""
+        codes = classes.of_regions(regions)
+        stuff = self._stuff[codes]
+        if not stuff.any():
+            return regions, codes, {}
+        return regions.where(~stuff), codes[~stuff], {Reason.STUFF: int(np.count_nonzero(stuff))}
+
+    def objects(self, gold: ImageAnnotation, delivery: ImageAnnotation) -> tuple[Regions, Regions]:
+        """What was counted of an image, object by object: their masks, in the order of the table.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        gold, delivery : Regions
+            Of one size, with the class indices of the evaluation.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        return self._ordered(gold, self.gold), self._ordered(delivery, self.delivery)
+
+    def _ordered(self, annotation: ImageAnnotation, classes: ClassMap) -> Regions:
+        _, regions, _ = self._objects(annotation, classes)
+        crowd = self._crowds(regions) if classes is self.gold else np.zeros(len(regions), np.bool_)
+        codes = classes.of_regions(regions)
+        side = _Side.of([(Coded(regions=RegionBlock.of(regions), codes=codes, crowd=crowd), 1)])
+        return replace(regions, classes=codes).take(np.argsort(side.place))
+
+    def _crowds(self, gold: Regions | RegionBlock) -> npt.NDArray[np.bool_]:
+        """Which regions of the gold count as crowds."""
+        return gold.crowd if self.crowd is Crowd.IGNORE else np.zeros_like(gold.crowd)
 
     def _objects(
         self, annotation: ImageAnnotation, classes: ClassMap
-    ) -> tuple[ImageAnnotation, Regions, list[Fault]]:
-        """The annotation without what is marked as ignored or as background, its regions, and the
-        faults of mask values that are none.
-        """
-        annotation = without_void(annotation)
+    ) -> tuple[ImageAnnotation, Regions, _Told]:
+        """The annotation without what is no object, its regions, and what became of the others."""
+        annotation, ignored = without_void(annotation)
         content = annotation.content
         if isinstance(content, LabelMap) and content.objects is None:
             raise UsageError(
@@ -216,16 +260,28 @@ class InstanceMeasure:
                 f"tell objects apart; the instance task needs what does ({TELLING_APART}), "
                 "or measure it with task semantic"
             )
+        faults, more = list[Fault](), 0
         if isinstance(content, Regions):
-            return annotation, content, []
-        things = classes.things("the instance task takes the things of a mask, and not its stuff")
-        if runs := mask_runs_above_limit(content, row_major=False):
-            empty = Regions.from_regions([], height=annotation.height, width=annotation.width)
-            fault = too_many_runs(annotation, runs, file=classes.place(annotation))
-            return replace(annotation, content=empty), empty, [fault]
-        regions, unknown = as_objects(content, things)
-        faults = classes.value_faults(annotation) if unknown else []
-        return replace(annotation, content=regions), regions, faults
+            regions, stuff = content, self._stuff[classes.of_regions(content)]
+            if stuff.any():
+                regions = content.take(np.flatnonzero(~stuff))
+                ignored[Reason.STUFF] = annotations_of(content, stuff)
+        else:
+            things = classes.things("the instance task takes the things of a mask, and not its stuff")
+            if runs := mask_runs_above_limit(content, row_major=False):
+                empty = Regions.from_regions([], height=annotation.height, width=annotation.width)
+                fault = too_many_runs(annotation, runs, file=classes.place(annotation))
+                return replace(annotation, content=empty), empty, _Told(faults=[fault])
+            regions, segments = as_objects(content, things)
+            faults = classes.value_faults(annotation) if segments.unknown else []
+            ignored[Reason.STUFF] = len(segments) - len(regions)
+            if isinstance(content, LabelMap):
+                more = len(segments) - 1
+        if self.crowd is Crowd.IGNORE and classes is self.gold:
+            ignored[Reason.CROWD] = annotations_of(regions, regions.crowd)
+        whole = isinstance(content, LabelMap)
+        told = _Told(faults=faults, ignored=ignored, more=more, whole=whole)
+        return replace(annotation, content=regions), regions, told
 
     def _limit_fault(self, annotation: ImageAnnotation, side: ClassMap, most: str, got: str) -> Fault:
         return Fault(
@@ -250,6 +306,27 @@ class InstanceMeasure:
             )
             for i in np.flatnonzero(~np.isfinite(regions.scores))
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Told:
+    """What there is to say of one side beside its objects; see :class:`Measured`.
+
+    ``whole`` is a mask, which is refused as one annotation or taken as the objects it holds.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    more: int = 0
+    rejected: int = 0
+    whole: bool = False
+
+    def refusing(self, annotation: ImageAnnotation, faults: list[Fault]) -> _Told:
+        """The same with all faults of the side."""
+        refused = lost_count(annotation, faults)
+        if self.whole and refused:
+            return _Told(faults=faults, rejected=1)
+        return replace(self, faults=faults, rejected=refused)
 
 
 def tabulated(
@@ -344,7 +421,7 @@ class _Side:
             stated_areas_px=stated,
             crowd=np.concatenate([np.empty(0, np.bool_), *(coded.crowd for coded in held)]),
             scores=scores,
-            ids=tuple(chain.from_iterable(_ids(r) for r in regions)),
+            ids=tuple(chain.from_iterable(r.names() for r in regions)),
         )
         order = _canonical(unordered, runs, np.repeat(np.arange(len(counts)), counts))
         place = np.empty(len(order), np.int64)
@@ -361,13 +438,6 @@ class _Side:
 _NO_RUNS = np.empty(0, np.int32)
 _NO_COUNTS = np.empty(0, np.int64)
 _NO_SIZE = np.ones((1, 2), np.int64)
-
-
-def _ids(regions: RegionBlock) -> Sequence[AnnotationId]:
-    """The ids of the file; where it has none, the positions of the regions in their images."""
-    if len(regions.ids) == len(regions.classes):
-        return regions.ids
-    return list(chain.from_iterable(range(n) for n in np.diff(regions.images).tolist()))
 
 
 def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

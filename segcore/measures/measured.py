@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
 from segcore import limits
@@ -19,6 +21,8 @@ TELLING_APART: Final = (
 
 T = TypeVar("T")
 
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured(Generic[T]):
@@ -32,14 +36,18 @@ class Measured(Generic[T]):
         What only the pair could show.
     rejected : tuple of int
         How many annotations of gold and of delivery these faults refuse.
-    gold_crowd : int
-        Gold regions that were ignored because they are crowds.
+    ignored : tuple of mapping
+        How many annotations of gold and of delivery were left out, by reason.
+    more : tuple of int
+        How many annotations of gold and of delivery there are beyond those that were read: a mask of
+        objects is one until its objects are told apart.
     """
 
     tally: T
     faults: tuple[Fault, ...] = ()
     rejected: tuple[int, int] = (0, 0)
-    gold_crowd: int = 0
+    ignored: tuple[Mapping[str, int], Mapping[str, int]] = (_NOTHING, _NOTHING)
+    more: tuple[int, int] = (0, 0)
 
 
 def refused_count(faults: list[Fault]) -> int:

@@ -68,7 +68,7 @@ class OutlineMeasure:
             tally=SemanticTally(pixels=measured.tally, boundary=boundary, surfaces=surfaces),
             faults=faults,
             rejected=rejected,
-            gold_crowd=measured.gold_crowd,
+            ignored=measured.ignored,
         )
 
     def _boundary(self, gold: Values, delivery: Values, dilation: Dilation) -> Tally:

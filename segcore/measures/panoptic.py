@@ -7,8 +7,9 @@ the bands along the outlines are counted in the same way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
@@ -23,6 +24,7 @@ from segcore.faults import Fault
 from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
+from segcore.measures.ignored import Reason, annotations_of
 from segcore.measures.measured import (
     TELLING_APART,
     Measured,
@@ -80,6 +82,16 @@ _NOTHING = SegmentPair(gold=None, delivery=None, overlaps=_NO_OVERLAPS)
 _NO_BOUNDARIES = Boundaries(gold_px=_NO_COUNTS, delivery_px=_NO_COUNTS, shared_px=_NO_COUNTS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _OneSide:
+    """The segments of an image, or None and why there are none; the others as in :class:`Measured`."""
+
+    segments: Segments | None = None
+    faults: list[Fault] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    more: int = 0
+
+
 @dataclass(kw_only=True, eq=False)
 class PanopticMeasure:
     """Counts what the segments of an image share.
@@ -124,10 +136,11 @@ class PanopticMeasure:
                 refused = 0, delivery.read - delivery.rejected
                 return Measured(tally=_NOTHING, faults=(fault,), rejected=refused)
         row_major = is_dense(gold) and (delivery is None or is_dense(delivery))
-        left, faults = self._segments(gold, self.gold, row_major=row_major)
-        right, found = None, list[Fault]()
+        own = self._segments(gold, self.gold, row_major=row_major)
+        other = _OneSide()
         if delivery is not None:
-            right, found = self._segments(delivery, self.delivery, row_major=row_major)
+            other = self._segments(delivery, self.delivery, row_major=row_major)
+        left, right, faults, found = own.segments, other.segments, own.faults, other.faults
         problems = (*faults, *found)
         rejected = lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
         if left is None or (delivery is not None and right is None):
@@ -137,30 +150,63 @@ class PanopticMeasure:
             overlaps = shared_pixels(left.runs, right.runs, segments=max(len(left), len(right)))
         if self.dilation is not None:
             width_px = self.dilation.of(height=gold.height, width=gold.width)
-            own = _bands(left, gold, self.gold, width_px=width_px, row_major=row_major)
-            if isinstance(own, Fault):
+            bands = _bands(left, gold, self.gold, width_px=width_px, row_major=row_major)
+            if isinstance(bands, Fault):
                 refused = gold.read - gold.rejected, 0
-                return Measured(tally=_NOTHING, faults=(*problems, own), rejected=refused)
+                return Measured(tally=_NOTHING, faults=(*problems, bands), rejected=refused)
             answer: Bands | None = None
             if right is not None and delivery is not None:
-                other = _bands(right, delivery, self.delivery, width_px=width_px, row_major=row_major)
-                if isinstance(other, Fault):
+                drawn = _bands(right, delivery, self.delivery, width_px=width_px, row_major=row_major)
+                if isinstance(drawn, Fault):
                     refused = 0, delivery.read - delivery.rejected
-                    return Measured(tally=_NOTHING, faults=(*problems, other), rejected=refused)
-                answer = other
-            boundaries = compared_bands(left, overlaps, gold_bands=own, delivery_bands=answer)
+                    return Measured(tally=_NOTHING, faults=(*problems, drawn), rejected=refused)
+                answer = drawn
+            boundaries = compared_bands(left, overlaps, gold_bands=bands, delivery_bands=answer)
         return Measured(
             tally=SegmentPair(gold=left, delivery=right, overlaps=overlaps, boundaries=boundaries),
             faults=problems,
             rejected=rejected,
-            gold_crowd=int(np.count_nonzero(left.crowd)),
+            ignored=(own.ignored, other.ignored),
+            more=(own.more, other.more),
         )
 
-    def _segments(
-        self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool
-    ) -> tuple[Segments | None, list[Fault]]:
-        """The segments, or None and why there are none."""
-        annotation = without_void(annotation)
+    def objects(self, gold: ImageAnnotation, delivery: ImageAnnotation) -> tuple[Regions, Regions]:
+        """What was counted of an image, segment by segment: their masks, in the order of the table.
+
+        Faults are not looked for; the pair is one that was counted before.
+
+        Returns
+        -------
+        gold, delivery : Regions
+            Of one size, with the class indices of the evaluation.
+
+        Raises
+        ------
+        UsageError
+            As for counting, or there are faults all the same.
+        """
+        gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+        row_major = is_dense(gold) and is_dense(delivery)
+        left, right = (
+            self._ordered(annotation, classes, row_major=row_major)
+            for annotation, classes in ((gold, self.gold), (delivery, self.delivery))
+        )
+        return left, right
+
+    def _ordered(self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool) -> Regions:
+        # The order goes by the positions that were counted, the masks by those of regions.
+        counted = drawn = self._segments(annotation, classes, row_major=row_major).segments
+        if row_major:
+            drawn = self._segments(annotation, classes, row_major=False).segments
+        if counted is None or drawn is None:
+            place = classes.place(annotation)
+            raise UsageError(f"{place}: image {annotation.key!r} has faults that it had not before")
+        _, _, order = _objects([counted])
+        regions = as_regions(drawn, height=annotation.height, width=annotation.width)
+        return regions.take(np.argsort(order))
+
+    def _segments(self, annotation: ImageAnnotation, classes: ClassMap, *, row_major: bool) -> _OneSide:
+        annotation, ignored = without_void(annotation)
         content = annotation.content
         groups = classes is self.gold and self.crowd is Crowd.IGNORE
         if isinstance(content, LabelMap):
@@ -170,16 +216,23 @@ class PanopticMeasure:
         else:
             codes = classes.of_regions(content)
             if classes.unknown(codes).any():
-                return None, classes.name_faults(annotation)
+                return _OneSide(faults=classes.name_faults(annotation))
+            if groups:
+                ignored[Reason.CROWD] = annotations_of(content, content.crowd)
             if isinstance(content, Regions):
                 numbers, _ = segment_numbers(codes, content.crowd & groups, self._things)
                 place = classes.place(annotation)
                 if faults := _overlap_faults(annotation, content, numbers, file=place):
-                    return None, faults
+                    return _OneSide(faults=faults)
         if runs := mask_runs_above_limit(content, row_major=row_major):
-            return None, [too_many_runs(annotation, runs, file=classes.place(annotation))]
+            return _OneSide(faults=[too_many_runs(annotation, runs, file=classes.place(annotation))])
         found = as_segments(content, codes, self._things, row_major=row_major, groups=groups)
-        return found, classes.value_faults(annotation) if found.unknown else []
+        if found.unknown:
+            return _OneSide(segments=found, faults=classes.value_faults(annotation))
+        more = 0
+        if isinstance(content, LabelMap) and content.objects is not None:
+            more, ignored[Reason.CROWD] = len(found) - 1, int(np.count_nonzero(found.crowd))
+        return _OneSide(segments=found, ignored=ignored, more=more)
 
     def _not_told_apart(self, annotation: ImageAnnotation, classes: ClassMap) -> UsageError:
         names = [c.name for c in self.gold.target.classes if c.thing is True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from segcore import kernels
 from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions, SegmentMap
 from segcore.kernels import LabelRuns, Overlaps
-from segcore.ontology import IGNORE
+from segcore.measures.ignored import Reason, annotations_of
+from segcore.ontology import IGNORE, UNLABELED
 
 __all__ = [
     "Segments",
@@ -75,14 +77,20 @@ def is_dense(annotation: ImageAnnotation) -> bool:
     return not isinstance(annotation.content, Regions)
 
 
-def without_void(annotation: ImageAnnotation) -> ImageAnnotation:
-    """The annotation without regions that are ignored or background: they are no objects, and their
-    pixels are as void as if nobody had drawn them.  Masks are given as they are.
+def without_void(annotation: ImageAnnotation) -> tuple[ImageAnnotation, Counter[str]]:
+    """The annotation without regions that are ignored or background, and how many annotations they are.
+
+    They are no objects, and their pixels are as void as if nobody had drawn them.  Masks are given
+    as they are.
     """
     content = annotation.content
     if not isinstance(content, Regions) or not (content.classes < 0).any():
-        return annotation
-    return replace(annotation, content=content.take(np.flatnonzero(content.classes >= 0)))
+        return annotation, Counter()
+    left_out = Counter[str]()
+    left_out[Reason.VOID] = annotations_of(content, content.classes == IGNORE)
+    left_out[Reason.BACKGROUND] = annotations_of(content, content.classes == UNLABELED)
+    kept = content.take(np.flatnonzero(content.classes >= 0))
+    return replace(annotation, content=kept), left_out
 
 
 def as_segments(
@@ -221,8 +229,8 @@ def as_label_map(annotation: ImageAnnotation, *, void: int, ignored: Bools | Non
     return replace(annotation, content=LabelMap(values=values, lookup=lookup))
 
 
-def as_objects(content: LabelMap | SegmentMap, things: Bools) -> tuple[Regions, bool]:
-    """The things of a dense mask as regions, and whether some values are no class of the source.
+def as_objects(content: LabelMap | SegmentMap, things: Bools) -> tuple[Regions, Segments]:
+    """The things of a dense mask as regions, and all of its segments.
 
     Parameters
     ----------
@@ -239,7 +247,7 @@ def as_objects(content: LabelMap | SegmentMap, things: Bools) -> tuple[Regions, 
         height, width, codes = content.height, content.width, content.classes
     found = as_segments(content, codes, things, row_major=False, groups=True)
     regions = as_regions(found, height=height, width=width, chosen=things[found.classes])
-    return regions, found.unknown
+    return regions, found
 
 
 def as_regions(segments: Segments, *, height: int, width: int, chosen: Bools | None = None) -> Regions:

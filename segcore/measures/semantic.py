@@ -23,6 +23,7 @@ from segcore.faults import Fault
 from segcore.kernels import LabelRuns
 from segcore.kernels.arrays import Values
 from segcore.measures.class_map import ClassMap
+from segcore.measures.ignored import left_out_of_pixels
 from segcore.measures.measured import Measured, refused_count, size_mismatch
 from segcore.measures.segments import as_label_map
 from segcore.ontology import IGNORE, UNLABELED, Crowd, Overlap
@@ -90,18 +91,19 @@ class SemanticMeasure:
                 )
             )
         table[:, k] += table[:, k + 1]
-        instances, crowds = None, 0
+        instances = None
         if not isinstance(gold.content, LabelMap):
             codes, regions = self.gold.of_regions(gold.content), gold.content
             single = ~regions.crowd
             instances = np.bincount(codes[single], minlength=k)[:k].astype(np.int64)
-            crowds = int(regions.crowd.sum()) if self.crowd is Crowd.IGNORE else 0
+        left_out = left_out_of_pixels(gold.content, crowds=self.crowd is Crowd.IGNORE)
+        other = {} if delivery is None else left_out_of_pixels(delivery.content, crowds=False)
         tally = Tally.from_table(table[: k + 1, : k + 1], instances=instances)
         return Measured(
             tally=tally,
             faults=(*faults[0], *faults[1]),
             rejected=(refused_count(faults[0]), refused_count(faults[1])),
-            gold_crowd=crowds,
+            ignored=(left_out, other),
         )
 
     def label_runs(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import DocumentError, RefusedFileError, SpecError
@@ -106,8 +107,9 @@ class CvatSource(IndexedSource):
         kept = masks if len(used) == len(masks) else masks.take(used)
         shapes = [sound[i] for i in used.tolist()]
         rejected = len(image.shapes) - len(shapes)
+        parts = None
         if self._spec.options.get("groups") == "merge":
-            shapes, kept = _merged(shapes, kept, pixels=height * width)
+            shapes, kept, parts = _merged(shapes, kept, pixels=height * width)
         content = Regions(
             height=height,
             width=width,
@@ -117,6 +119,7 @@ class CvatSource(IndexedSource):
             classes=np.fromiter((shape.class_index for shape in shapes), np.int32, len(shapes)),
             crowd=np.fromiter((shape.crowd for shape in shapes), np.bool_, len(shapes)),
             ids=tuple(shape.id for shape in shapes),
+            parts=parts,
         )
         return ImageAnnotation(
             key=key,
@@ -190,8 +193,11 @@ class CvatSource(IndexedSource):
 
 def _merged(
     shapes: Sequence[CvatShape], masks: MaskBatch, *, pixels: int
-) -> tuple[list[CvatShape], MaskBatch]:
-    """One mask for all shapes that share group, class and crowd flag, in the place of the first."""
+) -> tuple[list[CvatShape], MaskBatch, npt.NDArray[np.int64]]:
+    """One mask for all shapes that share group, class and crowd flag, in the place of the first.
+
+    And how many shapes each was made of.
+    """
     heads: dict[tuple[int, int, bool], int] = {}
     owners: list[int] = []
     first: list[CvatShape] = []
@@ -202,4 +208,4 @@ def _merged(
             first.append(shape)
         owners.append(owner)
     together = masks.united(np.array(owners, np.int64), owners=len(first), pixels=pixels)
-    return first, together
+    return first, together, np.bincount(np.array(owners, np.int64), minlength=len(first))

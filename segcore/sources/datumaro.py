@@ -136,6 +136,7 @@ class DatumaroSource(IndexedSource):
             crowd=np.fromiter((shape.entry["crowd"] for shape in first), np.bool_, len(first)),
             scores=scores,
             ids=tuple(shape.id for shape in first),
+            parts=np.bincount(owners, minlength=len(first)),
         )
         return ImageAnnotation(
             key=key,

@@ -242,6 +242,7 @@ class LabelmeFolder(Source):
             classes=np.array([classes[shapes[item].label or ""] for item in first], np.int32),
             crowd=np.zeros(len(first), np.bool_),
             ids=tuple(f"shapes[{places[item]}]" for item in first),
+            parts=np.bincount(owner_of, minlength=len(broken))[~broken],
         )
         return ImageAnnotation(
             key=key,

@@ -231,6 +231,7 @@ def _regions(runs: NumberedRuns, class_of: Mapping[int, int], *, height: int, wi
         classes=np.array([*class_of.values(), *[IGNORE] * some], np.int32),
         crowd=np.zeros(len(class_of) + some, np.bool_),
         ids=(*class_of, *["void"] * some),
+        parts=np.array([*[1] * len(class_of), *[0] * some], np.int64),
     )
 
 

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite(
     "coco_files",
+    "fault_inputs",
     "format_faults",
     "instance_scenes",
     "mask_batches",
     "mask_files",
+    "panoptic_scenes",
     "pixel_references",
     "png_writer",
+    "spec_readings",
+    "voc_scenes",
 )
 
 

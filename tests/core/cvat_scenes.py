@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import segcore
+
 SQUARE: Final = "2,2;8,2;8,8;2,8"
 """6 x 6 pixels: columns and rows 2 to 7."""
 
@@ -45,3 +47,11 @@ def written(folder: Path, text: str | bytes, name: str = "c.xml") -> Path:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def checked(folder: Path, text: str, options: str = "") -> segcore.CheckReport:
+    return segcore.check(f"cvat:{written(folder, text)}{options}")
+
+
+def ellipse(**changes: object) -> str:
+    return shape("ellipse", label="car", **({"cx": 5, "cy": 5, "rx": 3, "ry": 2} | changes))

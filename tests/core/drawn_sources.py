@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from segcore.annotation import ImageAnnotation, LabelMap, Region, Regions, RunMask
 from segcore.faults import FaultLog
@@ -74,3 +76,16 @@ def regions(*pairs, shape, crowd=()):
 
 def mask(drawing: str) -> np.ndarray:
     return np.array([[x == "#" for x in row] for row in drawing.split()])
+
+
+def davis(folder: Path, *, every: int) -> tuple[list[str], list[tuple[np.ndarray, ...]], list[Drawn]]:
+    """Names, pairs of label maps and both sources of what two methods found in one of so many frames."""
+    one, two = folder / "semi-supervised/osvos", folder / "unsupervised/rvos"
+    names = sorted(str(path.relative_to(one)) for path in one.rglob("*.png"))[::every]
+    pairs = [tuple(np.array(Image.open(side / name)) for side in (one, two)) for name in names]
+    ontology = Ontology(tuple(LabelClass(id=i, name=f"object {i}") for i in range(256)))
+    sides = [
+        Drawn({name: pair[side] for name, pair in zip(names, pairs, strict=True)}, ontology=ontology)
+        for side in (0, 1)
+    ]
+    return names, pairs, sides

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from boundary_peers import band
 from hypothesis import strategies as st
-from numpy.lib.stride_tricks import sliding_window_view
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -159,14 +159,6 @@ def region_runs(images: list[np.ndarray]) -> RegionRuns:
         np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
         np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
     )
-
-
-def band(mask: np.ndarray, width_px: int) -> np.ndarray:
-    """The pixels of a mask that are near one outside it or outside the image, window by window."""
-    inner = np.pad(mask, width_px)
-    for axis in (0, 1):
-        inner = sliding_window_view(inner, 2 * width_px + 1, axis=axis).all(axis=-1)
-    return mask & ~inner
 
 
 def boundary_iou_api(gold: Path, results: Path, width: str) -> COCOeval:

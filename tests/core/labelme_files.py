@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy import ndimage
-
-import segcore
-from segcore.annotation import Regions
+from spec_readings import regions
 
 SQUARE = [[2, 2], [8, 2], [8, 8], [2, 8]]
 
@@ -44,20 +42,8 @@ def write(folder: Path, *shapes: object, name: str = "a", **more: object) -> str
     return f"labelme:{folder}"
 
 
-def regions(spec: str, key: str = "a") -> Regions:
-    source = segcore.open(spec)
-    annotation = source.read(key)
-    assert annotation is not None, [*source.faults]
-    assert isinstance(annotation.content, Regions)
-    return annotation.content
-
-
 def drawn(spec: str, at: int = 0) -> npt.NDArray[np.bool_]:
     return regions(spec)[at].mask.to_array()
-
-
-def codes(spec: str) -> list[str]:
-    return [fault.code for fault in segcore.check(spec).faults]
 
 
 def box(x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.bool_]:

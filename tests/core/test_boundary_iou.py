@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_sources import ONTOLOGY, SYMBOLS, Drawn, drawn, labels, mask, regions
+from boundary_peers import mask_to_boundary
+from drawn_sources import ONTOLOGY, SYMBOLS, Drawn, davis, drawn, labels, mask, regions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -122,15 +123,6 @@ def test_values_of_one_class_have_no_border_between_them():
 
 
 # ------------------------------------------------------------------------------ the rule of the peer
-
-
-def mask_to_boundary(mask, width_px):
-    """As boundary-iou-api (Cheng et al., CVPR 2021) has it, with the width in pixels."""
-    import cv2
-
-    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    eroded = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width_px)[1:-1, 1:-1]
-    return mask & (eroded == 0)
 
 
 def by_class(gold, delivery, width_of, values, *, void=VOID):
@@ -334,15 +326,7 @@ def test_worker_processes_give_the_same_document(tmp_path):
 
 
 def test_two_methods_on_davis_agree_as_their_boundaries_do(shared_data):
-    folder = shared_data("davis_two_methods")
-    one, two = folder / "semi-supervised/osvos", folder / "unsupervised/rvos"
-    names = sorted(str(path.relative_to(one)) for path in one.rglob("*.png"))[::4]
-    pairs = [tuple(np.array(Image.open(side / name)) for side in (one, two)) for name in names]
-    ontology = Ontology(tuple(LabelClass(id=i, name=f"object {i}") for i in range(256)))
-    sides = [
-        Drawn({name: pair[side] for name, pair in zip(names, pairs, strict=True)}, ontology=ontology)
-        for side in (0, 1)
-    ]
+    _, pairs, sides = davis(shared_data("davis_two_methods"), every=4)
 
     found = segcore.evaluate(*sides, dilation=0.02)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from boundary_peers import mask_to_boundary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -76,15 +77,6 @@ def test_the_band_is_what_a_window_around_each_pixel_says(codes, width_px):
             expected[y, x] = (window != codes[y, x]).any()
 
     assert np.array_equal(band(codes, width_px=width_px), expected)
-
-
-def mask_to_boundary(mask, width_px):
-    """As boundary-iou-api (Cheng et al., CVPR 2021) has it, with the width in pixels."""
-    import cv2
-
-    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    eroded = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width_px)[1:-1, 1:-1]
-    return (mask.astype(np.uint8) - eroded).astype(bool)
 
 
 @relaxed

@@ -16,6 +16,10 @@ from drawn_sources import Drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from panoptic_scenes import (
+    CAR,
+    PERSON,
+    ROAD,
+    SKY,
     Batch,
     Counts,
     Held,
@@ -37,7 +41,6 @@ from segcore.errors import InvalidInputError, UsageError
 from segcore.ontology import LabelClass, Ontology
 
 relaxed = settings(deadline=None, max_examples=60)
-PERSON, CAR, SKY, ROAD = 3, 7, 21, 8
 CROWD = frozenset({3})
 Box = tuple[int, int, int, int]
 

@@ -309,5 +309,5 @@ def test_the_command_writes_the_same_numbers_as_json_and_csv(batch, tmp_path):
     first = document["classes"][0]
     assert document == segcore.evaluate(*batch, task="instance", scores="equal").to_json()
     assert float(row["ap50"]) == first["ap50"]
-    assert float(row["f1_75"]) == first["f1"]["0.75"]
+    assert float(row["f1_0.75"]) == first["f1"]["0.75"]
     assert (row["missed"], row["ap_large"], row["support_instances"]) == ("2", "", "3")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelme_files import codes, png, shape, write
+from labelme_files import png, shape, write
+from spec_readings import codes
 
 import segcore
 from segcore.errors import SpecError

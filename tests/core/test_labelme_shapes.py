@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelme_files import SQUARE, apart, box, drawn, pillow, png, regions, shape, text, write
+from labelme_files import SQUARE, apart, box, drawn, pillow, png, shape, text, write
 from pycocotools import mask as coco_mask
+from spec_readings import regions
 
 import segcore
 

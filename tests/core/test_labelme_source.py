@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelme_files import box, codes, regions, shape, write
+from labelme_files import box, shape, write
+from spec_readings import codes, regions
 
 import segcore
 from segcore.errors import InvalidInputError

@@ -142,17 +142,71 @@ def test_an_ontology_that_is_not_cityscapes_is_not_taken_for_it() -> None:
     assert [fault.code for fault in faults] == ["mask.unknown_value"]
 
 
+def test_void_that_label_ids_do_not_have_makes_them_no_train_ids() -> None:
+    values = np.array([[0, 7, 8, 11, 17, 255]], np.uint16)  # road, sidewalk, building, pole
+    content = LabelMap(values=values, lookup=CITYSCAPES["labelIds"].lookup(CITY, 65_536))
+    mask = ImageAnnotation(key="a", height=1, width=6, content=content)
+
+    faults = value_faults(mask, ontology=CITY, file="x")
+
+    assert [fault.code for fault in faults] == ["mask.unknown_value"]
+
+
+def one_to(n: int) -> Ontology:
+    return Ontology(tuple(LabelClass(id=i, name=f"c{i}") for i in range(1, n + 1)), ignore=(255,))
+
+
 @pytest.mark.parametrize(("step", "got"), [(1, "plus 1"), (-1, "minus 1")])
 def test_ids_that_are_all_one_off_are_named(step: int, got: str) -> None:
-    ontology = Ontology(tuple(LabelClass(id=i, name=f"c{i}") for i in range(1, 6)), ignore=(255,))
-    values = np.array([[1, 2, 3, 5, 255]], np.int64)
-    values[values < 255] += step
+    ontology = one_to(8)
+    values = np.array([[*range(1 + step, 9 + step), 255]], np.uint8)
 
-    faults = value_faults(annotation(values.astype(np.uint8), ontology), ontology=ontology, file="x")
+    faults = value_faults(annotation(values, ontology), ontology=ontology, file="x")
 
     assert [fault.code for fault in faults] == ["mask.unknown_value", "mask.id_scheme"]
-    assert faults[1].expected == "class ids 1-5"
+    assert faults[1].expected == "class ids 1-8"
     assert faults[1].got == f"the same numbers {got}"
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_few_numbers_with_gaps_between_them_tell_that_they_are_one_off(step: int) -> None:
+    ontology = Ontology(tuple(LabelClass(id=10 * i, name=f"c{i}") for i in range(1, 9)))
+    values = np.array([[20 + step, 50 + step, 80 + step]], np.uint8)
+
+    faults = value_faults(annotation(values, ontology), ontology=ontology, file="x")
+
+    assert [fault.code for fault in faults] == ["mask.unknown_value", "mask.id_scheme"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([0], id="nothing else"),
+        pytest.param([0, 1, 2, 3], id="the first classes"),
+        pytest.param([0, 1, 2, 3, 4, 5, 6, 8], id="the last class too"),
+        pytest.param([0, 1, 2, 4, 5, 6, 7], id="a number short"),
+    ],
+)
+def test_a_background_of_0_is_no_shift_and_the_fault_says_what_to_write(values: list[int]) -> None:
+    ontology = one_to(8)
+
+    faults = value_faults(
+        annotation(np.array([values], np.uint8), ontology), ontology=ontology, file="x"
+    )
+
+    assert [fault.code for fault in faults] == ["mask.unknown_value"]
+    assert faults[0].expected == "1-8, 255 (is 0 background? then `unlabeled: 0`)"
+
+
+@pytest.mark.parametrize("undeclared", [[2, 3, 9], [1, 2, 3, 4, 5, 6, 7, 9], [9]])
+def test_one_class_nobody_declared_is_no_shift(undeclared: list[int]) -> None:
+    ontology = one_to(8)
+
+    faults = value_faults(
+        annotation(np.array([undeclared], np.uint8), ontology), ontology=ontology, file="x"
+    )
+
+    assert [fault.code for fault in faults] == ["mask.unknown_value"]
 
 
 @pytest.mark.parametrize("values", [[1, 2, 6], [0, 6, 3], [6, 255, 255], [2, 9, 4]])

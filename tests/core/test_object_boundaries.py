@@ -249,7 +249,7 @@ def test_the_command_prints_and_writes_boundaries_where_asked(batch, tmp_path, c
     assert first["mean_boundary_iou"] == document["overall"]["mean_boundary_iou"] == (MOVED + 1) / 2
     written = next(csv.DictReader(files[1].read_text().splitlines()))
     assert float(written["boundary_ap"]) == first["boundary_ap"]
-    assert float(written["f1_at_boundary_iou_75"]) == 0.5
+    assert float(written["f1_at_boundary_iou_0.75"]) == 0.5
     assert float(written["mean_boundary_iou"]) == first["mean_boundary_iou"]
 
 

@@ -15,7 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from panoptic_scenes import (
+    CAR,
     CATEGORIES,
+    PERSON,
+    ROAD,
+    SKY,
     Batch,
     Scene,
     batches,
@@ -31,7 +35,6 @@ from segcore.panoptic_evaluation import PanopticEvaluation
 from segcore.panoptic_quality import SegmentCounts, mean_quality
 
 relaxed = settings(deadline=None, max_examples=80)
-PERSON, CAR, SKY, ROAD = 3, 7, 21, 8
 
 
 def evaluated(folder: Path, gold: Batch, delivery: Batch, **options: Any) -> PanopticEvaluation:

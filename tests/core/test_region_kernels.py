@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from instance_scenes import region_runs
 
 from segcore import kernels
 from segcore.annotation import RunMask
@@ -22,18 +23,6 @@ NO_BOX = [np.iinfo(np.int64).max, -1] * 2
 @pytest.fixture(scope="session", params=["reference", "compiled"], ids=["numpy", "numba"])
 def kind(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"segcore.kernels.{request.param}")
-
-
-def runs_of(images: list[np.ndarray]) -> RegionRuns:
-    """The runs of masks, bool (n, H, W) for each image."""
-    masks = [RunMask.from_array(mask) for image in images for mask in image]
-    none = np.empty(0, np.int32)
-    return RegionRuns(
-        np.concatenate([none, *(mask.starts for mask in masks)]),
-        np.concatenate([none, *(mask.ends for mask in masks)]),
-        np.append(0, np.cumsum([len(mask.starts) for mask in masks])).astype(np.int64),
-        np.append(0, np.cumsum([len(image) for image in images])).astype(np.int64),
-    )
 
 
 @st.composite
@@ -49,7 +38,7 @@ def images(draw: st.DrawFn) -> list[np.ndarray]:
 @relaxed
 @given(images())
 def test_areas_are_pixels(kind, case):
-    runs = runs_of(case)
+    runs = region_runs(case)
 
     areas = kind.areas(runs.starts, runs.ends, runs.offsets)
 
@@ -66,7 +55,7 @@ def test_boxes_hold_all_pixels_and_touch_them_on_each_side(kind, case):
         edges = [columns.min(), columns.max(), rows.min(), rows.max()] if rows.size else NO_BOX
         expected.append([int(edge) for edge in edges])
 
-    boxes = kind.boxes(runs_of(case), heights=np.array([image.shape[1] for image in case], np.int64))
+    boxes = kind.boxes(region_runs(case), heights=np.array([image.shape[1] for image in case], np.int64))
 
     assert boxes.tolist() == expected
     assert boxes.shape == (len(expected), 4)
@@ -93,7 +82,7 @@ def test_boxes_are_exact_at_the_ends_of_columns_however_far_out(kind, height):
 @given(images(), st.integers(0, 9), st.integers(1, 3), st.data())
 def test_what_goes_on_is_counted_pixel_by_pixel(kind, case, shift, at_most, data):
     masks = [RunMask.from_array(mask) for image in case for mask in image]
-    runs = runs_of(case)
+    runs = region_runs(case)
     chosen = data.draw(st.lists(st.integers(0, len(masks) - 1), max_size=4)) if masks else []
     expected = []
     for mask in (masks[i] for i in chosen):
@@ -141,7 +130,7 @@ def test_what_long_regions_share_is_counted_pixel_by_pixel(kind, seed):
         if (a & b).any()
     ]
 
-    found = kind.overlaps(runs_of([gold]), runs_of([delivery]), heights=np.array([40]))
+    found = kind.overlaps(region_runs([gold]), region_runs([delivery]), heights=np.array([40]))
 
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 

@@ -6,17 +6,16 @@ import math
 
 import numpy as np
 import pytest
-from drawn_sources import ONTOLOGY, SYMBOLS, Drawn, drawn, regions
+from drawn_sources import ONTOLOGY, SYMBOLS, Drawn, davis, drawn, regions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
 from scipy import ndimage
 
 import segcore
 from segcore import limits
 from segcore.errors import InvalidInputError, UsageError
-from segcore.ontology import LabelClass, Ontology
+from segcore.ontology import Ontology
 from segcore.surface_scores import Tolerance, assd, hd95
 
 relaxed = settings(deadline=None, max_examples=60)
@@ -338,15 +337,7 @@ def test_label_maps_and_painted_regions_give_one_answer(images):
 
 
 def test_two_methods_on_davis_are_as_far_apart_as_distance_transforms_say(shared_data):
-    folder = shared_data("davis_two_methods")
-    one, two = folder / "semi-supervised/osvos", folder / "unsupervised/rvos"
-    names = sorted(str(path.relative_to(one)) for path in one.rglob("*.png"))[::8]
-    images = [tuple(np.array(Image.open(side / name)) for side in (one, two)) for name in names]
-    ontology = Ontology(tuple(LabelClass(id=i, name=f"object {i}") for i in range(256)))
-    sides = [
-        Drawn({name: pair[side] for name, pair in zip(names, images, strict=True)}, ontology=ontology)
-        for side in (0, 1)
-    ]
+    names, images, sides = davis(shared_data("davis_two_methods"), every=8)
 
     found = evaluated(*sides).surface_scores(tolerance=3)[1]
 

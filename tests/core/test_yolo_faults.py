@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yolo_files import RING, codes, regions, write
+from spec_readings import codes, regions
+from yolo_files import RING, write
 
 import segcore
 from segcore.errors import SpecError

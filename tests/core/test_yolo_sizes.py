@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from yolo_files import RIGHT, RING, coco, codes, regions, write
+from spec_readings import codes, regions
+from yolo_files import RIGHT, RING, coco, write
 
 import segcore
 from segcore.errors import InvalidInputError

@@ -9,6 +9,9 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+import segcore
+from segcore.annotation import ImageAnnotation, Regions
+
 VOC_COLORS: Final = {".": (0, 0, 0), "c": (128, 128, 128), "d": (64, 0, 128), "#": (224, 224, 192)}
 """Background, car, dog and void, as the VOC development kit lists them."""
 
@@ -46,3 +49,23 @@ def colored(path: Path, picture: str, colors: Mapping[str, tuple[int, int, int]]
     pixels = np.array([[colors[c] for c in line] for line in picture.split()], np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def read(root: Path, options: str = "", key: str = "a") -> ImageAnnotation:
+    found = segcore.open(f"voc:{root}{options}").read(key)
+    assert found is not None
+    return found
+
+
+def objects(root: Path, options: str = "?view=object") -> dict[object, tuple[str, np.ndarray]]:
+    source = segcore.open(f"voc:{root}{options}")
+    found = source.read("a")
+    assert found is not None, [str(fault) for fault in source.faults]
+    assert isinstance(found.content, Regions)
+    assert source.ontology is not None
+    names = source.ontology.names
+    return {r.id: (names[r.class_index], r.mask.to_array()) for r in found.content if r.class_index >= 0}
+
+
+def codes(root: Path, options: str = "") -> list[str]:
+    return [fault.code for fault in segcore.check(f"voc:{root}{options}").faults]

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-import segcore
-from segcore.annotation import Regions
-
 RING = "0.1 0.2 0.4 0.2 0.4 0.8 0.1 0.8"
 """In an image of 10 x 20 (height x width) the columns 2 to 7 of the rows 2 to 7."""
 
@@ -31,18 +28,6 @@ def write(
         else:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
     return f"yolo:{folder}"
-
-
-def regions(spec: str, key: str = "a") -> Regions:
-    source = segcore.open(spec)
-    annotation = source.read(key)
-    assert annotation is not None, [*source.faults]
-    assert isinstance(annotation.content, Regions)
-    return annotation.content
-
-
-def codes(spec: str) -> list[str]:
-    return [fault.code for fault in segcore.check(spec).faults]
 
 
 def coco(folder: Path, *, height: int = 10, width: int = 20, name: str = "a") -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -195,3 +197,49 @@ def judge_objects(tmp_path: Path, write_objects: Callable[..., Path]) -> Callabl
         return {record.id: record for record in judge_all(policy.rules, batch.evaluation)}
 
     return judge
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    """The folder that holds the package of the platform to push to."""
+    from push_board import PLATFORM
+
+    packages = tmp_path / "packages"
+    info = packages / "board-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: board\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[segcore.pushes]\nboard = board:configure\nbare = no_such_module:configure\n"
+    )
+    (packages / "board.py").write_text(PLATFORM)
+    return packages
+
+
+@pytest.fixture
+def run_gate(tmp_path: Path, board: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs a command of the folder with the platform installed."""
+
+    def start(*words, program=("from segcore.cli import main; import sys; sys.exit(main())", "gate")):
+        ours = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+        path = os.pathsep.join([str(board), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        return subprocess.run(
+            [sys.executable, "-c", *program, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**ours, "PYTHONPATH": path},
+        )
+
+    return start
+
+
+@pytest.fixture
+def on_board(tmp_path: Path) -> Callable[[], list[dict]]:
+    """A function that gives what was pushed so far."""
+
+    def lines():
+        file = tmp_path / "board.txt"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    return lines

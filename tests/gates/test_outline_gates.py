@@ -17,6 +17,7 @@ import math
 from fractions import Fraction
 
 import pytest
+from judged_batches import seen
 
 from segcore_gates.records import Record, Verdict
 from segcore_gates.text import explain, headline
@@ -58,10 +59,6 @@ def around(metric):
     whole = math.floor(value * digits)
     kept, broken = (whole, whole + 1) if metric in SHARES else (whole, whole - 1)
     return repr(kept / digits), repr(broken / digits)
-
-
-def seen(record: Record) -> tuple[Verdict, bool]:
-    return record.verdict, record.blocks
 
 
 # -- limits ---------------------------------------------------------------------------------------
@@ -179,7 +176,7 @@ def test_a_class_neither_side_has_is_missing_and_absent_says_what_it_does(judge_
 
     assert seen(hard) == (Verdict.MISSING, True)
     assert hard.value is None
-    assert hard.reason == "neither gold nor delivery contains rider"
+    assert hard.reason == "neither gold nor delivery contains the class"
     assert seen(soft) == (Verdict.MISSING, False)
 
 
@@ -360,57 +357,3 @@ def test_ids_do_not_change_with_widths_tolerances_and_limits(judge_objects):
     for limit, told in (("0.1", "dilation: 1px"), ("0.9", "dilation: 0.02")):
         gates = gate("boundary-iou", limit).replace("dilation: 1px", told)
         assert list(judge_objects(GOLD, DELIVERY, gates)) == ["coverage", "g[car]"]
-
-
-# -- boundaries of objects ----------------------------------------------------------------------------
-
-BOXES = {"small": (180, 0, 10, 10), "medium": (120, 0, 40, 40), "large": (0, 0, 100, 100)}
-OBJECTS = [{"car": list(BOXES.values())}]
-NARROWED = [{"car": [(180, 0, 8, 10, 90), (120, 0, 32, 40, 80), (0, 0, 80, 100, 70)]}]
-"""IoU 0.8 each; of bands two pixels wide 44 / 76, 200 / 376 and 512 / 976: 0.579, 0.532 and 0.525."""
-
-
-@pytest.mark.parametrize(
-    ("metric", "iou", "value"),
-    [
-        ("f1", "0.53", Fraction(2, 3)),
-        ("f1", "0.55", Fraction(1, 3)),
-        ("precision", "0.53", Fraction(2, 3)),
-        ("recall", "0.5", Fraction(1)),
-        ("recall", "0.58", Fraction(0)),
-    ],
-)
-def test_objects_are_found_by_the_smaller_of_iou_and_boundary_iou(judge_objects, metric, iou, value):
-    gates = f"g: {{metric: {metric}, iou: {iou}, dilation: 2px, classes: [car], min: {{default: 0.5}}}}"
-
-    record = judge_objects(OBJECTS, NARROWED, gates)["g[car]"]
-
-    assert record.value == float(value)
-    assert record.verdict is (Verdict.PASS if value >= Fraction(1, 2) else Verdict.FAIL)
-    assert headline(record).startswith(f"{metric.capitalize() if metric == 'f1' else metric}@{iou}/2px ")
-
-
-def test_plain_and_boundary_gates_on_objects_share_a_view_and_keep_apart(judge_objects):
-    gates = (
-        "plain: {metric: f1, iou: 0.55, classes: [car], min: {default: 1}}\n"
-        "banded: {metric: f1, iou: 0.55, dilation: 2px, classes: [car], min: {default: 1}}\n"
-        'ap: {metric: ap, iou: "0.6", classes: [car], min: {default: 1}}\n'
-        'edges: {metric: boundary-ap, iou: "0.6", dilation: 2px, classes: [car], min: {default: 1}}'
-    )
-
-    records = judge_objects(OBJECTS, NARROWED, gates)
-
-    assert [records[f"{g}[car]"].value for g in ("plain", "banded", "ap", "edges")] == [
-        1.0,
-        pytest.approx(1 / 3),
-        1.0,
-        0.0,
-    ]
-
-
-def test_the_worst_images_of_boundary_ap_go_by_its_own_matches(judge_objects):
-    gates = 'g: {metric: boundary-ap, iou: "0.55", dilation: 2px, classes: [car], min: {default: 0.1}}'
-
-    record = judge_objects(OBJECTS, NARROWED, gates)["g[car]"]
-
-    assert [w.reason for w in record.worst] == ["1 matched, 2 missed, 2 extra"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -205,6 +206,23 @@ def test_at_most_ten_annotations_worst_first():
     assert "mean-iou" in lines[0]
 
 
+def test_faults_of_a_kind_are_one_annotation_and_few_lines_of_the_summary():
+    faults = [{**FAULT, "annotation": k} for k in range(30)]
+    report = policy(failure=Failure(kind=FailureKind.INVALID, message="refused"))
+    report = replace(report, inputs=Inputs(faults=[*faults, {**FAULT, "code": "seg.empty"}]))
+
+    lines = error_commands([report])
+    listed = [line for line in markdown([report]).splitlines() if line.startswith("- ")]
+
+    assert [line.rpartition(" (")[2] for line in lines[:1]] == ["and 29 more)"]
+    assert [line.partition("::")[2].partition("::")[2].partition(":")[0] for line in lines] == [
+        "coco.unknown_class_name",
+        "seg.empty",
+    ]
+    assert len(listed) == 8
+    assert "and 25 more" in listed[5]
+
+
 def test_the_document_of_one_policy_is_its_report():
     data = document([policy(record())], run={"at": "now"})
 
@@ -230,12 +248,24 @@ def test_the_document_of_several_policies_has_the_worst_outcome():
         (policy(record(verdict=Verdict.PASS, blocks=False)), Outcome.ACCEPT, 0),
         (policy(record(verdict=Verdict.PASS, blocks=False), rules=2), Outcome.INSUFFICIENT, 2),
         (policy(record()), Outcome.REJECT, 1),
+        (policy(record(verdict=Verdict.ERROR, value=None)), Outcome.ERROR, 4),
+        (policy(record(verdict=Verdict.ERROR, value=None), record()), Outcome.REJECT, 1),
         (refused(), Outcome.INVALID, 3),
         (policy(failure=Failure(kind=FailureKind.POLICY, message="")), Outcome.ERROR, 4),
         (policy(failure=Failure(kind=FailureKind.USAGE, message="")), Outcome.ERROR, 4),
         (policy(failure=Failure(kind=FailureKind.INTERNAL, message="")), Outcome.ERROR, 5),
     ],
-    ids=["accept", "not all run", "reject", "invalid", "policy", "usage", "internal"],
+    ids=[
+        "accept",
+        "not all run",
+        "reject",
+        "no verdict",
+        "no verdict and reject",
+        "invalid",
+        "policy",
+        "usage",
+        "internal",
+    ],
 )
 def test_what_a_report_comes_to(report, outcome, code):
     assert (report.outcome, report.exit_code) == (outcome, code)

@@ -7,6 +7,7 @@ import math
 from fractions import Fraction
 
 import pytest
+from judged_batches import seen
 from scipy import optimize, stats
 
 from segcore_gates.records import Record, Verdict
@@ -43,10 +44,6 @@ def judge(judge_objects):
 
 def gate(metric, limit=0.1, *more):
     return f"g: {{{', '.join([f'metric: {metric}', f'min: {{default: {limit}}}', *more])}}}"
-
-
-def seen(record: Record) -> tuple[Verdict, bool]:
-    return record.verdict, record.blocks
 
 
 # -- limits ---------------------------------------------------------------------------------------
@@ -121,7 +118,7 @@ def test_a_class_neither_side_has_is_missing_and_absent_says_what_it_does(judge,
     )
 
     assert seen(hard) == (Verdict.MISSING, True)
-    assert hard.reason == "neither gold nor delivery contains person segments"
+    assert hard.reason == "neither gold nor delivery contains segments of the class"
     assert seen(soft) == (Verdict.MISSING, False)
 
 

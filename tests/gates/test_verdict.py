@@ -90,7 +90,7 @@ def test_a_class_neither_side_has_is_missing_and_has_no_value():
     assert seen(record) == (Verdict.MISSING, True)
     assert record.value is None
     assert record.interval is None
-    assert record.reason == "neither gold nor delivery contains truck"
+    assert record.reason == "neither gold nor delivery contains the class"
 
 
 def test_a_class_that_may_be_absent_does_not_block():

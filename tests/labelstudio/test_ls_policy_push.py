@@ -45,8 +45,9 @@ def server():
 def gate(tmp_path, server):
     """A function that gates the project with a floor; its IoU is 238 of 240 px."""
 
-    def run(minimum, *words, project=7):
+    def run(minimum, *words, project=7, metric="iou"):
         text = POLICY.replace("MINIMUM", str(minimum)).replace("PROJECT", json.dumps(project))
+        text = text.replace("metric: iou", f"metric: {metric}")
         (tmp_path / "batch.gate.yaml").write_text(text)
         environment = {
             **os.environ,
@@ -85,6 +86,20 @@ def test_no_push_does_not_ask_for_tabs(server, gate):
 
     assert "/api/dm/views/" not in silent
     assert "/api/dm/views/" in [asked.path for asked in server.requests]
+
+
+def test_for_objects_a_project_is_not_pulled_again(server, gate):
+    # The first is half as large as it should be: F1 is 118/120.
+    accepted = gate(0.9, metric="f1, iou: 0.75")
+    pulled = exported(server)
+    rejected = gate(0.99, metric="f1, iou: 0.75")
+
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert "label-studio: project 7: 0 of 60 judged tasks fail; nothing to write" in accepted.stdout
+    assert sorted(pulled) == list(range(1, 61))
+    assert rejected.returncode == 1, rejected.stdout + rejected.stderr
+    assert "not pushed: add the tab 'segcore: failing': 1 task: " in rejected.stderr
+    assert "another reason" not in rejected.stderr
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def wanted(*, failing=(2, 1), columns=False, predictions=None, tasks=(1, 2, 3)):
     return Wanted(
         project=7,
         tasks=frozenset(tasks),
-        tab=failing_tab("failing", failing, by_column=columns),
+        tab=failing_tab("failing", failing, by="segcore_iou" if columns else None),
         has_failing=bool(failing),
         predictions=predictions,
         columns=dict.fromkeys(failing, values) if columns else {},

@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-
-HEIGHT, WIDTH = 60, 80
-CONFIG = (
-    '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image">'
-    '<Label value="road"/><Label value="car" alias="car_v1"/></BrushLabels></View>'
-)
-
-
-def box(top, bottom, left, right):
-    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
-    mask[top:bottom, left:right] = True
-    return mask
-
+from pushed_projects import box, decoded, gated, new_project, strokes
 
 ROAD, CAR = box(0, 20, 0, 80), box(30, 50, 10, 30)
 HALF_ROAD, MOVED_CAR = box(0, 10, 0, 80), box(30, 50, 20, 40)
-
-
-def strokes(label, mask):
-    from label_studio_sdk.converter.brush import mask2rle
-
-    return {
-        "id": label,
-        "type": "brushlabels",
-        "from_name": "brush",
-        "to_name": "image",
-        "original_width": WIDTH,
-        "original_height": HEIGHT,
-        "image_rotation": 0,
-        "value": {"format": "rle", "rle": mask2rle(mask.astype(np.uint8) * 255), "brushlabels": [label]},
-    }
-
-
-def decoded(region):
-    """The mask of a region, by the SDK's decoder."""
-    from label_studio_sdk.converter.brush import decode_rle
-
-    return decode_rle(region["value"]["rle"]).reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
 
 
 @pytest.fixture
@@ -60,21 +24,7 @@ def project(sdk):
         [strokes("road", ROAD), strokes("car_v1", MOVED_CAR)],
         None,
     ]
-    made = sdk.projects.create(title="push", label_config=CONFIG)
-    rows = []
-    for i, delivery in enumerate(deliveries):
-        annotations = [{"result": gold, "ground_truth": True, "completed_by": 1}]
-        if delivery is not None:
-            annotations.append({"result": delivery, "ground_truth": False, "completed_by": 1})
-        rows.append(
-            {
-                "data": {"image": f"/data/local-files/?d=files/img-{i}.png", "note": "theirs"},
-                "annotations": annotations,
-                "predictions": [{"result": [], "model_version": "theirs", "score": 0.5}],
-            }
-        )
-    sdk.projects.import_tasks(id=made.id, request=rows)
-    return made.id
+    return new_project(sdk, gold, deliveries)
 
 
 def test_a_second_push_changes_no_row_and_a_dry_run_none_at_all(push, rows):
@@ -206,23 +156,11 @@ def gate(project, label_studio, monkeypatch, tmp_path):
     def run(*words, road=0.7, push="columns: true", code):
         # Road: 4000 of 6400 px are right and none is too many, 0.625.  Car: 1000 of 1800, 0.556, which
         # passes though one image with cars is below the floor.
-        (tmp_path / "batch.gate.yaml").write_text(
-            f'version: 1\ngold: "label-studio:{project}?annotations=ground-truth"\n'
-            f'delivery: "label-studio:{project}"\n'
-            "coverage: {gold_images: 0.5}\ndefaults: {support: {images: 1}}\n"
+        rest = (
             f"gates: {{class-iou: {{metric: iou, min: {{car: 0.5, road: {road}}}}}}}\n"
             f'push: {{label-studio: {{project: {project}, title: "by policy", {push}}}}}\n'
         )
-        program = "import sys; from segcore.cli import main; sys.exit(main())"
-        result = subprocess.run(
-            [sys.executable, "-c", program, *(words or ["gate"]), "batch.gate.yaml"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == code, result.stdout + result.stderr
-        return result
+        return gated(tmp_path, project, rest, *words, code=code)
 
     return run
 

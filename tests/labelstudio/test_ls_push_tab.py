@@ -35,9 +35,9 @@ def items(tab):
     "tab",
     [
         default_tab(),
-        failing_tab("t", [], by_column=False),
-        failing_tab("t", [3, 1], by_column=False),
-        failing_tab("t", [3, 1], by_column=True),
+        failing_tab("t", [], by=None),
+        failing_tab("t", [3, 1], by=None),
+        failing_tab("t", [3, 1], by="segcore_iou"),
     ],
 )
 def test_a_tab_holds_only_operators_the_user_interface_knows(tab):
@@ -47,7 +47,7 @@ def test_a_tab_holds_only_operators_the_user_interface_knows(tab):
 
 
 def test_a_tab_names_its_tasks_by_number():
-    tab = failing_tab("t", [3, 1], by_column=False)
+    tab = failing_tab("t", [3, 1], by=None)
 
     assert tab["filters"] == {
         "conjunction": "or",
@@ -59,11 +59,11 @@ def test_a_tab_names_its_tasks_by_number():
 
 
 def test_the_tab_of_no_task_is_not_the_tab_of_all():
-    assert [item["value"] for item in items(failing_tab("t", [], by_column=False))] == [0]
+    assert [item["value"] for item in items(failing_tab("t", [], by=None))] == [0]
 
 
 def test_the_worst_task_comes_first_where_the_tasks_have_the_column_and_numbers_sort_as_numbers():
-    tab = failing_tab("t", [1], by_column=True)
+    tab = failing_tab("t", [1], by="segcore_iou")
 
     assert tab["ordering"] == ["tasks:data.segcore_iou"]
     assert tab["columnsDisplayType"] == {"tasks:data.segcore_iou": "Number"}
@@ -71,20 +71,21 @@ def test_the_worst_task_comes_first_where_the_tasks_have_the_column_and_numbers_
 
 def test_the_order_without_columns_is_one_the_server_takes_in_place_of_another():
     # An empty order would leave the old one in place.
-    assert failing_tab("t", [1], by_column=False)["ordering"] == ["tasks:id"]
+    assert failing_tab("t", [1], by=None)["ordering"] == ["tasks:id"]
 
 
 def test_a_tab_of_too_many_tasks_is_refused():
     with pytest.raises(ValueError, match="at most 500"):
-        failing_tab("t", range(1, MAX_TASKS + 2), by_column=False)
+        failing_tab("t", range(1, MAX_TASKS + 2), by=None)
 
 
-@given(
-    old=st.sets(st.integers(1, 9)), new=st.sets(st.integers(1, 9)), was=st.booleans(), by=st.booleans()
-)
+COLUMNS = st.sampled_from([None, "segcore_iou", "segcore_value"])
+
+
+@given(old=st.sets(st.integers(1, 9)), new=st.sets(st.integers(1, 9)), was=COLUMNS, by=COLUMNS)
 def test_a_tab_that_was_updated_shows_what_is_wanted(old, new, was, by):
-    there = failing_tab("t", sorted(old), by_column=was) | {"columnsWidth": {"tasks:id": 5}}
-    tab = failing_tab("t", sorted(new), by_column=by)
+    there = failing_tab("t", sorted(old), by=was) | {"columnsWidth": {"tasks:id": 5}}
+    tab = failing_tab("t", sorted(new), by=by)
 
     after = updated(tab, there)
 
@@ -94,7 +95,7 @@ def test_a_tab_that_was_updated_shows_what_is_wanted(old, new, was, by):
 
 
 def test_the_columns_of_a_task_have_one_prefix_and_are_flat():
-    task = JudgedTask(id=1, class_name="car", iou=1 / 3, failing=True)
+    task = JudgedTask(id=1, class_name="car", metric="iou", value=1 / 3, iou=1 / 3, failing=True)
 
     assert column_values(task) == {
         "segcore_class": "car",

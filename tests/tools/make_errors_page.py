@@ -22,7 +22,7 @@ HEAD = """\
 | 1 | rejected: a gate failed |
 | 2 | not enough evidence |
 | 3 | the input is invalid |
-| 4 | usage or policy error |
+| 4 | usage or policy error; or a gate that cannot be judged as written, such as AP without scores |
 | 5 | internal error: a fault of segcore, not of your data |
 
 130 is Ctrl-C and 141 a closed pipe, as everywhere. Errors go to standard error and show no traceback
@@ -32,7 +32,8 @@ without `--debug`. Names that come from files are printed with control character
 
 A fault is one thing wrong with an input: code, file, image, annotation, what was expected and what was
 found. `error` refuses the input, `warning` is reported. Nothing is repaired, and all faults of an input
-are reported in one run. Scripts may rely on the codes.
+are reported in one run. Scripts may rely on the codes. `--json` lists every fault; the terminal shows of
+a code with more than ten faults the first five, and a line that counts the others and names some images.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,19 @@ if TYPE_CHECKING:
     from segcore_gates.statistics import Sample
     from segcore_gates.views import View
 
-__all__ = ["Finding", "How", "class_index", "exact", "highest", "largest", "lowest", "plural"]
+__all__ = [
+    "Counts",
+    "Credit",
+    "Finding",
+    "How",
+    "class_index",
+    "exact",
+    "highest",
+    "largest",
+    "lowest",
+    "no_gold_of",
+    "plural",
+]
 
 _DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
@@ -35,7 +48,10 @@ class Finding:
     images, instances : int or None
         The gold images and gold instances it rests on; None where they cannot be counted.
     absent : str
-        Why there is nothing to judge: the verdict is MISSING.
+        Why there is nothing to judge: the verdict is MISSING.  It is worded for every class alike, so
+        that reports tell it once of many.
+    of_size : bool
+        Whether it is a size that is missing, and not all of the class.
     error : str
         Why it cannot be judged: the verdict is ERROR.
     settled : str
@@ -51,11 +67,39 @@ class Finding:
     images: int | None
     instances: int | None = None
     absent: str = ""
+    of_size: bool = False
     error: str = ""
     settled: str = ""
     failing: str = ""
     confusions: tuple[Confusion, ...] = ()
     worst: tuple[WorstImage, ...] = ()
+
+
+class Credit(enum.StrEnum):
+    """What a matched object is worth."""
+
+    FOUND = "found"
+    """Nothing less than one."""
+    IOU = "iou"
+    """Its IoU."""
+    OVERLAPS = "overlaps"
+    """The share of the overlaps of the rule that its IoU reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a metric of objects makes of those of one class.
+
+    Attributes
+    ----------
+    missed, extra : bool
+        Whether missed gold objects lower it, and extra delivered ones.
+    credit : Credit
+    """
+
+    missed: bool = False
+    extra: bool = False
+    credit: Credit = Credit.FOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +123,9 @@ class How(Generic[E]):
         What the values of the worst images are, where it is not ``title``.
     judges_pixels : bool
         Whether a limit on it is a limit on the pixel IoU of a class, as pushes show it.
+    objects : Counts or None
+        For metrics of objects and segments, what counts against a class; it says in which images, and
+        which of them, see :mod:`segcore_gates.failing_images`.
     unit : str
         Of values and limits: ``px``; empty for shares.
     """
@@ -90,6 +137,7 @@ class How(Generic[E]):
     no_bound: str = ""
     of_image: str = ""
     judges_pixels: bool = False
+    objects: Counts | None = None
     unit: str = ""
 
 
@@ -131,6 +179,11 @@ def highest(images: Sequence[WorstImage]) -> tuple[WorstImage, ...]:
 def largest(confusions: Sequence[Confusion]) -> tuple[Confusion, ...]:
     """The two that count most."""
     return tuple(sorted(confusions, key=lambda c: -c.count)[:_CONFUSIONS])
+
+
+def no_gold_of(size: str) -> str:
+    """What is missing where the gold of a class has no object of a size."""
+    return f"no {size} gold object"
 
 
 def plural(n: int, noun: str) -> str:

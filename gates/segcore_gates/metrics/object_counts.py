@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.average_precision import BANDS
-from segcore.instance_matching import MATCH_IOU
+from segcore.instance_matching import MATCH_IOU, Pairs
 from segcore_gates.metrics.finding import largest, lowest
 from segcore_gates.records import Confusion, WorstImage
 
 if TYPE_CHECKING:
     from segcore.instance_evaluation import InstanceEvaluation
-    from segcore.instance_matching import ObjectMatching, Pairs
+    from segcore.instance_matching import ObjectMatching
     from segcore.panoptic_evaluation import PanopticEvaluation
     from segcore_gates.rules import Curve, Size
 
@@ -57,7 +57,12 @@ class ClassObjects:
         Crowds of the gold are none of them, nor are delivered objects that lie in one.
     iou_sums : float64 (n_images,)
         Of the matched objects.
-    ious : float64 (matched objects,)
+    found : Pairs
+        The matched objects, by their numbers in the table of the evaluation.
+    near : Pairs
+        Those of IoU .5 and above that do not count as matched, whatever their size.
+    missed_gold, extra_delivered : int64 (n,)
+        The missed and the extra ones, by their numbers.
     confusions : tuple of Confusion
         Which other classes missed objects were delivered as, and extra ones are in the gold.
     in_gold, in_delivery : bool
@@ -72,7 +77,10 @@ class ClassObjects:
     missed: Integers
     extra: Integers
     iou_sums: Floats
-    ious: Floats
+    found: Pairs
+    near: Pairs
+    missed_gold: Integers
+    extra_delivered: Integers
     confusions: tuple[Confusion, ...]
     in_gold: bool
     in_delivery: bool
@@ -123,6 +131,7 @@ def objects_of(
     images = len(table)
     gold, delivery = found.rows(index)
     gold = gold[~table.gold.crowd[gold]]
+    near = gold[~found.gold[gold] & (found.ious[gold] >= MATCH_IOU)]
     extra = delivery[found.extra[delivery]]
     in_gold = bool(len(gold))
     in_delivery = bool(len(delivery))
@@ -135,16 +144,18 @@ def objects_of(
     def by_image(rows: Integers, of: Integers) -> Integers:
         return np.bincount(of[rows], minlength=images)
 
-    ious = found.ious[matched]
     iou_sums = np.zeros(images)
-    np.add.at(iou_sums, table.gold_images[matched], ious)
+    np.add.at(iou_sums, table.gold_images[matched], found.ious[matched])
     return ClassObjects(
         keys=table.keys,
         matched=by_image(matched, table.gold_images),
         missed=by_image(missed, table.gold_images),
         extra=by_image(extra, table.delivery_images),
         iou_sums=iou_sums,
-        ious=ious,
+        found=found.pairs(matched),
+        near=found.pairs(near),
+        missed_gold=missed,
+        extra_delivered=extra,
         # What is drawn too badly for its size need not be missed, so it was taken for nothing else.
         confusions=()
         if asked.curve
@@ -168,11 +179,13 @@ def least_iou(area_px: int, curve: Curve) -> Fraction:
 class _Found:
     """What became of every object, and where those of each class are.
 
-    ``gold`` says which gold objects were found, ``ious`` how well, ``extra`` which delivered objects
-    belong to none.
+    ``gold`` says which gold objects were found, ``extra`` which delivered objects belong to none.
+    ``partners`` and ``ious`` say what each gold object is matched with and how well, found or not; -1
+    and 0 where it is with nothing.
     """
 
     gold: Bools
+    partners: Integers
     ious: Floats
     extra: Bools
     gold_by_class: tuple[Integers, Integers]
@@ -182,6 +195,10 @@ class _Found:
         """The gold and the delivered objects of a class."""
         (gold, begins), (delivery, starts) = self.gold_by_class, self.delivery_by_class
         return gold[begins[index] : begins[index + 1]], delivery[starts[index] : starts[index + 1]]
+
+    def pairs(self, gold: Integers) -> Pairs:
+        """Gold objects with their partners."""
+        return Pairs(gold=gold, delivery=self.partners[gold], iou=self.ious[gold])
 
 
 _KNOWN: WeakKeyDictionary[InstanceEvaluation, dict[Asked, _Found]] = WeakKeyDictionary()
@@ -193,18 +210,19 @@ def _found(evaluation: InstanceEvaluation, asked: Asked) -> _Found:
     if asked not in known:
         table = evaluation.tallies
         matching = _matching(evaluation, asked)
-        pairs = matching.pairs
-        if asked.curve:
-            pairs = pairs.where(_reach(evaluation, pairs, asked.curve))
-        else:
-            pairs = pairs.where(pairs.iou >= asked.iou)
+        every = matching.pairs
+        partners, ious = np.full(len(table.gold), -1, np.int64), np.zeros(len(table.gold))
+        partners[every.gold], ious[every.gold] = every.delivery, every.iou
+        reached = _reach(evaluation, every, asked.curve) if asked.curve else every.iou >= asked.iou
+        pairs = every.where(reached)
         outside = matching.crowd_share < (MATCH_IOU if asked.curve else asked.iou)
-        gold, ious = np.zeros(len(table.gold), np.bool_), np.zeros(len(table.gold))
-        gold[pairs.gold], ious[pairs.gold] = True, pairs.iou
+        gold = np.zeros(len(table.gold), np.bool_)
+        gold[pairs.gold] = True
         outside[pairs.delivery] = False
         k = len(evaluation.ontology)
         known[asked] = _Found(
             gold=gold,
+            partners=partners,
             ious=ious,
             extra=outside,
             gold_by_class=_by_class(table.gold.classes, k),

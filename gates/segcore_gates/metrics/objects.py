@@ -11,7 +11,8 @@ All count objects matched one to one (:mod:`segcore.instance_matching`).  What t
 - With ``dilation`` an object is found where the smaller of IoU and boundary IoU reaches the limit;
   crowds go by their masks.
 - In a size band, F1 and precision are missing where neither side has such an object, the others where
-  the gold has none: they say nothing of extra objects.
+  the gold has none: they say nothing of extra objects.  ``absent`` below ``sizes`` decides, and where
+  the class has no object of any size ``absent`` of the gate.
 
 Support is counted in gold images and gold objects, of the band where there is one.
 
@@ -28,7 +29,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, class_index, plural
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index, no_gold_of, plural
 from segcore_gates.metrics.object_counts import Asked, ClassObjects, objects_of
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
@@ -53,6 +54,7 @@ __all__ = [
     "f1_parts",
     "one_sided",
     "what",
+    "without_objects",
 ]
 
 
@@ -66,6 +68,17 @@ def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
 def what(rule: Rule) -> str:
     """``small car``."""
     return f"{rule.class_name}" if rule.size is None else f"{rule.size.value} {rule.class_name}"
+
+
+def without_objects(rule: Rule, evaluation: InstanceEvaluation) -> Finding | None:
+    """Why a class cannot be judged by its objects: it is stuff.
+
+    Where the policy's ontology says so the policy is refused; here the gold does.
+    """
+    if evaluation.ontology.classes[class_index(rule, evaluation)].thing is not False:
+        return None
+    reason = f"{rule.class_name} is stuff, which has no objects: gate it with iou or pq"
+    return Finding(error=reason, images=None)
 
 
 def one_sided(
@@ -85,8 +98,11 @@ def one_sided(
     worst = objects.lowest(*f1_parts(objects))
     extra = int(objects.extra.sum())
     if not instances and not (extra and (extra_counts or not objects.in_gold)):
-        where = "neither gold nor delivery contains" if not extra else "the gold does not contain"
-        return Finding(absent=f"{where} {what(rule)} {noun}", images=images, instances=instances)
+        absent = f"neither gold nor delivery contains {noun} of the class"
+        of_size = rule.size is not None and (objects.in_gold or objects.in_delivery)
+        if rule.size is not None and of_size:
+            absent = no_gold_of(rule.size.value)
+        return Finding(absent=absent, of_size=of_size, images=images, instances=instances)
     if not objects.in_gold:
         reason = f"{rule.class_name} is in the delivery and nowhere in the gold"
     elif not objects.in_delivery:
@@ -119,21 +135,25 @@ def _recall_parts(objects: ClassObjects) -> Parts:
 
 
 def _ratio(
-    title: str, parts: Callable[[ClassObjects], Parts], *, extra_counts: bool, about: str
+    title: str, parts: Callable[[ClassObjects], Parts], counts: Counts, *, about: str
 ) -> How[InstanceEvaluation]:
     """A metric that is a ratio of two counts, each summed over images."""
 
     def find(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
+        if refused := without_objects(rule, evaluation):
+            return refused
         objects = counted(rule, evaluation)
-        known = one_sided(rule, objects, extra_counts=extra_counts)
+        known = one_sided(rule, objects, extra_counts=counts.extra)
         if known is not None:
             return known
         part, whole = parts(objects)
-        total = int(whole.sum())
+        total, instances = int(whole.sum()), objects.support_instances
+        no_gold = "" if rule.size is None or instances else no_gold_of(rule.size.value)
         return Finding(
             value=Fraction(int(part.sum()), total) if total else Fraction(0),
             images=objects.support_images,
-            instances=objects.support_instances,
+            instances=instances,
+            failing=f"{no_gold}, {int(objects.extra.sum())} extra" if no_gold else "",
             settled="" if total else f"no delivered {what(rule)} object counts",
             confusions=objects.confusions,
             worst=objects.lowest(part, whole) if total else objects.lowest(*f1_parts(objects)),
@@ -149,31 +169,32 @@ def _ratio(
         view=lambda rule: View(task="instance", dilation=rule.dilation),
         find=find,
         sample=sample,
+        objects=counts,
     )
 
 
 F1 = _ratio(
     "F1",
     f1_parts,
-    extra_counts=True,
+    Counts(missed=True, extra=True),
     about="2 x matched / (2 x matched + missed + extra): what is missing and what is too much, in one.",
 )
 PRECISION = _ratio(
     "precision",
     _precision_parts,
-    extra_counts=True,
+    Counts(extra=True),
     about="Matched of the delivered objects; 0 where gold has the class and none delivered counts.",
 )
 RECALL = _ratio(
     "recall",
     _recall_parts,
-    extra_counts=False,
+    Counts(missed=True),
     about="Matched of the gold objects; extra objects do not count, so gate precision or F1 beside it.",
 )
 GOOD_OBJECT_SHARE = _ratio(
     "good objects",
     _recall_parts,
-    extra_counts=False,
+    Counts(missed=True),
     about="Gold objects whose match has at least the IoU that objects of their area have to have.",
 )
 
@@ -184,14 +205,16 @@ def _matched_iou(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
     Where both sides have the class and nothing matches, it is 0 whatever the evidence.  Missed and extra
     objects do not count, so gate F1 beside it.
     """
+    if refused := without_objects(rule, evaluation):
+        return refused
     objects = counted(rule, evaluation)
     known = one_sided(rule, objects, extra_counts=False)
     if known is not None:
         return known
-    found = len(objects.ious)
+    found = len(objects.found)
     none = f"no {what(rule)} object has a match at IoU {rule.ious[0]:g}"
     return Finding(
-        value=math.fsum(objects.ious.tolist()) / found if found else Fraction(0),
+        value=math.fsum(objects.found.iou.tolist()) / found if found else Fraction(0),
         images=objects.support_images,
         instances=objects.support_instances,
         settled="" if found else none,
@@ -206,6 +229,7 @@ MATCHED_IOU = How(
     title="matched IoU",
     view=lambda _: View(task="instance"),
     find=_matched_iou,
+    objects=Counts(credit=Credit.IOU),
     no_bound="the IoU of what was found has no bound, because the delivery decides what is found: "
     "write `judge: estimate`, or gate f1 at a higher IoU",
 )

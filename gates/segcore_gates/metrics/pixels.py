@@ -32,7 +32,7 @@ def class_pixels(rule: Rule, evaluation: Evaluation) -> Finding:
     scores = evaluation.classes[class_index(rule, evaluation)]
     images, instances = scores.support_images, scores.support_instances
     if not scores.union:
-        absent = f"neither gold nor delivery contains {scores.name}"
+        absent = "neither gold nor delivery contains the class"
         return Finding(absent=absent, images=images, instances=instances)
     settled = f"{scores.name} is in {plural(images, 'gold image')} and nowhere in the delivery"
     failing = f"{scores.name} is in the delivery and nowhere in the gold"

@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from segcore.average_precision import BANDS, IOU_THRESHOLDS, mean
-from segcore_gates.metrics.finding import Finding, How, class_index
-from segcore_gates.metrics.objects import counted, f1_parts, one_sided
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index
+from segcore_gates.metrics.objects import counted, f1_parts, one_sided, without_objects
 from segcore_gates.views import View
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _UNSCORED: Final = (
 
 def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[InstanceEvaluation]:
     def find(rule: Rule, evaluation: InstanceEvaluation) -> Finding:
+        if refused := without_objects(rule, evaluation):
+            return refused
         if not evaluation.has_scores:
             return Finding(error=f"{title} {_UNSCORED}", images=None)
         objects = counted(rule, evaluation)
@@ -47,6 +49,7 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
         view=lambda rule: View(task="instance", scores=rule.scores, dilation=rule.dilation),
         find=find,
         of_image="F1",
+        objects=Counts(missed=True, extra=curve == "precision", credit=Credit.OVERLAPS),
         no_bound=f"{title} has no bound, because it ranks the objects of all images together: write "
         "`judge: estimate`, or gate f1",
     )

@@ -28,7 +28,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from segcore_gates.metrics.finding import Finding, How, class_index
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index
 from segcore_gates.metrics.object_counts import ClassObjects, confusions_of
 from segcore_gates.metrics.objects import f1_parts, one_sided
 from segcore_gates.statistics import Sample
@@ -40,18 +40,20 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
-__all__ = ["MEAN_PQ", "PQ", "RQ", "SQ"]
+__all__ = ["MEAN_PQ", "PQ", "RQ", "SQ", "segments_of"]
 
 _PANOPTIC: Final = View(task="panoptic")
+_BOTH: Final = Counts(missed=True, extra=True)
+_BY_IOU: Final = Counts(missed=True, extra=True, credit=Credit.IOU)
 _FIXED_POINT: Final = 10**12
 
 _KNOWN: WeakKeyDictionary[PanopticEvaluation, dict[int, ClassObjects]] = WeakKeyDictionary()
 """PQ, SQ and RQ of a class ask for the same."""
 
 
-def _segments(rule: Rule, evaluation: PanopticEvaluation) -> ClassObjects:
-    """The segments of the rule's class."""
-    known, index = _KNOWN.setdefault(evaluation, {}), class_index(rule, evaluation)
+def segments_of(evaluation: PanopticEvaluation, index: int) -> ClassObjects:
+    """The segments of one class."""
+    known = _KNOWN.setdefault(evaluation, {})
     if index not in known:
         known[index] = _counted(evaluation, index)
     return known[index]
@@ -74,7 +76,10 @@ def _counted(evaluation: PanopticEvaluation, index: int) -> ClassObjects:
         missed=by_image(table.gold_images[missed]),
         extra=by_image(table.delivery_images[extra]),
         iou_sums=iou_sums,
-        ious=pairs.iou,
+        found=pairs,
+        near=pairs.where(np.zeros(len(pairs), np.bool_)),
+        missed_gold=missed,
+        extra_delivered=extra,
         confusions=confusions_of(evaluation, found.confused, missed, extra, noun="segments"),
         in_gold=bool((of_gold & ~table.gold.crowd).any()),
         in_delivery=bool(of_delivery.any()),
@@ -89,7 +94,7 @@ def _judged(
     parts: Callable[[ClassObjects], tuple[Numbers, npt.NDArray[np.int64]]],
 ) -> Finding:
     """A class by what counts in both sides, where extra segments count."""
-    segments = _segments(rule, evaluation)
+    segments = segments_of(evaluation, class_index(rule, evaluation))
     known = one_sided(rule, segments, extra_counts=True, noun="segments")
     if known is not None:
         return known
@@ -110,20 +115,20 @@ def _pq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
     """Sum of the IoUs of the matches / (TP + FP / 2 + FN / 2)."""
 
     def value(segments: ClassObjects) -> float:
-        return 2 * math.fsum(segments.ious.tolist()) / int(f1_parts(segments)[1].sum())
+        return 2 * math.fsum(segments.found.iou.tolist()) / int(f1_parts(segments)[1].sum())
 
     return _judged(rule, evaluation, value, _pq_parts)
 
 
 def _pq_sample(rule: Rule, evaluation: PanopticEvaluation) -> Sample:
-    parts, wholes = _pq_parts(_segments(rule, evaluation))
+    parts, wholes = _pq_parts(segments_of(evaluation, class_index(rule, evaluation)))
     return Sample(
         [round(part * _FIXED_POINT) for part in parts[wholes > 0].tolist()],
         [whole * _FIXED_POINT for whole in wholes[wholes > 0].tolist()],
     )
 
 
-PQ = How(title="PQ", view=lambda _: _PANOPTIC, find=_pq, sample=_pq_sample)
+PQ = How(title="PQ", view=lambda _: _PANOPTIC, find=_pq, sample=_pq_sample, objects=_BY_IOU)
 
 
 def _rq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
@@ -137,11 +142,11 @@ def _rq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
 
 
 def _rq_sample(rule: Rule, evaluation: PanopticEvaluation) -> Sample:
-    part, whole = f1_parts(_segments(rule, evaluation))
+    part, whole = f1_parts(segments_of(evaluation, class_index(rule, evaluation)))
     return Sample(part[whole > 0], whole[whole > 0])
 
 
-RQ = How(title="RQ", view=lambda _: _PANOPTIC, find=_rq, sample=_rq_sample)
+RQ = How(title="RQ", view=lambda _: _PANOPTIC, find=_rq, sample=_rq_sample, objects=_BOTH)
 
 
 def _sq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
@@ -149,13 +154,13 @@ def _sq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
 
     Missed and extra segments do not count, so gate PQ or RQ beside it.
     """
-    segments = _segments(rule, evaluation)
+    segments = segments_of(evaluation, class_index(rule, evaluation))
     known = one_sided(rule, segments, extra_counts=False, noun="segments")
     if known is not None:
         return known
-    found = len(segments.ious)
+    found = len(segments.found)
     return Finding(
-        value=math.fsum(segments.ious.tolist()) / found if found else Fraction(0),
+        value=math.fsum(segments.found.iou.tolist()) / found if found else Fraction(0),
         images=segments.support_images,
         instances=segments.support_instances,
         settled="" if found else f"no {rule.class_name} segment has a match",
@@ -170,6 +175,7 @@ SQ = How(
     title="SQ",
     view=lambda _: _PANOPTIC,
     find=_sq,
+    objects=Counts(credit=Credit.IOU),
     no_bound="SQ has no bound, because the delivery decides which segments match: "
     "write `judge: estimate`, or gate pq",
 )
@@ -192,5 +198,6 @@ MEAN_PQ = How(
     title="mean PQ",
     view=lambda _: _PANOPTIC,
     find=_mean_pq,
+    objects=_BY_IOU,
     no_bound="a mean has no bound: write `judge: estimate`",
 )

@@ -44,7 +44,7 @@ def push(
         typer.Option(
             metavar="POLICY",
             help="Judge by this policy, with its gold and delivery: a task fails where a class that "
-            "fails the batch is below its limit in an image.",
+            "fails a gate on pixels, objects or segments is below its limit in an image.",
         ),
     ] = None,
     title: Annotated[
@@ -54,7 +54,8 @@ def push(
     masks: Annotated[
         bool | None,
         typer.Option(
-            "--masks/--no-masks", help="Show missed and extra pixels as predictions (default)."
+            "--masks/--no-masks",
+            help="Show missed and extra pixels and objects as predictions (default).",
         ),
     ] = None,
     columns: Annotated[
@@ -66,15 +67,16 @@ def push(
     ] = None,
     score: Annotated[
         bool | None,
-        typer.Option("--score/--no-score", help="Give the predictions the lowest IoU as their score."),
+        typer.Option("--score/--no-score", help="Give the predictions the lowest value as their score."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be written.")] = False,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes to work in.")] = 1,
 ) -> int:
     """Show reviewers which tasks fail, and where.
 
-    A tab of the Data Manager holds the failing tasks; their missed and extra pixels are predictions
-    beside the annotation.  A second push changes nothing.
+    A tab of the Data Manager holds the failing tasks; their missed and extra pixels, and by a policy
+    their missed and extra objects, are predictions beside the annotation.  A second push changes
+    nothing.
 
     Example: segcore push label-studio --project 7 --gold coco:gold.json --below 0.8 --dry-run
     """
@@ -93,7 +95,7 @@ def push(
     beside: tuple[str, ...] = ()
     if judge is not None:
         judged = judge.batch()
-        batch, beside = batch_by_policy(judged, tasks), judged.beside_pixels
+        batch, beside = batch_by_policy(judged, tasks), judged.beside_objects
     else:
         batch = _by_limit(tasks, gold or "", delivery, ontology=ontology, below=below or 0.0, jobs=jobs)
     sent = send(batch, settings.show, url=tasks.url, dry_run=dry_run)
