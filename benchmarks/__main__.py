@@ -26,6 +26,7 @@ PARTS = {
     "j": "panoptic",
     "k": "boundary",
     "l": "object_boundaries",
+    "m": "segment_boundaries",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",

@@ -18,6 +18,7 @@ from benchmarks.race import Parts, Watch, Way, kernel_choices, missing, race
 from benchmarks.scenes import Size, cells
 from segcore import kernels
 from segcore.annotation import ImageAnnotation, SegmentMap
+from segcore.dilation import Dilation
 from segcore.kernels import Choice
 from segcore.masks.png import decode_rgb
 from segcore.masks.segment_ids import number_segments
@@ -138,11 +139,12 @@ def answer(rows: Any) -> np.ndarray:
     return np.round(np.asarray(rows, float), 12)
 
 
-def evaluate_files(folder: Path, choice: Choice) -> np.ndarray:
+def evaluate_files(folder: Path, choice: Choice, *, dilation: Dilation | None = None) -> np.ndarray:
     kernels.use(choice)
     specs = (f"coco-panoptic:{folder}/{side}.json" for side in SIDES)
-    found = segcore.evaluate(*specs, task="panoptic")
-    return answer([[c.pq or 0, c.sq or 0, c.rq or 0] for c in found.classes])
+    found = segcore.evaluate(*specs, task="panoptic", dilation=dilation)
+    classes = found.classes if dilation is None else [c.boundary for c in found.classes]
+    return answer([[c.pq or 0, c.sq or 0, c.rq or 0] for c in classes if c is not None])
 
 
 def measure_decoded(folder: Path, choice: Choice) -> dict[str, Way]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -236,7 +237,7 @@ class Evaluation(MeasuredBatch):
                 delivery_pixels=int(delivery[i]),
                 support_images=int(np.count_nonzero(counts.gold_pixels)),
                 support_instances=None if instances is None else int(instances[i]),
-                mean_image_iou=float(per_image.mean()) if len(per_image) else None,
+                mean_image_iou=mean_of(per_image.tolist()),
                 boundary_intersection=both,
                 boundary_union=either,
             )
@@ -246,8 +247,7 @@ class Evaluation(MeasuredBatch):
     @property
     def mean_iou(self) -> float | None:
         """Mean IoU over the classes with a union; None if there is none."""
-        values = [c.iou for c in self.classes if c.iou is not None]
-        return sum(values) / len(values) if values else None
+        return mean_of(c.iou for c in self.classes)
 
     @property
     def mean_boundary_iou(self) -> float | None:
@@ -288,7 +288,7 @@ class Evaluation(MeasuredBatch):
         total = sum(c.gold_pixels for c in self.classes)
         if not total:
             return None
-        return sum(c.gold_pixels * (c.iou or 0.0) for c in self.classes) / total
+        return math.fsum(c.gold_pixels * (c.iou or 0.0) for c in self.classes) / total
 
     def table(self) -> dict[str, list[Any]]:
         """Image x class counts as columns, one row for every class an image holds on either side.

@@ -209,9 +209,10 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "instance.no_object": (_W, "the input has annotations, and none of them is an object to compare"),
     # semantic view
     "semantic.overlap": (_E, "regions of different classes overlap and the overlap rule is `error`"),
+    # boundaries, of classes, objects or segments
     "boundary.wide_band": (
         _W,
-        "most gold pixels count as boundary, so Boundary IoU says little that IoU does not",
+        "most gold pixels count as boundary, so boundary measures say little that IoU does not",
     ),
     # policies
     "policy.syntax": (_E, "the file is not valid YAML"),

@@ -86,7 +86,8 @@ MAX_IMAGE_STEPS: Final = 16_000_000
 """Pixel steps along all polygon rings of one image: what they cost in time and memory."""
 
 MAX_IMAGE_RUNS: Final = 16_000_000
-"""Runs of all brush masks of one image: a mask of stripes is a few bytes in its file."""
+"""Runs of all brush masks of one image, and of a mask that is taken as segments: a mask of stripes is
+a few bytes in its file."""
 
 MAX_IMAGE_SEGMENTS: Final = 65535
 """Segments of one panoptic mask: what 16 bits can number."""

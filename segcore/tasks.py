@@ -143,7 +143,7 @@ class _Semantic(Task[SemanticTally, SemanticTable]):
         return found
 
     def evaluation(self, table: SemanticTable, compared: Comparison, **batch: Any) -> Evaluation:
-        batch["faults"] = (*batch["faults"], *_wide_band(table, compared))
+        batch["faults"] = (*batch["faults"], *_wide_band_of_pixels(table, compared))
         return Evaluation(
             tallies=table.pixels,
             boundary=table.boundary,
@@ -154,13 +154,10 @@ class _Semantic(Task[SemanticTally, SemanticTable]):
         )
 
 
-def _wide_band(table: SemanticTable, compared: Comparison) -> list[Fault]:
-    """A warning where more than 3/4 of the gold pixels that belong to a class are boundary."""
+def _wide_band(band_px: int, gold_px: int, compared: Comparison) -> list[Fault]:
+    """A warning where more than 3/4 of the gold pixels whose boundary is measured are boundary."""
     dilation = compared.options.dilation
-    if table.boundary is None or dilation is None:
-        return []
-    band, pixels = (int(t.gold_pixels.sum(dtype=np.int64)) for t in (table.boundary, table.pixels))
-    if 4 * band <= 3 * pixels:
+    if dilation is None or 4 * band_px <= 3 * gold_px:
         return []
     narrower = "" if dilation.narrower is None else f"; try {dilation.narrower}"
     return [
@@ -168,9 +165,26 @@ def _wide_band(table: SemanticTable, compared: Comparison) -> list[Fault]:
             code="boundary.wide_band",
             file=compared.gold.file,
             expected=f"at most 3/4 of the pixels in the band{narrower}",
-            got=f"{100 * band / pixels:.1f} % of {pixels} px at {dilation}",
+            got=f"{100 * band_px / gold_px:.1f} % of {gold_px} px at {dilation}",
         )
     ]
+
+
+def _wide_band_of_pixels(table: SemanticTable, compared: Comparison) -> list[Fault]:
+    """See :func:`_wide_band`; of the pixels that belong to a class."""
+    if table.boundary is None:
+        return []
+    band, pixels = (int(t.gold_pixels.sum(dtype=np.int64)) for t in (table.boundary, table.pixels))
+    return _wide_band(band, pixels, compared)
+
+
+def _wide_band_of_objects(table: InstanceTable, compared: Comparison) -> list[Fault]:
+    """See :func:`_wide_band`; of all objects or segments together, groups left out."""
+    if table.boundaries is None:
+        return []
+    single = ~table.gold.crowd
+    band, pixels = (int(px[single].sum()) for px in (table.boundaries.gold_px, table.gold.areas_px))
+    return _wide_band(band, pixels, compared)
 
 
 class _Instance(Task[InstancePair, InstanceTable]):
@@ -204,7 +218,8 @@ class _Instance(Task[InstancePair, InstanceTable]):
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> InstanceEvaluation:
         options = compared.options
-        batch["faults"] = (*batch["faults"], *_no_object(table, compared, batch["counts"]))
+        found = _no_object(table, compared, batch["counts"])
+        batch["faults"] = (*batch["faults"], *found, *_wide_band_of_objects(table, compared))
         return InstanceEvaluation(
             tallies=table,
             score_rule=options.scores,
@@ -254,6 +269,7 @@ class _Panoptic(Task[SegmentPair, InstanceTable]):
 
     def evaluation(self, table: InstanceTable, compared: Comparison, **batch: Any) -> PanopticEvaluation:
         dilation = compared.options.dilation
+        batch["faults"] = (*batch["faults"], *_wide_band_of_objects(table, compared))
         return PanopticEvaluation(tallies=table, dilation=dilation, ontology=compared.ontology, **batch)
 
 

@@ -201,20 +201,25 @@ def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
 
 @jit
 def _joint_runs(gold_starts, gold_codes, delivery_starts, delivery_codes, pixels, table):
-    i = j = 0
+    i = j = np.int64(0)
     position = np.int64(0)
-    gold_end = np.int64(gold_starts[1]) if gold_starts.size > 1 else pixels
-    delivery_end = np.int64(delivery_starts[1]) if delivery_starts.size > 1 else pixels
-    while position < pixels:
-        end = min(gold_end, delivery_end)
+    # Which side goes on first cannot be predicted, so this part has no branch for it.
+    while i + 1 < gold_starts.size and j + 1 < delivery_starts.size:
+        gold_next, delivery_next = gold_starts[i + 1], delivery_starts[j + 1]
+        end = np.int64(min(gold_next, delivery_next))
         table[gold_codes[i], delivery_codes[j]] += end - position
         position = end
-        if gold_end == end:
-            i += 1
-            gold_end = np.int64(gold_starts[i + 1]) if i + 1 < gold_starts.size else pixels
-        if delivery_end == end:
-            j += 1
-            delivery_end = np.int64(delivery_starts[j + 1]) if j + 1 < delivery_starts.size else pixels
+        i += gold_next <= delivery_next
+        j += delivery_next <= gold_next
+    while i + 1 < gold_starts.size:
+        table[gold_codes[i], delivery_codes[j]] += gold_starts[i + 1] - position
+        i += 1
+        position = np.int64(gold_starts[i])
+    while j + 1 < delivery_starts.size:
+        table[gold_codes[i], delivery_codes[j]] += delivery_starts[j + 1] - position
+        j += 1
+        position = np.int64(delivery_starts[j])
+    table[gold_codes[i], delivery_codes[j]] += pixels - position
 
 
 def paint(

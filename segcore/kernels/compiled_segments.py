@@ -32,17 +32,25 @@ def color_runs(pixels: npt.NDArray[np.uint8]) -> tuple[Positions, Colors]:
 @jit
 def _color_runs(flat, groups):
     pixels = flat.size // 3
-    starts = np.empty(8192, np.int32)
+    starts, colors = np.empty(8192, np.int32), np.empty(8192, np.uint32)
     n = np.int64(min(pixels, 1))
     starts[0] = 0
     n, starts = _scan(flat, starts, n, 1, min(8, pixels))
-    n, starts = _groups(flat, groups, starts, n)
+    _read(flat, starts, colors, 0, n)
+    n, starts, colors = _groups(flat, groups, starts, colors, n)
+    before = n
     n, starts = _scan(flat, starts, n, max(8, 8 * groups), pixels)
-    colors = np.empty(n, np.uint32)
-    for i in range(n):
+    colors = _grown(colors, before, n - before)
+    _read(flat, starts, colors, before, n)
+    return starts[:n].copy(), colors[:n].copy()
+
+
+@jit
+def _read(flat, starts, colors, lo, hi):
+    """The colours of the runs from ``lo`` to ``hi``."""
+    for i in range(lo, hi):
         at = 3 * np.int64(starts[i])
         colors[i] = flat[at] | np.uint32(flat[at + 1]) << 8 | np.uint32(flat[at + 2]) << 16
-    return starts[:n].copy(), colors
 
 
 @jit
@@ -50,7 +58,7 @@ def _grown(starts, n, room):
     """The same array, or a larger copy where ``room`` more do not fit."""
     if n + room <= starts.size:
         return starts
-    grown = np.empty(2 * starts.size + room, np.int32)
+    grown = np.empty(2 * starts.size + room, starts.dtype)
     grown[:n] = starts[:n]
     return grown
 
@@ -72,7 +80,7 @@ def _scan(flat, starts, n, lo, hi):
 
 
 @jit
-def _groups(flat, groups, starts, n):
+def _groups(flat, groups, starts, colors, n):
     """Bytes compared with those of the pixel before show the changes; 8 pixels are three words.
 
     Groups with a change are collected without a branch, which could not be predicted, and so are
@@ -92,7 +100,8 @@ def _groups(flat, groups, starts, n):
         for k in range(np.uint32(size)):
             hits[found] = k
             found += (words[3 * k] | words[3 * k + 1] | words[3 * k + 2]) != 0
-        starts = _grown(starts, n, 8 * found)
+        starts, colors = _grown(starts, n, 8 * found), _grown(colors, n, 8 * found)
+        before = n
         for hit in hits[:found]:
             k = 3 * np.int64(hit)
             a, b, c = words[k], words[k + 1], words[k + 2]
@@ -113,15 +122,17 @@ def _groups(flat, groups, starts, n):
             n += ((c >> np.uint64(16)) & pixel) != 0
             starts[n] = first + 7
             n += (c >> np.uint64(40)) != 0
-    return n, starts
+        # Now, while the pixels are in the cache.
+        _read(flat, starts, colors, before, n)
+    return n, starts, colors
 
 
 def number_runs(
     starts: Positions, colors: Colors, ids: Colors, *, pixels: int
 ) -> tuple[Positions, Counts, Counts]:
     """As ``reference.number_runs``."""
-    # A table four times as large as what is in it, so that few ids share a place.
-    bits = max(4, 2 + int(ids.size).bit_length())
+    # A table eight times as large as what is in it, so that few ids share a place.
+    bits = max(4, 3 + int(ids.size).bit_length())
     table = np.zeros(1 << bits, np.int32)
     numbers: Positions
     areas: Counts

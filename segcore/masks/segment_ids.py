@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from segcore import kernels
+from segcore import kernels, limits
+from segcore.errors import RefusedMaskError
 from segcore.kernels.arrays import Colors, Counts, Positions
 
 __all__ = ["NumberedRuns", "Stranger", "number_segments"]
@@ -61,9 +62,17 @@ def number_segments(pixels: npt.NDArray[np.uint8], ids: Colors) -> NumberedRuns:
         Red, green, blue; the id is red + 256 green + 65536 blue, and 0 is void.
     ids : uint32 (n,)
         Sorted, without 0.
+
+    Raises
+    ------
+    RefusedMaskError
+        ``limits.entries``: the mask falls into too many runs.
     """
     height, width = pixels.shape[:2]
     starts, colors = kernels.color_runs(pixels)
+    if len(starts) > limits.MAX_IMAGE_RUNS:
+        expected = f"at most {limits.MAX_IMAGE_RUNS} runs of pixels"
+        raise RefusedMaskError("limits.entries", expected, str(len(starts)))
     numbers, areas, unknown = kernels.number_runs(starts, colors, ids, pixels=height * width)
     strangers: tuple[Stranger, ...] = ()
     if len(unknown):

@@ -23,11 +23,18 @@ from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.ignored import Reason, annotations_of
-from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
+from segcore.measures.measured import (
+    TELLING_APART,
+    Measured,
+    lost_count,
+    size_mismatch,
+    too_many_runs,
+)
 from segcore.measures.object_limits import (
     band_runs_above_limit,
     band_steps_above_limit,
     bands_are_few,
+    mask_runs_above_limit,
     pairs_above_limit,
 )
 from segcore.measures.segments import as_objects, without_void
@@ -162,7 +169,8 @@ class InstanceMeasure:
             )
         codes = self.gold.of_regions(own)
         left = Coded(regions=RegionBlock.of(own), codes=codes, crowd=crowd)
-        told, heard = told.refusing(faults), heard.refusing(found)
+        told = told.refusing(gold, faults)
+        heard = heard if delivery is None else heard.refusing(delivery, found)
         return Measured(
             tally=InstancePair(gold=left, delivery=right),
             faults=(*faults, *found),
@@ -260,6 +268,10 @@ class InstanceMeasure:
                 ignored[Reason.STUFF] = annotations_of(content, stuff)
         else:
             things = classes.things("the instance task takes the things of a mask, and not its stuff")
+            if runs := mask_runs_above_limit(content, row_major=False):
+                empty = Regions.from_regions([], height=annotation.height, width=annotation.width)
+                fault = too_many_runs(annotation, runs, file=classes.place(annotation))
+                return replace(annotation, content=empty), empty, _Told(faults=[fault])
             regions, segments = as_objects(content, things)
             faults = classes.value_faults(annotation) if segments.unknown else []
             ignored[Reason.STUFF] = len(segments) - len(regions)
@@ -309,9 +321,9 @@ class _Told:
     rejected: int = 0
     whole: bool = False
 
-    def refusing(self, faults: list[Fault]) -> _Told:
+    def refusing(self, annotation: ImageAnnotation, faults: list[Fault]) -> _Told:
         """The same with all faults of the side."""
-        refused = refused_count(faults)
+        refused = lost_count(annotation, faults)
         if self.whole and refused:
             return _Told(faults=faults, rejected=1)
         return replace(self, faults=faults, rejected=refused)

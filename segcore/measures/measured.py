@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
+from segcore import limits
 from segcore.annotation import ImageAnnotation
 from segcore.faults import Fault, Severity
 
-__all__ = ["TELLING_APART", "Measured", "refused_count", "size_mismatch"]
+__all__ = ["TELLING_APART", "Measured", "lost_count", "refused_count", "size_mismatch", "too_many_runs"]
 
 TELLING_APART: Final = (
     "coco:, coco-panoptic:, cityscapes:DIR?file=instanceIds, cvat:, labelme:, yolo:, "
@@ -54,6 +55,13 @@ def refused_count(faults: list[Fault]) -> int:
     return len({fault.annotation for fault in faults if fault.severity is Severity.ERROR})
 
 
+def lost_count(annotation: ImageAnnotation, faults: list[Fault]) -> int:
+    """As :func:`refused_count`; all that was read of the image where a limit refuses the whole."""
+    if any(fault.code.startswith("limits.") for fault in faults):
+        return annotation.read - annotation.rejected
+    return refused_count(faults)
+
+
 def size_mismatch(gold: ImageAnnotation, delivery: ImageAnnotation, *, file: str) -> Fault:
     """The fault of a pair whose images differ in size."""
     return Fault(
@@ -62,4 +70,15 @@ def size_mismatch(gold: ImageAnnotation, delivery: ImageAnnotation, *, file: str
         image=gold.key,
         expected=f"{gold.width} x {gold.height}",
         got=f"{delivery.width} x {delivery.height}",
+    )
+
+
+def too_many_runs(annotation: ImageAnnotation, runs: int, *, file: str) -> Fault:
+    """The fault of a mask that falls into too many pieces to be taken as segments."""
+    return Fault(
+        code="limits.entries",
+        file=file,
+        image=annotation.key,
+        expected=f"at most {limits.MAX_IMAGE_RUNS} runs of pixels of one value",
+        got=str(runs),
     )

@@ -1,4 +1,4 @@
-"""What comparing the objects of an image may cost at most, told before anything is compared."""
+"""What comparing the objects or segments of an image may cost, told before anything is compared."""
 
 from __future__ import annotations
 
@@ -6,12 +6,44 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import limits
-from segcore.annotation import Regions, segment_sums
+from segcore.annotation import LabelMap, Regions, SegmentMap, segment_sums
+from segcore.kernels.arrays import Values
 from segcore.region_block import RegionBlock
 
-__all__ = ["band_runs_above_limit", "band_steps_above_limit", "bands_are_few", "pairs_above_limit"]
+__all__ = [
+    "band_runs_above_limit",
+    "band_steps_above_limit",
+    "bands_are_few",
+    "mask_runs_above_limit",
+    "pairs_above_limit",
+]
 
 Counts = npt.NDArray[np.int64]
+
+
+def mask_runs_above_limit(content: LabelMap | SegmentMap | Regions, *, row_major: bool) -> int:
+    """How many runs of one value a mask has in this order, where that is too many; else 0.
+
+    A mask of stripes or dots is a few bytes in its file.  Regions are held as runs: whoever read
+    them has looked at their number.
+    """
+    if isinstance(content, Regions):
+        return 0
+    pixels = content.values.size if isinstance(content, LabelMap) else content.height * content.width
+    if pixels <= limits.MAX_IMAGE_RUNS:
+        return 0
+    if row_major and isinstance(content, SegmentMap):
+        runs = len(content.starts)
+    else:
+        values = content.values if isinstance(content, LabelMap) else content.to_array()
+        runs = _runs(values if row_major else values.T)
+    return runs if runs > limits.MAX_IMAGE_RUNS else 0
+
+
+def _runs(lines: Values) -> int:
+    """Runs of one value along the lines of a mask, one line after the other."""
+    within = np.count_nonzero(lines[:, 1:] != lines[:, :-1])
+    return 1 + int(within) + int(np.count_nonzero(lines[1:, 0] != lines[:-1, -1]))
 
 
 def pairs_above_limit(gold: Regions, delivery: Regions) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -24,8 +25,18 @@ from segcore.instance_tally import Boundaries, InstanceTable, Objects
 from segcore.kernels import Overlaps, RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.ignored import Reason, annotations_of
-from segcore.measures.measured import TELLING_APART, Measured, refused_count, size_mismatch
-from segcore.measures.object_limits import band_runs_above_limit, pairs_above_limit
+from segcore.measures.measured import (
+    TELLING_APART,
+    Measured,
+    lost_count,
+    size_mismatch,
+    too_many_runs,
+)
+from segcore.measures.object_limits import (
+    band_runs_above_limit,
+    mask_runs_above_limit,
+    pairs_above_limit,
+)
 from segcore.measures.segment_bands import Bands, compared_bands
 from segcore.measures.segments import (
     Segments,
@@ -131,7 +142,7 @@ class PanopticMeasure:
             other = self._segments(delivery, self.delivery, row_major=row_major)
         left, right, faults, found = own.segments, other.segments, own.faults, other.faults
         problems = (*faults, *found)
-        rejected = refused_count(faults), refused_count(found)
+        rejected = lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
         if left is None or (delivery is not None and right is None):
             return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
         overlaps, boundaries = _NO_OVERLAPS, None
@@ -204,8 +215,8 @@ class PanopticMeasure:
             codes = classes.of_values(content)
         else:
             codes = classes.of_regions(content)
-            if faults := classes.name_faults(annotation):
-                return _OneSide(faults=faults)
+            if classes.unknown(codes).any():
+                return _OneSide(faults=classes.name_faults(annotation))
             if groups:
                 ignored[Reason.CROWD] = annotations_of(content, content.crowd)
             if isinstance(content, Regions):
@@ -213,6 +224,8 @@ class PanopticMeasure:
                 place = classes.place(annotation)
                 if faults := _overlap_faults(annotation, content, numbers, file=place):
                     return _OneSide(faults=faults)
+        if runs := mask_runs_above_limit(content, row_major=row_major):
+            return _OneSide(faults=[too_many_runs(annotation, runs, file=classes.place(annotation))])
         found = as_segments(content, codes, self._things, row_major=row_major, groups=groups)
         if found.unknown:
             return _OneSide(segments=found, faults=classes.value_faults(annotation))
@@ -342,9 +355,11 @@ def tabulated(
         np.concatenate([_NO_COUNTS, *columns])
         for columns in zip(_NO_OVERLAPS, *(pair.overlaps for _, pair in rows), strict=True)
     ]
-    left = gold_place[found[0] + gold_offsets[image]] - gold_offsets[image]
-    right = delivery_place[found[1] + delivery_offsets[image]] - delivery_offsets[image]
-    order = np.lexsort((right, left, image))
+    left = gold_place[found[0] + gold_offsets[image]]
+    right = delivery_place[found[1] + delivery_offsets[image]]
+    # Segments are numbered image by image, and no pair comes twice.
+    order = np.argsort(left * (1 + len(delivery)) + right)
+    left, right = left - gold_offsets[image], right - delivery_offsets[image]
     boundaries = None
     if dilation is not None:
         held = [_NO_BOUNDARIES, *(b for _, pair in rows if (b := pair.boundaries) is not None)]
@@ -380,7 +395,7 @@ def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDAr
         stated_areas_px=areas.astype(np.float64),
         crowd=np.concatenate([np.empty(0, np.bool_), *(s.crowd for s in held)]),
         scores=np.full(len(areas), np.nan),
-        ids=tuple(own_id for s in held for own_id in s.ids),
+        ids=tuple(chain.from_iterable(s.ids for s in held)),
     )
     image = np.repeat(np.arange(len(images)), np.diff(offsets))
     keys = np.stack([-areas, objects.classes, image])

@@ -18,7 +18,7 @@ from segcore.annotation import ImageAnnotation, SegmentMap
 from segcore.errors import RefusedFileError, RefusedMaskError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, list_files, read_bytes
-from segcore.limits import MAX_IMAGE_RUNS, MAX_MASK_BYTES
+from segcore.limits import MAX_MASK_BYTES
 from segcore.masks.png import decode_rgb
 from segcore.masks.segment_ids import NumberedRuns, number_segments
 from segcore.ontology import Ontology
@@ -152,18 +152,14 @@ class CocoPanopticSource(Source):
             return None
         try:
             pixels = decode_rgb(data)
+            image, (height, width) = mask.image, pixels.shape[:2]
+            if (height, width) != (image.height, image.width):
+                expected = f"{image.width} x {image.height}"
+                self._add("panoptic.size_mismatch", mask, None, expected, f"{width} x {height}")
+                return None
+            found = number_segments(pixels, segments.ids)
         except RefusedMaskError as error:
             self.faults.extend(error.to_faults(file=self._place(mask), image=key))
-            return None
-        image, (height, width) = mask.image, pixels.shape[:2]
-        if (height, width) != (image.height, image.width):
-            expected = f"{image.width} x {image.height}"
-            self._add("panoptic.size_mismatch", mask, None, expected, f"{width} x {height}")
-            return None
-        found = number_segments(pixels, segments.ids)
-        if len(found.starts) > MAX_IMAGE_RUNS:
-            expected, got = f"at most {MAX_IMAGE_RUNS} runs of pixels", f"{len(found.starts)}"
-            self._add("limits.entries", mask, None, expected, got)
             return None
         missing = self._compare(mask, segments, found)
         content = SegmentMap(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,31 @@ def save(folder: Path, gold: Any, results: Any) -> tuple[str, str]:
     for name, document in (("gold", gold), ("results", results)):
         (folder / f"{name}.json").write_text(json.dumps(document))
     return f"coco:{folder}/gold.json", f"coco:{folder}/results.json"
+
+
+def renumbered(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """The same in another order, with other ids for everything, and classes in another order."""
+    images = rng.sample(range(1000), len(document["images"]))
+    classes = rng.sample(range(1000), len(document["categories"]))
+    image_of = {image["id"]: new for image, new in zip(document["images"], images, strict=True)}
+    class_of = {c["id"]: new for c, new in zip(document["categories"], classes, strict=True)}
+    own = rng.sample(range(10_000), len(document["annotations"]))
+    turned = {
+        "images": [image | {"id": image_of[image["id"]]} for image in document["images"]],
+        "categories": [c | {"id": class_of[c["id"]]} for c in document["categories"]],
+        "annotations": [
+            a | {"id": i, "image_id": image_of[a["image_id"]], "category_id": class_of[a["category_id"]]}
+            for a, i in zip(document["annotations"], own, strict=True)
+        ],
+    }
+    for entries in turned.values():
+        rng.shuffle(entries)
+    return turned
+
+
+def as_dataset(gold: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Detections as a data set of their own, so that its ids may differ from the gold's."""
+    return gold | {"annotations": [r | {"id": i} for i, r in enumerate(results)]}
 
 
 def pycocotools(gold: Path, results: Path, evaluation: Any = COCOeval) -> COCOeval:

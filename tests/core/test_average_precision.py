@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from instance_scenes import (
     CLASSES,
+    as_dataset,
     batches,
     boundary_iou_api,
     dataset,
     pycocotools,
+    renumbered,
     save,
     segmentation,
 )
@@ -204,31 +205,6 @@ def test_a_gold_object_without_an_area_is_as_large_as_its_mask(tmp_path):
 
 
 # ------------------------------------------------------------------------------ any order
-
-
-def renumbered(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """The same in another order, with other ids for everything, and classes in another order."""
-    images = rng.sample(range(1000), len(document["images"]))
-    classes = rng.sample(range(1000), len(document["categories"]))
-    image_of = {image["id"]: new for image, new in zip(document["images"], images, strict=True)}
-    class_of = {c["id"]: new for c, new in zip(document["categories"], classes, strict=True)}
-    own = rng.sample(range(10_000), len(document["annotations"]))
-    turned = {
-        "images": [image | {"id": image_of[image["id"]]} for image in document["images"]],
-        "categories": [c | {"id": class_of[c["id"]]} for c in document["categories"]],
-        "annotations": [
-            a | {"id": i, "image_id": image_of[a["image_id"]], "category_id": class_of[a["category_id"]]}
-            for a, i in zip(document["annotations"], own, strict=True)
-        ],
-    }
-    for entries in turned.values():
-        rng.shuffle(entries)
-    return turned
-
-
-def as_dataset(gold: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Detections as a data set of their own, so that its ids may differ from the gold's."""
-    return gold | {"annotations": [r | {"id": i} for i, r in enumerate(results)]}
 
 
 def told(evaluation: segcore.InstanceEvaluation) -> tuple[Any, ...]:

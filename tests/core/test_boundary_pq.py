@@ -41,6 +41,7 @@ from segcore.errors import InvalidInputError, UsageError
 from segcore.ontology import LabelClass, Ontology
 
 relaxed = settings(deadline=None, max_examples=60)
+CROWD = frozenset({3})
 Box = tuple[int, int, int, int]
 
 
@@ -105,6 +106,44 @@ def test_boundary_numbers_are_those_counted_by_hand(tmp_path, pair):
     assert found.dilation == Dilation(px=2)
 
 
+@pytest.mark.usefixtures("either_kind")
+@pytest.mark.parametrize(
+    ("hole", "matched", "iou"),
+    [
+        # 30 x 30 without 20 x 20 is 500 px.  The outlines share 116 px; that of the hole has 84.
+        (20, 1, 500 / 900),
+        # Without 22 x 22 it is 416 px, less than half, though 116 of 208 px of band are shared.
+        (22, 0, None),
+    ],
+)
+def test_where_the_masks_agree_less_than_their_outlines_the_masks_count(tmp_path, hole, matched, iou):
+    gold = boxes(40, 40, (PERSON, (5, 5, 30, 30)))
+    edge = (40 - hole) // 2
+    delivery = boxes(40, 40, (PERSON, (5, 5, 30, 30)), (ROAD, (edge, edge, hole, hole)))
+    assert 416 / 900 < 0.5 < 500 / 900 < 116 / (116 + 92) < 116 / (116 + 84)
+
+    found = of_class(evaluated(tmp_path, {"i": gold}, {"i": delivery}, "1px"), PERSON)
+
+    assert (found.boundary.tp, found.boundary.fn) == (matched, 1 - matched)
+    assert found.boundary.sq == (iou or 0.0)
+    assert found.boundary.iou_sum == found.iou_sum
+
+
+@pytest.mark.usefixtures("either_kind")
+@pytest.mark.parametrize(("longer", "matched"), [(11, 1), (12, 0)])
+def test_exactly_half_of_the_bands_is_not_a_match(tmp_path, longer, matched):
+    """A square of 20 is delivered too long.  Its band of 2 px has 144, of which the 16 x 2 at its end
+    are inside of the delivered one: 112 are shared.  That of the delivered one has 4 more for each row.
+    """
+    gold = boxes(40, 30, (ROAD, (0, 0, 30, 40)), (PERSON, (5, 5, 20, 20)))
+    delivery = boxes(40, 30, (ROAD, (0, 0, 30, 40)), (PERSON, (5, 5, 20, 20 + longer)))
+    assert (112 / (144 + 4 * 12 + 144 - 112), 20 / 32) == (0.5, 0.625)
+
+    found = of_class(evaluated(tmp_path, {"i": gold}, {"i": delivery}, "2px"), PERSON)
+
+    assert (found.tp, found.boundary.tp, found.boundary.fp) == (1, matched, 1 - matched)
+
+
 def test_void_is_taken_from_the_band_of_a_delivered_segment_and_does_not_end_it(tmp_path):
     gold, delivery = (
         boxes(8, 12, (PERSON, (0, 0, 6, 8))),
@@ -130,6 +169,18 @@ def test_the_border_of_the_image_is_an_outline(tmp_path):
     # Rings of 32 and 30 px.  The delivered one lacks the last row, and of the row above it only the
     # ends are in the gold's.
     assert found.boundary.sq == 23 / (32 + 30 - 23)
+
+
+def test_a_share_of_the_diagonal_suits_each_image(tmp_path):
+    batch = {f"{n}": boxes(30 * n, 40 * n, (SKY, (0, 0, 40 * n, 30 * n))) for n in (1, 2)}
+
+    found = segcore.evaluate(
+        *[save(tmp_path, name, batch) for name in ("gold", "delivery")], task="panoptic", dilation=0.1
+    )
+
+    # A tenth of 50 is 5 px, of 100 it is 10.
+    assert found.tallies.boundaries.gold_px.tolist() == [30 * 40 - 20 * 30, 60 * 80 - 40 * 60]
+    assert found.tallies.boundaries.delivery_px.tolist() == [600, 2400]
 
 
 def test_what_lies_in_a_crowd_is_told_by_the_masks(tmp_path):
@@ -283,6 +334,47 @@ def test_several_processes_give_the_same_and_it_survives_pickling(tmp_path, pair
     assert {**one.to_json(), "inputs": 0} == {**two.to_json(), "inputs": 0}
     assert one.objects() == pickle.loads(pickle.dumps(two)).objects()
     assert of_class(one, PERSON).boundary.pq == pytest.approx(0.3)
+
+
+# ------------------------------------------------------------------------------ a wide band
+
+
+def test_a_band_that_holds_most_of_the_segments_is_one_warning_for_the_batch(tmp_path):
+    drawn = (PERSON, (0, 0, 40, 40)), (SKY, (40, 0, 40, 40))
+    gold = {"a": boxes(90, 90, *drawn), "b": boxes(90, 90, *drawn, (CAR, (0, 40, 90, 50)), crowd=CROWD)}
+    # A delivery of other sizes: the gold alone decides.
+    delivery = {key: boxes(90, 90, (ROAD, (0, 0, 90, 90))) for key in gold}
+
+    wide, fine, plain = (
+        segcore.evaluate(
+            save(tmp_path, "gold", gold), save(tmp_path, "other", delivery), task="panoptic",
+            dilation=width,
+        ).faults
+        for width in ("11px", "10px", None)
+    )  # fmt: skip
+
+    # 40 x 40 - 18 x 18 is 79.75 %, 40 x 40 - 20 x 20 is 75 %; the crowd and the void play no part.
+    (fault,) = [f for f in wide if f.code == "boundary.wide_band"]
+    assert (fault.severity.value, fault.image) == ("warning", None)
+    assert fault.file == f"coco-panoptic:{tmp_path}/gold.json"
+    assert (fault.expected, fault.got) == (
+        "at most 3/4 of the pixels in the band; try 2px", "79.8 % of 6400 px at 11px",
+    )  # fmt: skip
+    assert not [f for f in (*fine, *plain) if f.code == "boundary.wide_band"]
+
+
+def test_a_gold_without_a_segment_has_no_band_to_warn_of(tmp_path):
+    empty = {"i": Scene(np.zeros((2, 3), np.int64))}
+
+    found = evaluated(tmp_path, empty, {"i": boxes(2, 3, (SKY, (0, 0, 2, 2)))}, "1px")
+
+    assert found.faults == ()
+
+
+def test_the_command_warns_of_a_wide_band_and_still_scores(specs, capsys):
+    assert main(["score", *specs, "--task", "panoptic", "--boundary", "40px"]) == 0
+
+    assert "warning: boundary.wide_band" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------------------ only where asked for

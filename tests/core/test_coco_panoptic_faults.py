@@ -15,6 +15,7 @@ from panoptic_scenes import PERSON, SKY, check, document, save, scene, with_crow
 from PIL import Image
 
 import segcore
+from segcore import limits
 from segcore.faults import Severity
 
 A, B = ord("a"), ord("b")
@@ -192,7 +193,7 @@ def test_a_document_of_another_shape_is_a_fault(tmp_path, content):
 
 def test_an_image_of_too_many_runs_is_refused(tmp_path, batch, monkeypatch):
     spec = save(tmp_path, "gold", batch)
-    monkeypatch.setattr("segcore.sources.coco_panoptic.MAX_IMAGE_RUNS", 4)
+    monkeypatch.setattr(limits, "MAX_IMAGE_RUNS", 4)
 
     assert [(f.code, f.image) for f in segcore.check(spec).faults] == [("limits.entries", "one")]
 

@@ -163,6 +163,48 @@ def test_an_image_that_was_not_delivered_has_its_objects_missed(tmp_path):
     assert (bands.at50.matched, bands.at50.missed, bands.mean_iou) == (1, 1, 1.0)
 
 
+@pytest.mark.usefixtures("either_kind")
+def test_a_band_that_holds_most_of_the_objects_is_one_warning_for_the_batch(tmp_path):
+    squares = [entry(1, (0, 0, 40, 40)), entry(2, (50, 50, 40, 40), category=2)]
+    more = [entry(3, (70, 0, 40, 40)) | {"image_id": 2}, entry(4, (0, 0, 120, 100), crowd=1)]
+    # A delivery of other sizes: the gold alone decides.
+    delivery = [entry(1, (0, 0, 3, 3)), entry(2, (0, 0, 120, 100)) | {"image_id": 2}]
+    specs = save(tmp_path, dataset([*squares, *more], 2), dataset(delivery, 2))
+
+    wide, fine = (
+        segcore.evaluate(*specs, task="instance", dilation=width).faults for width in ("11px", "10px")
+    )
+
+    # 40 x 40 - 18 x 18 is 79.75 %, 40 x 40 - 20 x 20 is 75 %; the crowd is all inside.
+    (fault,) = [f for f in wide if f.code == "boundary.wide_band"]
+    assert (fault.severity.value, fault.file, fault.image) == ("warning", specs[0], None)
+    assert (fault.expected, fault.got) == (
+        "at most 3/4 of the pixels in the band; try 2px", "79.8 % of 4800 px at 11px",
+    )  # fmt: skip
+    assert not [f for f in fine if f.code == "boundary.wide_band"]
+    plain = segcore.evaluate(*specs, task="instance").faults
+    assert not [f for f in plain if f.code == "boundary.wide_band"]
+
+
+def test_crowds_that_are_objects_count_in_the_share_of_the_band(tmp_path):
+    gold = dataset([entry(1, (0, 0, 20, 20)), entry(2, (0, 0, 120, 100), crowd=1)], 1)
+    specs = save(tmp_path, gold, gold)
+
+    groups, objects = (
+        segcore.evaluate(*specs, task="instance", dilation="10px", crowd=rule).faults
+        for rule in ("ignore", "class")
+    )
+
+    assert [f.got for f in groups if f.code == "boundary.wide_band"] == ["100.0 % of 400 px at 10px"]
+    assert not [f for f in objects if f.code == "boundary.wide_band"]
+
+
+def test_a_gold_without_an_object_has_no_band_to_warn_of(tmp_path):
+    specs = save(tmp_path, dataset([], 1), dataset([entry(1, (0, 0, 3, 3))], 1))
+
+    assert segcore.evaluate(*specs, task="instance", dilation="10px").faults == ()
+
+
 # ------------------------------------------------------------------------------ only where asked for
 
 
