@@ -61,6 +61,7 @@ def byte(data, at):
 
 @jit
 def after_space(data, at):
+    """The next place from ``at`` on where no white space stands, or the end."""
     while at < data.size and (
         byte(data, at) == _SPACE
         or byte(data, at) == _NEWLINE
@@ -188,6 +189,12 @@ def _spans(data, list_name, names, offsets, parents):
     key_count = np.zeros(_MAX_DEPTH + 1, np.int64)
     key_begins = np.zeros((_MAX_DEPTH + 1, _MAX_KEYS), np.int64)
     key_lengths = np.zeros((_MAX_DEPTH + 1, _MAX_KEYS), np.int64)
+    as_before = np.zeros(_MAX_DEPTH + 1, np.bool_)  # whether its keys were the known ones so far
+    # The keys of the last object of every owner; those of a row are mostly the same, in one order.
+    known = np.zeros(fields + 1, np.int64)
+    known_begins = np.zeros((fields + 1, _MAX_KEYS), np.int64)
+    known_lengths = np.zeros((fields + 1, _MAX_KEYS), np.int64)
+    known_fields = np.zeros((fields + 1, _MAX_KEYS), np.int64)
     depth = 0
     list_depth = -1
     field = -1  # of the value that follows
@@ -229,9 +236,27 @@ def _spans(data, list_name, names, offsets, parents):
             continue
         if state in (_KEY, _KEY_OR_END):
             begin = at + 1
-            at = _string_end(data, begin) if c == _QUOTE else -1
             count = key_count[depth]
-            if at < 0 or count == _MAX_KEYS:
+            if c != _QUOTE or count == _MAX_KEYS:
+                return refused
+            key_count[depth] = count + 1
+            slot = owner[depth] - _ROW
+            if slot >= 0 and as_before[depth] and count < known[slot]:
+                length = known_lengths[slot, count]
+                as_before[depth] = (
+                    begin + length < data.size
+                    and byte(data, begin + length) == _QUOTE
+                    and _same(data, begin, data, known_begins[slot, count], length)
+                )
+                if as_before[depth]:
+                    key_begins[depth, count] = begin
+                    key_lengths[depth, count] = length
+                    field = known_fields[slot, count]
+                    at = begin + length + 1
+                    state = _KEY_COLON
+                    continue
+            at = _string_end(data, begin)
+            if at < 0:
                 return refused
             length = at - 1 - begin
             for k in range(count):
@@ -244,8 +269,7 @@ def _spans(data, list_name, names, offsets, parents):
                     return refused
             key_begins[depth, count] = begin
             key_lengths[depth, count] = length
-            key_count[depth] = count + 1
-            if owner[depth] != _NOBODY:
+            if slot >= 0:
                 for f in range(fields):
                     if (
                         parents[f] == owner[depth]
@@ -253,6 +277,11 @@ def _spans(data, list_name, names, offsets, parents):
                         and _same(data, begin, names, offsets[f], length)
                     ):
                         field = f
+                as_before[depth] = False
+                known[slot] = count + 1
+                known_begins[slot, count] = begin
+                known_lengths[slot, count] = length
+                known_fields[slot, count] = field
             elif depth == 1 and length == list_name.size:
                 begins_list = _same(data, begin, list_name, 0, length)
             state = _KEY_COLON
@@ -278,6 +307,7 @@ def _spans(data, list_name, names, offsets, parents):
             is_object[depth] = c == _OPEN_OBJECT
             field_of[depth] = field
             key_count[depth] = 0
+            as_before[depth] = True
             owner[depth] = _NOBODY
             if depth - 1 == list_depth:
                 owner[depth] = _ROW

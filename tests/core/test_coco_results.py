@@ -11,6 +11,8 @@ from coco_files import Opened, change, codes, dataset, detections, read
 
 from segcore.errors import SpecError
 
+pytestmark = pytest.mark.usefixtures("either_kind")  # numba finds rows in the text
+
 
 def test_results_take_images_and_classes_from_the_gold_they_are_resolved_with(opened: Opened) -> None:
     gold = opened(dataset(), "gold.json")

@@ -15,6 +15,8 @@ from segcore.sources.coco import open_source
 from segcore.sources.coco_document import image_key
 from segcore.sources.spec import Spec
 
+pytestmark = pytest.mark.usefixtures("either_kind")  # numba finds rows in the text
+
 # ---- what a sound file gives
 
 

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from segcore.sources.coco import open_source
 from segcore.sources.spec import Spec
 
+pytestmark = pytest.mark.usefixtures("either_kind")  # numba finds rows in the text
+
 NO_IMAGES = [
     ("null", "null", "coco.bad_structure"),
     ("number", "12", "coco.bad_structure"),

@@ -25,7 +25,10 @@ ABSENT = object()
 def numba() -> Iterator[None]:
     """Only the compiled kernels look for rows."""
     kernels.use("numba")
-    assert find('[{"id": 1}]') is not None  # compiled before anything is timed
+    found = find('[{"id": 1}]')  # compiled before anything is timed
+    assert found is not None
+    assert found.integers("id") is not None
+    assert not found.texts("id", np.array([0]), where=np.array([True])).plain[0]
     yield
     kernels.use("auto")
 
@@ -126,6 +129,28 @@ def test_numbers_are_rounded_as_json_rounds_them(values: list[Any], layout: dict
             assert integers is None
 
 
+@given(st.lists(st.integers(0, 10**19), min_size=1, max_size=40), st.integers(1, 22))
+def test_decimals_of_many_digits_are_rounded_to_the_nearest_double(many: list[int], places: int) -> None:
+    texts = [f"{n // 10**places}.{n % 10**places:0{places}}" for n in many]
+
+    found = find("[" + ",".join(f'{{"score": -{text}}}' for text in texts) + "]")
+
+    assert found is not None
+    assert found.numbers("score").tolist() == [-float(text) for text in texts]
+
+
+@pytest.mark.parametrize("ulps", [-1, 0, 1])
+def test_decimals_near_the_middle_of_two_doubles_are_rounded_rightly(ulps: int) -> None:
+    halves = [2**53 + 1, 2**53 + 3, 3 * 2**52 + 1, 2**54 - 1]  # each half way, before the division
+    texts = [f"{10**k * half + ulps}e-{k}" for half in halves for k in range(4)]
+    texts += [f"0.{half * 5**n + ulps}" for n in (0, 1, 2, 3, 4) for half in halves]
+
+    found = find("[" + ",".join(f'{{"score": {text}}}' for text in texts) + "]")
+
+    assert found is not None
+    assert found.numbers("score").tolist() == [float(text) for text in texts]
+
+
 @given(st.lists(st.lists(numbers(), min_size=4, max_size=4) | VALUES, max_size=4), LAYOUTS)
 def test_lists_of_numbers_are_those_of_the_right_length(
     boxes: list[Any], layout: dict[str, Any]
@@ -183,6 +208,18 @@ def test_words_are_those_of_json(word: str) -> None:
     found = find(data)
 
     assert (found is None) == (accepted(data) is ABSENT)
+
+
+def test_a_key_is_found_to_be_given_twice_whatever_the_rows_before_hold() -> None:
+    keys = [k for n in range(4) for k in itertools.product(("id", "x", "mask"), repeat=n)]
+    written = {k: "{" + ",".join(f'"{name}": 1' for name in k) + "}" for k in keys}
+
+    for rows in itertools.product(keys, repeat=3):
+        found = find("[" + ",".join(written[k] for k in rows) + "]")
+
+        assert (found is None) == any(len(set(k)) < len(k) for k in rows)
+        if found is not None:
+            assert found.has("mask").tolist() == ["mask" in k for k in rows]
 
 
 @given(st.data(), ROWS.filter(bool))
