@@ -33,7 +33,7 @@ class Overlap(enum.StrEnum):
     """Which region owns a pixel that several regions of an image cover."""
 
     SMALLEST = "smallest"
-    """The region with the fewest pixels; ties go to the later class, then the later region."""
+    """The region with the fewest pixels; ties go to the class whose name sorts last."""
     LAST = "last"
     """The region that comes last in the file."""
     ERROR = "error"

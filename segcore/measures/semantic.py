@@ -51,6 +51,12 @@ class SemanticMeasure:
     overlap: Overlap
     crowd: Crowd
 
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.gold.target.classes]
+        ranks = np.arange(self.num_classes + 3, dtype=np.int32)
+        ranks[sorted(range(len(names)), key=names.__getitem__)] = ranks[: len(names)]
+        self._ranks = ranks
+
     @property
     def num_classes(self) -> int:
         """K."""
@@ -249,7 +255,7 @@ class SemanticMeasure:
         """Who owns a contested pixel: the region with the highest number, void regions last."""
         order = np.arange(len(regions), dtype=np.int32)
         if self.overlap is Overlap.SMALLEST:
-            ranked = np.lexsort((order, codes, -regions.areas_px(), ~void))
+            ranked = np.lexsort((order, self._ranks[codes], -regions.areas_px(), ~void))
         else:
             ranked = np.lexsort((order, ~void))
         priority = np.empty(len(regions), np.int32)

@@ -182,7 +182,7 @@ def _confusion_by_hand(folder, names):
 
 
 def _painted(folder, task_id, annotation, names):
-    """Class codes; the smallest region owns a pixel, of equal ones the later class."""
+    """Class codes; the smallest region owns a pixel, of equal ones that whose class sorts last."""
     regions = {}
     brushes = Counter()
     for entry in annotation["result"]:
@@ -200,7 +200,7 @@ def _painted(folder, task_id, annotation, names):
             regions[entry["id"]] = (_outline(entry), label)
     order = sorted(
         enumerate(regions.values()),
-        key=lambda item: (-item[1][0].sum(), names.index(item[1][1]), item[0]),
+        key=lambda item: (-item[1][0].sum(), item[1][1]),
     )
     codes_ = np.full((120, 160), len(names))
     for _, (mask, label) in order:
