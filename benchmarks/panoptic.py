@@ -23,7 +23,8 @@ from segcore.kernels import Choice
 from segcore.masks.png import decode_rgb
 from segcore.masks.segment_ids import number_segments
 from segcore.measures.class_map import ClassMap
-from segcore.measures.panoptic import PanopticMeasure, tabulated
+from segcore.measures.panoptic import PanopticMeasure
+from segcore.measures.panoptic_rows import tabulated
 from segcore.ontology import Crowd
 from segcore.panoptic_quality import match_segments
 from segcore.sources import Source

@@ -26,10 +26,12 @@ from segcore.faults import Fault
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.instance_tally import InstanceTable
 from segcore.measures.class_map import ClassMap
-from segcore.measures.instance import InstanceMeasure, InstancePair, tabulated
+from segcore.measures.instance import InstanceMeasure
+from segcore.measures.instance_rows import InstancePair, tabulated
 from segcore.measures.outline import OutlineMeasure
-from segcore.measures.panoptic import PanopticMeasure, SegmentPair
-from segcore.measures.panoptic import tabulated as tabulated_segments
+from segcore.measures.panoptic import PanopticMeasure
+from segcore.measures.panoptic_rows import SegmentPair
+from segcore.measures.panoptic_rows import tabulated as tabulated_segments
 from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Ontology, Overlap
 from segcore.panoptic_evaluation import PanopticEvaluation

@@ -8,9 +8,7 @@ the bands along the outlines are counted in the same way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -21,8 +19,7 @@ from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.dilation import Dilation
 from segcore.errors import UsageError
 from segcore.faults import Fault
-from segcore.instance_tally import Boundaries, InstanceTable, Objects
-from segcore.kernels import Overlaps, RegionRuns
+from segcore.kernels import RegionRuns
 from segcore.measures.class_map import ClassMap
 from segcore.measures.ignored import Reason, annotations_of
 from segcore.measures.measured import (
@@ -37,6 +34,7 @@ from segcore.measures.object_limits import (
     mask_runs_above_limit,
     pairs_above_limit,
 )
+from segcore.measures.panoptic_rows import NO_OVERLAPS, NOTHING, SegmentPair, objects_of
 from segcore.measures.segment_bands import Bands, compared_bands
 from segcore.measures.segments import (
     Segments,
@@ -49,37 +47,12 @@ from segcore.measures.segments import (
 )
 from segcore.ontology import Crowd
 
-__all__ = ["PanopticMeasure", "SegmentPair", "tabulated"]
+__all__ = ["PanopticMeasure"]
 
 MAX_NAMED_OVERLAPS: Final = 100
 """Pairs of overlapping segments of an image that are named one by one."""
 
 Integers = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SegmentPair:
-    """One image; None is a side that was not delivered, or refused.
-
-    Attributes
-    ----------
-    gold, delivery : Segments or None
-    overlaps : Overlaps
-        Every pair that shares a pixel.
-    boundaries : Boundaries or None
-        Where they were asked for; in the order of the segments and of the overlaps.
-    """
-
-    gold: Segments | None
-    delivery: Segments | None
-    overlaps: Overlaps
-    boundaries: Boundaries | None = None
-
-
-_NO_COUNTS = np.empty(0, np.int64)
-_NO_OVERLAPS = Overlaps(_NO_COUNTS, _NO_COUNTS, _NO_COUNTS)
-_NOTHING = SegmentPair(gold=None, delivery=None, overlaps=_NO_OVERLAPS)
-_NO_BOUNDARIES = Boundaries(gold_px=_NO_COUNTS, delivery_px=_NO_COUNTS, shared_px=_NO_COUNTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +107,7 @@ class PanopticMeasure:
             if (gold.height, gold.width) != (delivery.height, delivery.width):
                 fault = size_mismatch(gold, delivery, file=self.delivery.place(delivery))
                 refused = 0, delivery.read - delivery.rejected
-                return Measured(tally=_NOTHING, faults=(fault,), rejected=refused)
+                return Measured(tally=NOTHING, faults=(fault,), rejected=refused)
         row_major = is_dense(gold) and (delivery is None or is_dense(delivery))
         own = self._segments(gold, self.gold, row_major=row_major)
         other = _OneSide()
@@ -144,8 +117,8 @@ class PanopticMeasure:
         problems = (*faults, *found)
         rejected = lost_count(gold, faults), 0 if delivery is None else lost_count(delivery, found)
         if left is None or (delivery is not None and right is None):
-            return Measured(tally=_NOTHING, faults=problems, rejected=rejected)
-        overlaps, boundaries = _NO_OVERLAPS, None
+            return Measured(tally=NOTHING, faults=problems, rejected=rejected)
+        overlaps, boundaries = NO_OVERLAPS, None
         if right is not None:
             overlaps = shared_pixels(left.runs, right.runs, segments=max(len(left), len(right)))
         if self.dilation is not None:
@@ -153,13 +126,13 @@ class PanopticMeasure:
             bands = _bands(left, gold, self.gold, width_px=width_px, row_major=row_major)
             if isinstance(bands, Fault):
                 refused = gold.read - gold.rejected, 0
-                return Measured(tally=_NOTHING, faults=(*problems, bands), rejected=refused)
+                return Measured(tally=NOTHING, faults=(*problems, bands), rejected=refused)
             answer: Bands | None = None
             if right is not None and delivery is not None:
                 drawn = _bands(right, delivery, self.delivery, width_px=width_px, row_major=row_major)
                 if isinstance(drawn, Fault):
                     refused = 0, delivery.read - delivery.rejected
-                    return Measured(tally=_NOTHING, faults=(*problems, drawn), rejected=refused)
+                    return Measured(tally=NOTHING, faults=(*problems, drawn), rejected=refused)
                 answer = drawn
             boundaries = compared_bands(left, overlaps, gold_bands=bands, delivery_bands=answer)
         return Measured(
@@ -201,7 +174,7 @@ class PanopticMeasure:
         if counted is None or drawn is None:
             place = classes.place(annotation)
             raise UsageError(f"{place}: image {annotation.key!r} has faults that it had not before")
-        _, _, order = _objects([counted])
+        _, _, order = objects_of([counted])
         regions = as_regions(drawn, height=annotation.height, width=annotation.width)
         return regions.take(np.argsort(order))
 
@@ -329,84 +302,3 @@ def _first_shared(regions: Regions, a: int, b: int) -> int:
     inside = np.flatnonzero(place < len(other_ends))
     begin = np.maximum(starts[inside], other_starts[place[inside]])
     return int(begin[begin < ends[inside]][0])
-
-
-# ---- tables
-
-
-def tabulated(
-    pairs: Iterable[tuple[str, SegmentPair]], *, dilation: Dilation | None = None
-) -> InstanceTable:
-    """The counts of images as one table, given in any order.
-
-    Parameters
-    ----------
-    pairs : iterable of (str, SegmentPair)
-        Image keys and what was counted.
-    dilation : Dilation or None
-        How wide the boundaries are that were counted; None for none.
-    """
-    rows = sorted(pairs, key=lambda row: row[0])
-    gold, gold_offsets, gold_place = _objects([pair.gold for _, pair in rows])
-    delivery, delivery_offsets, delivery_place = _objects([pair.delivery for _, pair in rows])
-    counts = np.array([len(pair.overlaps.gold) for _, pair in rows], np.int64)
-    image = np.repeat(np.arange(len(rows)), counts)
-    found = [
-        np.concatenate([_NO_COUNTS, *columns])
-        for columns in zip(_NO_OVERLAPS, *(pair.overlaps for _, pair in rows), strict=True)
-    ]
-    left = gold_place[found[0] + gold_offsets[image]]
-    right = delivery_place[found[1] + delivery_offsets[image]]
-    # Segments are numbered image by image, and no pair comes twice.
-    order = np.argsort(left * (1 + len(delivery)) + right)
-    left, right = left - gold_offsets[image], right - delivery_offsets[image]
-    boundaries = None
-    if dilation is not None:
-        held = [_NO_BOUNDARIES, *(b for _, pair in rows if (b := pair.boundaries) is not None)]
-        unordered = Boundaries.joined(held)
-        boundaries = Boundaries(
-            gold_px=unordered.gold_px[np.argsort(gold_place)],
-            delivery_px=unordered.delivery_px[np.argsort(delivery_place)],
-            shared_px=unordered.shared_px[order],
-        )
-    return InstanceTable(
-        keys=tuple(key for key, _ in rows),
-        gold=gold,
-        delivery=delivery,
-        overlaps=Overlaps(left[order], right[order], found[2][order]),
-        gold_offsets=gold_offsets,
-        delivery_offsets=delivery_offsets,
-        overlap_offsets=np.append(0, np.cumsum(counts)),
-        boundaries=boundaries,
-    )
-
-
-def _objects(images: list[Segments | None]) -> tuple[Objects, Integers, npt.NDArray[np.intp]]:
-    """All segments of one side by image and class, the larger first, then by position.
-
-    With the offsets of the images, and the place each segment got.
-    """
-    held = [segments for segments in images if segments is not None]
-    offsets = np.append(0, np.cumsum([0 if s is None else len(s) for s in images])).astype(np.int64)
-    areas = np.concatenate([_NO_COUNTS, *(s.areas_px for s in held)])
-    objects = Objects(
-        classes=np.concatenate([np.empty(0, np.int32), *(s.classes for s in held)]),
-        areas_px=areas,
-        stated_areas_px=areas.astype(np.float64),
-        crowd=np.concatenate([np.empty(0, np.bool_), *(s.crowd for s in held)]),
-        scores=np.full(len(areas), np.nan),
-        ids=tuple(chain.from_iterable(s.ids for s in held)),
-    )
-    image = np.repeat(np.arange(len(images)), np.diff(offsets))
-    keys = np.stack([-areas, objects.classes, image])
-    order = np.lexsort(keys)
-    ordered = keys[:, order]
-    if (ordered[:, 1:] == ordered[:, :-1]).all(axis=0).any():
-        first = np.concatenate([_NO_COUNTS, *(s.first_positions() for s in held)])
-        names = {name: n for n, name in enumerate(sorted(set(map(str, objects.ids))))}
-        # Nothing but their ids tells those without a pixel from one another.
-        own = np.array([names[str(own_id)] for own_id in objects.ids])
-        order = np.lexsort([own, first, *keys])
-    place = np.empty(len(order), np.intp)
-    place[order] = np.arange(len(order))
-    return objects.take(order), offsets, place

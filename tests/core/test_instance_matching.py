@@ -15,7 +15,8 @@ from segcore.annotation import ImageAnnotation, Region, Regions, RunMask
 from segcore.instance_matching import ObjectMatching, match_objects
 from segcore.instance_records import object_columns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.instance import InstanceMeasure, tabulated
+from segcore.measures.instance import InstanceMeasure
+from segcore.measures.instance_rows import tabulated
 from segcore.ontology import Crowd, LabelClass, Ontology
 
 ONTOLOGY = Ontology((LabelClass(id=0, name="car"), LabelClass(id=1, name="dog")))

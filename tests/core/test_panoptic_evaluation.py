@@ -30,7 +30,8 @@ from segcore.cli import main
 from segcore.errors import InvalidInputError
 from segcore.kernels import LabelRuns
 from segcore.measures.class_map import ClassMap
-from segcore.measures.panoptic import PanopticMeasure, tabulated
+from segcore.measures.panoptic import PanopticMeasure
+from segcore.measures.panoptic_rows import tabulated
 from segcore.measures.segments import shared_pixels
 from segcore.ontology import Crowd
 from segcore.panoptic_quality import match_segments
