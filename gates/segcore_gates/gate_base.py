@@ -20,12 +20,13 @@ __all__ = [
     "FloorGate",
     "MetricGate",
     "Model",
+    "ShareCeilingGate",
     "Support",
 ]
 
 ABSENT = "What a gated class does that neither side contains: error or warn."
 CONFIDENCE = "One-sided confidence of the bound, between 0.5 and 1."
-JUDGE = "What is compared with min: the estimate, or the pessimistic end of its interval (bound)."
+JUDGE = "What is compared with min or max: the estimate, or the pessimistic end of its interval (bound)."
 SEVERITY = "error fails the batch, warn never does."
 
 
@@ -121,6 +122,21 @@ class CeilingGate(ClassGate):
         description="The ceiling of each class in pixels; default covers the classes that are not named."
     )
     warn_above: PerClassPx | None = Field(
+        default=None,
+        description=(
+            "A soft limit of each class, not above its ceiling. A default above the ceiling of a class "
+            "is off for that class."
+        ),
+    )
+
+
+class ShareCeilingGate(ClassGate):
+    """A metric of which less is better, a share."""
+
+    max: PerClass = Field(
+        description="The ceiling of each class, a share; default covers the classes that are not named."
+    )
+    warn_above: PerClass | None = Field(
         default=None,
         description=(
             "A soft limit of each class, not above its ceiling. A default above the ceiling of a class "

@@ -11,7 +11,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
-from segcore_gates.gate_base import BatchGate, CeilingGate, FloorGate, MetricGate, Model
+from segcore_gates.gate_base import (
+    BatchGate,
+    CeilingGate,
+    FloorGate,
+    MetricGate,
+    Model,
+    ShareCeilingGate,
+)
 from segcore_gates.gate_values import (
     SWEEP,
     BandWidth,
@@ -40,6 +47,21 @@ class MeanIouGate(BatchGate):
     """Mean IoU over the classes."""
 
     metric: Literal["mean-iou"] = Field(description="Mean of the class IoUs, over classes that occur.")
+
+
+class BadImageShareGate(ShareCeilingGate):
+    """Share of the images on which a class is wrong, class by class."""
+
+    metric: Literal["bad-image-share"] = Field(
+        description="Share of the images on which the IoU of each class is below below_iou."
+    )
+    below_iou: Overlap = Field(
+        description="The IoU below which a class is wrong on an image, such as 0.5."
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """What makes an image bad."""
+        return {"below_iou": self.below_iou}
 
 
 class BoundaryIouGate(FloorGate):
@@ -291,6 +313,7 @@ class MeanPqGate(BatchGate):
 AnyGate = (
     ClassIouGate
     | MeanIouGate
+    | BadImageShareGate
     | BoundaryIouGate
     | NsdGate
     | BoundaryF1Gate

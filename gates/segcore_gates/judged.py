@@ -132,7 +132,8 @@ def image_limits(
         if rule.metric is Metric.COVERAGE:
             continue
         fails = METRICS[rule.metric].judges_pixels and record.verdict is Verdict.FAIL
-        limit = rule.minimum if fails else 0.0
+        least = rule.minimum if rule.below_iou is None else rule.below_iou
+        limit = least if fails else 0.0
         for name in names if rule.class_name is None else (rule.class_name,):
             limits[name] = max(limits.get(name, 0.0), limit)
     return limits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
-from segcore_gates.gate_base import CeilingGate, Support
+from segcore_gates.gate_base import CeilingGate, ShareCeilingGate, Support
 from segcore_gates.gate_values import likely_overlap
 from segcore_gates.gates import GATE_MODELS, Sizes
 from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
@@ -20,14 +20,13 @@ __all__ = ["explain"]
 
 _Path = tuple[str | int, ...]
 
-_LATER_METRICS: Final = frozenset({"bad-image-share"}).difference(GATE_MODELS)
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
     Coverage: frozenset({"sampled_from"}),
     Defaults: frozenset({"seed"}),
-    **dict.fromkeys(GATE_MODELS.values(), frozenset({"below_iou"})),
 }
-_IN_PX: Final = frozenset({"max", "warn_above"})
+_CEILINGS: Final = frozenset({"max", "warn_above"})
+_OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})
 _LESS_IS_BETTER: Final = {"min": "max", "warn_below": "warn_above"}
 _NUMBER_AS_TEXT: Final = re.compile(r"\s*[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*%?\s*")
 
@@ -54,7 +53,7 @@ def explain(error: ErrorDetails, document: YamlDocument) -> tuple[str, _Path, st
         return "policy.missing_key", path, "the key 'metric' is missing"
     if kind == "union_tag_invalid" and path[0] == "gates" and len(path) == 2:
         return _unknown_metric((*path, "metric"), document)
-    if _is_share(path) and kind not in {"dict_type", "too_short", "value_error"}:
+    if _is_share(path, document) and kind not in {"dict_type", "too_short", "value_error"}:
         return "policy.threshold", path, _share_problem(path, document)
     return "policy.bad_value", path, _value_problem(error, path, document)
 
@@ -79,10 +78,18 @@ def _shown(document: YamlDocument, path: _Path) -> str:
         return "a list" if isinstance(_value(document, path), list) else "a mapping"
 
 
-def _is_share(path: _Path) -> bool:
+def _in_px(path: _Path, document: YamlDocument) -> bool:
+    """Whether it is a limit in pixels, or a mapping of them."""
+    ceiling = path[0] == "gates" and len(path) > 2 and path[2] in _CEILINGS
+    return ceiling and issubclass(GATE_MODELS[_value(document, path[:2])["metric"]], CeilingGate)
+
+
+def _is_share(path: _Path, document: YamlDocument) -> bool:
     if path[0] == "gates" and len(path) > 2:
+        if path[2] in _CEILINGS:
+            return not _in_px(path, document)
         inside = {"curve", "sizes"}  # of which the keys below are shares
-        return path[2] in {"confidence", "iou", "min", "warn_below"} or (
+        return path[2] in {"below_iou", "confidence", "iou", "min", "warn_below"} or (
             path[2] in inside and len(path) > 3 and path[2:] != ("sizes", "absent")
         )
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
@@ -112,16 +119,17 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
         hint = f": {own} has none ({_and(others)} {'has' if len(others) == 1 else 'have'})"
         if issubclass(GATE_MODELS[own], CeilingGate) and key in _LESS_IS_BETTER:
             hint = f": less {own} is better, so write {_LESS_IS_BETTER[key]}, in pixels"
+        if issubclass(GATE_MODELS[own], ShareCeilingGate) and key in _LESS_IS_BETTER:
+            hint = f": less {own} is better, so write {_LESS_IS_BETTER[key]}, a share"
+        if own == "bad-image-share" and key in _OF_OBJECTS:
+            hint = f": {own} is about pixels; of objects gate good-object-share, recall or f1"
     return "policy.unknown_key", path, f"unknown key '{printable(key)}'{hint}"
 
 
 def _unknown_metric(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     metric = _value(document, path)
     known = _and(list(GATE_MODELS))
-    if isinstance(metric, str) and metric in _LATER_METRICS:
-        problem = f"metric {metric!r} is not supported by this version of segcore"
-        return "policy.unsupported", path, problem
-    hint = did_you_mean(metric, [*GATE_MODELS, *_LATER_METRICS]) if isinstance(metric, str) else ""
+    hint = did_you_mean(metric, GATE_MODELS) if isinstance(metric, str) else ""
     return "policy.bad_value", path, f"unknown metric {_shown(document, path)}{hint} (there are {known})"
 
 
@@ -134,6 +142,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
     wanted = {
         "confidence": "a share between 0.5 and 1 (neither of them itself)",
         "gold_images": "all, or a share between 0 and 1",
+        "below_iou": "a share above 0, up to 1",
         "iou": "a share above 0, up to 1",
     }.get(str(path[-1]), "a share between 0 and 1")
     if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):
@@ -150,7 +159,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         if 10 <= value <= 100:
             return f"{written} is not {wanted}; {_meant(value / 100, wanted)}"
         return f"{written} is not {wanted}"
-    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and path[2] != "iou":
+    if isinstance(value, dict) and path[0] == "gates" and len(path) == 3 and "iou" not in str(path[2]):
         metric = _value(document, path[:2])["metric"]
         return f"{metric} has one limit, not one for each class: write a number"
     return f"expected {wanted}, got {_shown(document, path)}"
@@ -174,10 +183,10 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         allowed = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
         return f"expected {' or '.join(allowed)}, {got}{hint}"
-    in_px = path[0] == "gates" and len(path) > 2 and path[2] in _IN_PX
+    in_px = _in_px(path, document)
     if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
-    if kind == "dict_type" and (in_px or _is_share(path)):
+    if kind == "dict_type" and (in_px or _is_share(path, document)):
         example = "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example
         return (

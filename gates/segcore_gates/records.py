@@ -83,7 +83,8 @@ class Interval:
     Attributes
     ----------
     lower, upper : float
-        Shares.  The lower one counts one hypothetical miss (see :mod:`segcore_gates.statistics`).
+        Shares.  The lower one counts one hypothetical miss (see :mod:`segcore_gates.statistics`), but
+        for shares of images, whose bounds are exact (:mod:`segcore_gates.proportion`).
     confidence : float
         Of each bound by itself.
     images : int

@@ -24,6 +24,8 @@ class Metric(enum.StrEnum):
     """Pooled intersection over union of one class."""
     MEAN_IOU = "mean-iou"
     """Mean of the class IoUs, over classes with a union above 0."""
+    BAD_IMAGE_SHARE = "bad-image-share"
+    """Share of the images on which one class is wrong: its IoU there is below a limit."""
     BOUNDARY_IOU = "boundary-iou"
     """Pooled intersection over union of the bands inside the outlines of one class."""
     NSD = "nsd"
@@ -148,8 +150,8 @@ class Rule:
     line : int
         1-based line in the policy.
     maximum, warn_above : float or None
-        The ceiling and its soft limit in pixels, for metrics of which less is better; ``minimum`` is
-        then 0.
+        The ceiling and its soft limit in pixels, or as shares, for metrics of which less is better;
+        ``minimum`` is then 0.
     ious : tuple of float
         The overlaps from which on an object counts as found; of several, the mean is taken.
     scores : ScoreRule or None
@@ -162,6 +164,8 @@ class Rule:
         The width of the band that counts as boundary.
     tolerance_px : float or None
         How far an outline may be off.
+    below_iou : float or None
+        The IoU below which a class is wrong on an image.
     kinds : str
         Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
     """
@@ -190,6 +194,7 @@ class Rule:
     curve: Curve = ()
     dilation: Dilation | None = None
     tolerance_px: float | None = None
+    below_iou: float | None = None
     kinds: str = ""
 
     @property
@@ -203,6 +208,7 @@ class Rule:
             "curve": {str(area): share for area, share in self.curve} or None,
             "dilation": self.dilation and str(self.dilation),
             "tolerance_px": self.tolerance_px,
+            "below_iou": self.below_iou,
             "classes": self.kinds or None,
         }
         return {key: value for key, value in given.items() if value is not None}

@@ -10,6 +10,7 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -19,9 +20,10 @@ from segcore.wording import escaped
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
+from segcore_gates.proportion import fewest_images
 from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
-from segcore_gates.rules import Metric
+from segcore_gates.rules import Judge, Metric
 
 __all__ = [
     "cells_of",
@@ -80,7 +82,7 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
     if note((record,)) not in lines[0]:
         lines.append(f"  {note((record,))}")
     if record.interval is not None and record.value is not None:
-        lines += ["", *_interval_lines(record.interval, record.value, record.limit)]
+        lines += ["", *_interval_lines(record.interval, record.value, record)]
     if record.worst and record.metric is Metric.COVERAGE:
         lines += ["", "  missing images", *(f"  {escaped(w.image)}" for w in record.worst)]
     elif record.worst:
@@ -169,6 +171,7 @@ def remarks(report: PolicyReport) -> list[str]:
     if let_pass:
         why = "not proven, let pass by `thin` in the policy"
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
+    lines += filter(None, map(_hopeless, report.records))
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")
@@ -184,6 +187,25 @@ def remarks(report: PolicyReport) -> list[str]:
     )
     lines += [f"warning: {n} x {code}: {CODES[code][1]}" for code, n in sorted(counted.items())]
     return lines
+
+
+def _hopeless(record: Record) -> str:
+    """What to say of a gate that its images cannot pass, were they all good; empty of any other."""
+    interval = record.interval
+    if record.metric is not Metric.BAD_IMAGE_SHARE or record.judge is not Judge.BOUND or not interval:
+        return ""
+    if record.verdict is not Verdict.THIN:
+        return ""
+    fewest = fewest_images(Fraction(str(record.limit)), interval.confidence)
+    limit = number(record.limit)
+    if fewest is None:
+        return (
+            f"warning: {escaped(record.id)} cannot pass: no number of images proves a share of {limit}"
+        )
+    if fewest <= interval.images:
+        return ""
+    of = f"{fewest} images of the class are the fewest that prove {limit}, the batch has"
+    return f"warning: {escaped(record.id)} cannot pass with this gold: {of} {interval.images}"
 
 
 def _gates(n: int) -> str:
@@ -215,11 +237,14 @@ def _what(record: Record) -> str:
 def _measure(record: Record) -> str:
     """``F1@0.5``, ``NSD@2px``, ``boundary AP@0.5/0.02``: with what decides on its meaning."""
     told, tolerance = record.settings, record.settings.get("tolerance_px")
+    below = told.get("below_iou")
     near = None if tolerance is None else f"{tolerance:g}px"
     kinds = told.get("classes", "all")
     if kinds != "all":
         return f"{title(record.metric)} of {kinds}"
-    given = [part for part in (told.get("iou"), told.get("dilation"), near) if part is not None]
+    wrong = None if below is None else f"{below:g}"
+    parts = (told.get("iou"), told.get("dilation"), near, wrong)
+    given = [part for part in parts if part is not None]
     return f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)
 
 
@@ -251,7 +276,8 @@ def _digits(difference: float, unit: str) -> str:
     return (f"{difference:.{few}f}" if difference >= 0.5 / 10**few else f"{difference:.1e}") + end
 
 
-def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]:
+def _interval_lines(interval: Interval, value: float, record: Record) -> list[str]:
+    limit = record.limit
     lo, hi = min(interval.lower, limit), max(interval.upper, limit)
     span = (hi - lo) or 1.0
 
@@ -264,7 +290,13 @@ def _interval_lines(interval: Interval, value: float, limit: float) -> list[str]
     )
     for x, mark in ((interval.lower, "├"), (interval.upper, "┤"), (value, "●"), (limit, "┃")):
         cells[at(x)] = mark
-    if interval.upper < limit:
+    if not record.limit_kind.at_least:
+        sure = "the limit lies between the bounds"
+        if interval.lower > limit:
+            sure = "even the lower bound is above the limit"
+        elif interval.upper <= limit:
+            sure = "the upper bound keeps the limit"
+    elif interval.upper < limit:
         sure = "even the upper bound is below the limit"
     elif interval.lower >= limit:
         sure = "the lower bound reaches the limit"

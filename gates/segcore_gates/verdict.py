@@ -14,6 +14,7 @@ from segcore.evaluation import MeasuredBatch
 from segcore_gates.coverage import delivered
 from segcore_gates.metrics import METRICS
 from segcore_gates.metrics.finding import Finding, How, exact, plural
+from segcore_gates.proportion import Proportion, fewest_images
 from segcore_gates.records import (
     Interval,
     LimitKind,
@@ -60,7 +61,7 @@ def judge_all(
 
 
 def adjusted_p_values(rules: Iterable[Rule], evaluation: MeasuredBatch) -> dict[str, float]:
-    """P value of "this class reaches its floor", adjusted by Holm over the rules of its gate.
+    """P value of "this class keeps its limit", adjusted by Holm over the rules of its gate.
 
     Only rules with ``judge: bound`` are tested, and of those only the ones with images enough to fail.
     The keys are rule ids; the rules of a gate look at one view.
@@ -70,7 +71,7 @@ def adjusted_p_values(rules: Iterable[Rule], evaluation: MeasuredBatch) -> dict[
         how = METRICS.get(rule.metric)
         if how is not None and how.sample is not None and rule.judge is Judge.BOUND:
             how.view(rule).require(evaluation, what=rule.id)
-            p = how.sample(rule, evaluation).p_below(_written(rule.minimum))
+            p = _p_broken(rule, how.sample(rule, evaluation))
             if p is not None:
                 families.setdefault(rule.gate, {})[rule.id] = p
     return {
@@ -143,7 +144,9 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
     if finding.settled:
         record = _settled(rule, finding)
     elif bound and sample is not None:
-        record = _bound(rule, finding, sample, adjusted_p)
+        p = _p_broken(rule, sample) if adjusted_p is None else adjusted_p
+        judge = _bound_of_share if isinstance(sample, Proportion) else _bound
+        record = judge(rule, finding, sample, p)  # type: ignore[arg-type]
     else:
         record = _estimate(rule, finding)
     return replace(
@@ -201,10 +204,15 @@ def _estimate(rule: Rule, finding: Finding) -> Record:
     return _measured(rule, finding, Verdict.PASS, "")
 
 
-def _bound(rule: Rule, finding: Finding, sample: Sample, adjusted_p: float | None) -> Record:
+def _p_broken(rule: Rule, sample: Sample | Proportion) -> float | None:
+    if isinstance(sample, Proportion):
+        return sample.p_above(_written(_limit(rule)[1]))
+    return sample.p_below(_written(rule.minimum))
+
+
+def _bound(rule: Rule, finding: Finding, sample: Sample, p: float | None) -> Record:
     """Certify, condemn, or ask for more images."""
     floor, confidence = _written(rule.minimum), rule.confidence
-    p = sample.p_below(floor) if adjusted_p is None else adjusted_p
     lower, upper = sample.lower(confidence), sample.upper(confidence)
     if sample.certifies(floor, confidence):
         if thin := _thin(rule, finding):
@@ -223,6 +231,39 @@ def _bound(rule: Rule, finding: Finding, sample: Sample, adjusted_p: float | Non
         f"not enough evidence for {number(rule.minimum)}: the true value lies between {lower:.4f} "
         f"and {upper:.4f} by {plural(sample.images, 'image')}, {_ask(needed, sample.images)}"
     )
+    return replace(_measured(rule, finding, Verdict.THIN, reason), images_needed=needed)
+
+
+def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float | None) -> Record:
+    """The same for a share of images, of which less is better."""
+    limit, confidence = _limit(rule)[1], rule.confidence
+    ceiling, shown = _written(limit), number(limit)
+    lower, upper = sample.lower(confidence), sample.upper(confidence)
+    if sample.keeps(ceiling, confidence):
+        if thin := _thin(rule, finding):
+            return _measured(rule, finding, Verdict.THIN, thin)
+        soft = rule.warn_above
+        if soft is not None and not sample.keeps(_written(soft), confidence):
+            reason = f"the upper bound {upper:.4f} is above {number(soft)}"
+            record = _measured(rule, finding, Verdict.WARN, reason)
+            return replace(record, limit_kind=LimitKind.WARN_ABOVE, limit=soft)
+        return _measured(rule, finding, Verdict.PASS, "")
+    if sample.breaks(ceiling, confidence) and p is not None and p <= 1 - confidence:
+        reason = f"even the lower bound {lower:.4f} is above the ceiling of {shown}"
+        return _measured(rule, finding, Verdict.FAIL, reason)
+    needed, fewest = sample.images_needed(ceiling, confidence), fewest_images(ceiling, confidence)
+    images = plural(sample.images, "image")
+    reason = f"not enough evidence for {shown}: the true share lies between {lower:.4f} and {upper:.4f}"
+    if fewest is None:
+        reason += f" by {images}, and no number of images proves {shown}"
+    elif fewest > sample.images:
+        none = Proportion(0, sample.images).upper(confidence)
+        reason += f" by {images}; with no bad one it would reach {none:.4f}, {fewest} are the fewest"
+        needed = max(needed or 0, fewest)
+    elif needed is None:
+        reason += f" by {images}, and the estimate itself is not below the ceiling"
+    else:
+        reason += f" by {images}, {_ask(needed, sample.images)}"
     return replace(_measured(rule, finding, Verdict.THIN, reason), images_needed=needed)
 
 
@@ -303,7 +344,7 @@ def _thin(rule: Rule, finding: Finding) -> str:
     return ", ".join(short)
 
 
-def _interval(sample: Sample, confidence: float) -> Interval | None:
+def _interval(sample: Sample | Proportion, confidence: float) -> Interval | None:
     lower, upper, effective = sample.lower(confidence), sample.upper(confidence), sample.effective_images
     if lower is None or upper is None or effective is None:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.metrics.bad_images import BAD_IMAGE_SHARE
 from segcore_gates.metrics.finding import Finding, How
 from segcore_gates.metrics.objects import F1, GOOD_OBJECT_SHARE, MATCHED_IOU, PRECISION, RECALL
 from segcore_gates.metrics.outlines import ASSD, BOUNDARY_F1, BOUNDARY_IOU, HD95, NSD
@@ -27,6 +28,7 @@ __all__ = ["METRICS", "Finding", "How", "title", "view_of"]
 METRICS: Final[Mapping[Metric, How[Any]]] = {
     Metric.IOU: IOU,
     Metric.MEAN_IOU: MEAN_IOU,
+    Metric.BAD_IMAGE_SHARE: BAD_IMAGE_SHARE,
     Metric.BOUNDARY_IOU: BOUNDARY_IOU,
     Metric.NSD: NSD,
     Metric.BOUNDARY_F1: BOUNDARY_F1,

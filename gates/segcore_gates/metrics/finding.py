@@ -12,6 +12,7 @@ from segcore.evaluation import MeasuredBatch
 from segcore_gates.records import Confusion, WorstImage
 
 if TYPE_CHECKING:
+    from segcore_gates.proportion import Proportion
     from segcore_gates.rules import Rule
     from segcore_gates.statistics import Sample
     from segcore_gates.views import View
@@ -115,8 +116,8 @@ class How(Generic[E]):
     find : callable
         What the metric says; given the evaluation of that view.
     sample : callable or None
-        The images behind the value, for metrics that are a ratio of sums over images; no image where
-        the class is on neither side.
+        The images behind the value, for metrics that are a ratio of sums over images or a share of
+        them; no image where the class is on neither side.
     no_bound : str
         Why there is no bound, where there is no ``sample``.
     of_image : str
@@ -133,7 +134,7 @@ class How(Generic[E]):
     title: str
     view: Callable[[Rule], View]
     find: Callable[[Rule, E], Finding]
-    sample: Callable[[Rule, E], Sample] | None = None
+    sample: Callable[[Rule, E], Sample | Proportion] | None = None
     no_bound: str = ""
     of_image: str = ""
     judges_pixels: bool = False
