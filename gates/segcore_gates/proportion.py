@@ -37,7 +37,7 @@ class Proportion:
         return float(self.images) or None
 
     def upper(self, confidence: float) -> float | None:
-        """The least share that the images exclude from above; 1.0 if all are bad, None for no image."""
+        """The least share they exclude from above; 1.0 if all are bad, None for no image."""
         if not self.images:
             return None
         if self.bad == self.images:
@@ -48,7 +48,7 @@ class Proportion:
         return _root(lambda p: _at_most(self.bad, self.images, p) > alpha, self.bad / self.images, 1.0)
 
     def lower(self, confidence: float) -> float | None:
-        """The largest share that the images exclude from below; 0.0 if none is bad, None for no image."""
+        """The largest share they exclude from below; 0.0 if none is bad, None for no image."""
         if not self.images:
             return None
         if not self.bad:
