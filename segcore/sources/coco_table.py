@@ -156,11 +156,10 @@ class ListedEntries(EntryTable):
         found = self._values(order, "segmentation")
         texts = _plain_texts(found, sizes)
         others = {row: found[row] for row, text in enumerate(texts) if text is None}
-        kept = [text or "" for text in texts] if others else texts
-        lengths = np.array(list(map(len, kept)), np.int64)  # type: ignore[arg-type]
+        kept = [text or "" for text in texts]
         return MaskTexts(
-            text=np.frombuffer("".join(kept).encode("ascii"), np.uint8),  # type: ignore[arg-type]
-            characters=np.append(0, np.cumsum(lengths)),
+            text=np.frombuffer("".join(kept).encode("ascii"), np.uint8),
+            characters=np.append(0, np.cumsum(np.array(list(map(len, kept)), np.int64))),
             others=others,
         )
 

@@ -49,6 +49,25 @@ def task(number, *regions, image=None, by=1, **more):
     return {"id": number, "data": {"image": image or f"/d/{number}.png"}, "annotations": [annotation]}
 
 
+def gold_and_answers(number, *results, data=None):
+    """A task with the annotation that is its gold, and one for each result delivered after it."""
+    return {
+        "id": number,
+        "data": {"image": f"/img-{number}.png"} | (data or {}),
+        "annotations": [
+            {
+                "id": 10 * number + i,
+                "result": result,
+                "ground_truth": i == 0,
+                "was_cancelled": False,
+                "completed_by": i,
+                "updated_at": f"2026-01-0{i + 1}T00:00:00Z",
+            }
+            for i, result in enumerate(results)
+        ],
+    }
+
+
 def codes(source):
     return Counter(fault.code for fault in source.faults)
 

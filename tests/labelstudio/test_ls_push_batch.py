@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from exports import gold_and_answers
 
 import segcore
 from segcore.sources.spec import Spec
@@ -49,22 +50,7 @@ GOLD = bar("road", 0, 1, 2, 3) + bar("car", 6, 7)
 
 def task(number, *delivered, data=None):
     """A task whose gold is GOLD, with one annotation for each delivered result."""
-    results = [GOLD, *delivered]
-    return {
-        "id": number,
-        "data": {"image": f"/img-{number}.png"} | (data or {}),
-        "annotations": [
-            {
-                "id": 10 * number + i,
-                "result": result,
-                "ground_truth": i == 0,
-                "was_cancelled": False,
-                "completed_by": i,
-                "updated_at": f"2026-01-0{i + 1}T00:00:00Z",
-            }
-            for i, result in enumerate(results)
-        ],
-    }
+    return gold_and_answers(number, GOLD, *delivered, data=data)
 
 
 PERFECT = task(1, GOLD)

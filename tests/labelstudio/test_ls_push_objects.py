@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from exports import gold_and_answers
 
 from segcore.annotation import Regions
 from segcore.errors import UsageError
@@ -74,22 +75,7 @@ GOLD = regions([A, B, C])
 
 
 def task(number, *delivered, data=None, gold=GOLD):
-    results = [gold, *delivered]
-    return {
-        "id": number,
-        "data": {"image": f"/img-{number}.png"} | (data or {}),
-        "annotations": [
-            {
-                "id": 10 * number + i,
-                "result": result,
-                "ground_truth": i == 0,
-                "was_cancelled": False,
-                "completed_by": i,
-                "updated_at": f"2026-01-0{i + 1}T00:00:00Z",
-            }
-            for i, result in enumerate(results)
-        ],
-    }
+    return gold_and_answers(number, gold, *delivered, data=data)
 
 
 PERFECT = task(1, GOLD)
