@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 __all__ = [
     "ImageAnnotation",
     "LabelMap",
+    "Outlines",
     "Region",
     "Regions",
     "RunMask",
@@ -252,6 +253,40 @@ def segment_sums(values: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlines:
+    """How the annotations of an image are written in their file, beside the masks they mean.
+
+    Attributes
+    ----------
+    ids : sequence
+        What faults and regions call each annotation; of those that were not refused.
+    classes : int32 (n,)
+        Class index in the source's ontology; UNLABELED or IGNORE for what is no object.
+    vertices : int64 (n,)
+        Points of the longest ring of each; 0 for what is no polygon.
+    boxed : bool (n,)
+        Whether the file states the box of each.
+    """
+
+    ids: Sequence[AnnotationId]
+    classes: npt.NDArray[np.int32]
+    vertices: npt.NDArray[np.int64]
+    boxed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of_rings(
+        cls, ids: Sequence[AnnotationId], classes: Sequence[int], vertices: Sequence[int]
+    ) -> Outlines:
+        """Annotations of which no box is stated."""
+        return cls(
+            ids=ids,
+            classes=np.array(classes, np.int32),
+            vertices=np.array(vertices, np.int64),
+            boxed=np.zeros(len(ids), np.bool_),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageAnnotation:
     """What one source says about one image.
 
@@ -273,6 +308,8 @@ class ImageAnnotation:
         The file it was read from, as faults name it; empty where they name the source.
     attributes : mapping of str to str, int, float, bool or None
         What else the source knows: who drew it, when, for how long.
+    outlines : Outlines or None
+        How it is written; None where the source does not tell, as for masks that are images.
 
     Notes
     -----
@@ -289,6 +326,7 @@ class ImageAnnotation:
     digest: bytes = field(default=b"", repr=False)
     file: str = ""
     attributes: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    outlines: Outlines | None = field(default=None, repr=False)
 
     def sized_like(self, other: ImageAnnotation) -> ImageAnnotation:
         """The same annotation with the size of ``other``, where its own is unknown."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from segcore.annotation import ImageAnnotation, Region, Regions
+from segcore.annotation import ImageAnnotation, Outlines, Region, Regions
 from segcore.faults import Fault, FaultLog
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
@@ -134,8 +134,9 @@ class TaskSource(Source):
         entry = index.entries[key]
         annotation, groups = self._parsed(entry)
         file = self._opened().files[entry.place.file]
+        own = [group for group in groups if image_of(group, entry.images) == entry.which]
         drawn = draw_regions(
-            [group for group in groups if image_of(group, entry.images) == entry.which],
+            own,
             file=file,
             image=entry.image,
             task_id=entry.task_id,
@@ -154,6 +155,7 @@ class TaskSource(Source):
             digest=_digest(entry.task_id, annotation),
             file=file,
             attributes=attributes_of(annotation, task_id=entry.task_id),
+            outlines=_outlines(regions, own),
         )
 
     # ---- one image
@@ -211,6 +213,23 @@ class TaskSource(Source):
             self.faults.extend(self._opened().faults)
             self.faults.extend(builder.faults)
         return self._indexed
+
+
+def _outlines(regions: list[Region], groups: Sequence[RegionGroup]) -> Outlines:
+    """How many points each region was drawn with."""
+    points = {group.id: _ring_points(group) for group in groups}
+    return Outlines.of_rings(
+        [region.id for region in regions],
+        [region.class_index for region in regions],
+        [points.get(str(region.id), 0) for region in regions],
+    )
+
+
+def _ring_points(group: RegionGroup) -> int:
+    """Points of the longest polygon of a region; 0 where it is none."""
+    values = (entry.get("value") for entry in group.entries)
+    drawn = (value.get("points") for value in values if isinstance(value, dict))
+    return max((len(points) for points in drawn if isinstance(points, list)), default=0)
 
 
 def _no_hint(_: str) -> str:

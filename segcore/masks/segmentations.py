@@ -10,7 +10,7 @@ from segcore.masks.polygons import rasterize_polygons
 from segcore.masks.rle import decode_rles
 from segcore.wording import show
 
-__all__ = ["decode_segmentations"]
+__all__ = ["decode_segmentations", "longest_ring"]
 
 
 def decode_segmentations(segmentations: Sequence[object], *, height: int, width: int) -> MaskBatch:
@@ -58,3 +58,10 @@ def decode_segmentations(segmentations: Sequence[object], *, height: int, width:
     problems += batch.problems
     problems.sort(key=lambda problem: problem.item)
     return replace(batch, problems=tuple(problems))
+
+
+def longest_ring(segmentation: object) -> int:
+    """Points of the longest ring of a ``segmentation``; 0 for what is no list of rings."""
+    if not isinstance(segmentation, list):
+        return 0
+    return max((len(ring) // 2 for ring in segmentation if isinstance(ring, list)), default=0)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, Regions
+from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.kernels import RegionRuns
 from segcore.masks.batch import MaskBatch
-from segcore.masks.segmentations import decode_segmentations
+from segcore.masks.segmentations import decode_segmentations, longest_ring
 from segcore.ontology import Ontology
 from segcore.ontology_file import load_ontology
 from segcore.region_block import RegionBlock
@@ -161,9 +161,9 @@ class CocoSource(Source):
         """The regions of one image, in file order."""
         index = self._opened()
         place = self._places[key]
-        content = self._ahead.regions(self._columns, place)
+        content, vertices = self._ahead.regions(self._columns, place), None
         if content is None:
-            content = self._read_alone(index.images[place], place)
+            content, vertices = self._read_alone(index.images[place], place)
         read = self.annotation_count(key)
         return ImageAnnotation(
             key=key,
@@ -173,6 +173,7 @@ class CocoSource(Source):
             read=read,
             rejected=read - len(content),
             file=self._spec.location,
+            outlines=self._outlines(content, place, vertices),
         )
 
     def read_block(self, keys: Sequence[str]) -> RegionBlock | None:
@@ -180,8 +181,24 @@ class CocoSource(Source):
         self._opened()
         return self._ahead.block(self._columns, [self._places[key] for key in keys])
 
-    def _read_alone(self, image: CocoImage, place: int) -> Regions:
-        """The sound regions of one image; whatever is wrong with the others becomes a fault."""
+    def _outlines(self, content: Regions, place: int, vertices: Integers | None) -> Outlines:
+        """How the regions of one image are written; without ``vertices`` all are run lengths."""
+        corners = self._columns.corners
+        boxed: npt.NDArray[np.bool_] = np.zeros(len(content), np.bool_)
+        if corners is not None:
+            rows = slice(self._columns.begins[place], self._columns.begins[place + 1])
+            stated: npt.NDArray[np.bool_] = np.isfinite(corners[rows]).all(axis=1)
+            # Of an image with refused annotations: whether the file states boxes at all.
+            boxed = stated if len(stated) == len(content) else boxed | bool(stated.any())
+        if vertices is None:
+            vertices = np.zeros(len(content), np.int64)
+        return Outlines(ids=content.ids, classes=content.classes, vertices=vertices, boxed=boxed)
+
+    def _read_alone(self, image: CocoImage, place: int) -> tuple[Regions, Integers]:
+        """The sound regions of one image; whatever is wrong with the others becomes a fault.
+
+        And the points of the longest ring of each region.
+        """
         columns = self._columns
         rows = np.arange(columns.begins[place], columns.begins[place + 1])
         rows = rows[columns.classes[rows] >= 0]
@@ -197,7 +214,8 @@ class CocoSource(Source):
             self._compare_areas(image, rows, columns.areas[rows], kept)
         if columns.corners is not None:
             self._compare_boxes(image, rows, columns.corners[rows], kept)
-        return Regions(
+        vertices = np.array([longest_ring(found[i]) for i in used.tolist()], np.int64)
+        regions = Regions(
             height=image.height,
             width=image.width,
             starts=kept.starts,
@@ -209,6 +227,7 @@ class CocoSource(Source):
             ids=tuple(columns.ids[row] for row in rows.tolist()),
             stated_areas_px=None if columns.areas is None else columns.areas[rows],
         )
+        return regions, vertices
 
     # ---- opening
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, Regions
+from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
@@ -24,7 +24,7 @@ from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.ontology_file import load_ontology
 from segcore.sources.cvat_document import CvatImage, CvatIndex, CvatShape, index_document, subsets
-from segcore.sources.cvat_shapes import draw_shapes
+from segcore.sources.cvat_shapes import draw_shapes, ring_points
 from segcore.sources.indexed import IndexedSource
 from segcore.sources.spec import Spec
 from segcore.strict_xml import XmlElement, parse_xml
@@ -108,6 +108,11 @@ class CvatSource(IndexedSource):
         shapes = [sound[i] for i in used.tolist()]
         rejected = len(image.shapes) - len(shapes)
         parts = None
+        outlines = Outlines.of_rings(
+            [shape.id for shape in shapes],
+            [shape.class_index for shape in shapes],
+            [ring_points(shape.element) for shape in shapes],
+        )
         if self._spec.options.get("groups") == "merge":
             shapes, kept, parts = _merged(shapes, kept, pixels=height * width)
         content = Regions(
@@ -129,6 +134,7 @@ class CvatSource(IndexedSource):
             read=len(image.shapes),
             rejected=rejected,
             file=self._spec.location,
+            outlines=outlines,
         )
 
     def _fault(self, code: str, image: CvatImage, shape: CvatShape, expected: str, got: str) -> Fault:

@@ -21,7 +21,7 @@ from segcore.sources.cvat_labels import INTEGER
 from segcore.strict_xml import XmlElement
 from segcore.wording import show
 
-__all__ = ["draw_shapes"]
+__all__ = ["draw_shapes", "ring_points"]
 
 _Attributes = Mapping[str, str]
 
@@ -68,6 +68,13 @@ def draw_shapes(elements: Sequence[XmlElement], *, height: int, width: int) -> M
     batch = MaskBatch.assemble(parts, count=len(elements))
     problems = sorted([*found.problems, *batch.problems], key=lambda problem: problem.item)
     return replace(batch, problems=tuple(problems))
+
+
+def ring_points(element: XmlElement) -> int:
+    """Points of a polygon; 0 for shapes that are none."""
+    if element.name != "polygon":
+        return 0
+    return element.attributes.get("points", "").count(";") + 1
 
 
 class _Found:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, Regions
+from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.documents import parse_json
 from segcore.errors import DocumentError, SpecError
 from segcore.faults import Fault, FaultLog
@@ -31,7 +32,7 @@ from segcore.sources.coco_entries import EntryFaults, TooManyFaultsError
 from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
 from segcore.sources.labelme_document import flags_of, name_problem, size_of, structure_problem
 from segcore.sources.labelme_drawing import LINE_WIDTH_PX, POINT_RADIUS_PX, draw_shapes
-from segcore.sources.labelme_shapes import Problem, Shape, is_label, read_shape
+from segcore.sources.labelme_shapes import Kind, Problem, Shape, is_label, read_shape
 from segcore.sources.spec import Spec
 from segcore.wording import did_you_mean, show
 
@@ -254,6 +255,7 @@ class LabelmeFolder(Source):
             digest=document.digest,
             file=document.file,
             attributes=attributes,
+            outlines=_outlines(shapes, places, classes, broken[owner_of]),
         )
 
     # ---- files
@@ -355,6 +357,21 @@ def _objects(shapes: list[Shape]) -> list[int]:
         own = (at,) if alone else (shape.label, shape.group)
         found.append(numbers.setdefault(own, len(numbers)))
     return found
+
+
+def _outlines(
+    shapes: list[Shape],
+    places: list[int],
+    classes: Mapping[str, int],
+    refused: npt.NDArray[np.bool_],
+) -> Outlines:
+    """How the shapes are written that were not refused."""
+    kept = [(at, shape) for at, shape, no in zip(places, shapes, refused, strict=True) if not no]
+    return Outlines.of_rings(
+        [f"shapes[{at}]" for at, _ in kept],
+        [classes[shape.label or ""] for _, shape in kept],
+        [len(shape.points) if shape.kind is Kind.POLYGON else 0 for _, shape in kept],
+    )
 
 
 def open_source(spec: Spec) -> Source:

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from segcore.annotation import ImageAnnotation, Regions
+from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import open_file
@@ -221,6 +221,11 @@ class YoloFolder(Source):
             rejected=len(lines) - len(used),
             digest=hashlib.sha256(data).digest(),
             file=file,
+            outlines=Outlines.of_rings(
+                content.ids,
+                content.classes.tolist(),
+                [len(sound[i].shares) // 2 for i in used.tolist()],
+            ),
         )
 
     # ---- files
