@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
+from segcore_gates.lints.policy import Lints
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
@@ -179,6 +180,9 @@ class Policy(Model):
     )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
+    )
+    lints: Lints | None = Field(
+        default=None, description="What is looked for before anything is measured."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segcore.errors import UsageError
 from segcore_gates.hand_written import require_pins
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from segcore_gates.rules import Rule
 
 __all__ = ["PolicyBatch"]
+
+_T = TypeVar("_T")
 
 
 class PolicyBatch:
@@ -44,6 +46,7 @@ class PolicyBatch:
         self._digests: tuple[str, ...] | None = None
         self._adjusted: dict[str, Mapping[str, float]] = {}
         self._sources: tuple[Source, Source] | None = None
+        self._shared: dict[str, Any] = {}
 
     @property
     def policy(self) -> LoadedPolicy:
@@ -112,6 +115,41 @@ class PolicyBatch:
             gold = gold.resolve(ontology=policy.ontology)
             self._sources = gold, delivery.resolve(ontology=policy.ontology, gold=gold)
         return self._sources
+
+    def once(self, what: str, make: Callable[[], _T]) -> _T:
+        """What several checks of a kind share, made by the first that asks; so is what it raises.
+
+        Parameters
+        ----------
+        what : str
+            The kind of check.
+        make : callable
+            Makes it.
+        """
+        if what not in self._shared:
+            try:
+                self._shared[what] = make()
+            except Exception as error:
+                self._shared[what] = error
+        found = self._shared[what]
+        if isinstance(found, Exception):
+            raise found.with_traceback(None)
+        return found  # type: ignore[no-any-return]
+
+    def semantic(self) -> Evaluation:
+        """The semantic evaluation, for what is no rule; made where no rule is about pixels.
+
+        Raises
+        ------
+        UsageError, InvalidInputError
+            As :meth:`evaluation` does.
+        """
+        from segcore.evaluation import Evaluation
+
+        found = self._count(fewest([*self._counted, SEMANTIC])[SEMANTIC])
+        if not isinstance(found, Evaluation):
+            raise TypeError("the semantic view is no semantic evaluation")
+        return found
 
     def pixels(self) -> tuple[Evaluation, Source, Source]:
         """The semantic evaluation with the gold and the delivery it was made of.

@@ -40,7 +40,7 @@ _Path = tuple[str | int, ...]
 
 _GATE_ID: Final = re.compile(GATE_ID)
 _MAX_PROBLEMS: Final = 100
-_RESERVED: Final = frozenset({"coverage"})
+_RESERVED: Final = frozenset({"coverage", "lint", "signal"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ def editor_schema() -> dict[str, Any]:
     gates |= {
         "additionalProperties": False,
         "patternProperties": {GATE_ID: gate},
-        "propertyNames": {"not": {"const": "coverage"}},
+        "propertyNames": {"not": {"enum": ["coverage", "lint", "signal"]}},
     }
     return {"$schema": _DRAFT, **schema}
 

@@ -187,9 +187,9 @@ class CocoSource(Source):
         boxed: npt.NDArray[np.bool_] = np.zeros(len(content), np.bool_)
         if corners is not None:
             rows = slice(self._columns.begins[place], self._columns.begins[place + 1])
-            stated: npt.NDArray[np.bool_] = np.isfinite(corners[rows]).all(axis=1)
+            stated = np.asarray(np.isfinite(corners[rows]).all(axis=1), np.bool_)
             # Of an image with refused annotations: whether the file states boxes at all.
-            boxed = stated if len(stated) == len(content) else boxed | bool(stated.any())
+            boxed[:] = stated if len(stated) == len(content) else stated.any()
         if vertices is None:
             vertices = np.zeros(len(content), np.int64)
         return Outlines(ids=content.ids, classes=content.classes, vertices=vertices, boxed=boxed)

@@ -1,0 +1,1 @@
+"""Lints as checks of a policy: what is wrong with a delivery before anything is measured."""
