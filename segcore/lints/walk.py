@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -182,6 +182,8 @@ class _Looking:
         self._as_written(annotation)
         if not self.checks or not annotation.height:
             return  # where nothing was drawn, the size may be unknown
+        if not annotation.file:
+            annotation = replace(annotation, file=self.classes.file)
         view = ImageView(annotation=annotation, layers=layers_of(annotation), names=self.names)
         for check, found in self.checks:
             check(view, found)
