@@ -36,8 +36,8 @@ _MOVES: Final[Mapping[str, Callable[[Codes], Codes]]] = {
     "mirrored top to bottom": lambda codes: codes[::-1],
     "turned by 180 degrees": lambda codes: codes[::-1, ::-1],
     "transposed": lambda codes: codes.T,
-    "turned by 90 degrees clockwise": lambda codes: np.rot90(codes, -1),
-    "turned by 90 degrees counterclockwise": lambda codes: np.rot90(codes),
+    "turned by 90 degrees clockwise": np.rot90,
+    "turned by 90 degrees counterclockwise": lambda codes: np.rot90(codes, -1),
     "read by rows instead of columns": lambda codes: codes.ravel(order="F").reshape(codes.shape),
 }
 """What may have been done to a delivery, undone."""
