@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.instance_matching import Pairs
-from segcore_gates.metrics.finding import Counts, Credit, class_index, exact
+from segcore_gates.limits import exact
+from segcore_gates.metrics.finding import Counts, Credit, class_index
 
 if TYPE_CHECKING:
     from segcore.evaluation import MeasuredBatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from segcore_gates.rules import Judge, Level, Metric
@@ -211,6 +212,8 @@ class Record:
         The two largest, most pixels first.
     worst : tuple of WorstImage
         Up to five, worst first; for coverage the missing images, up to ten.
+    exact : Fraction, float or None
+        The value before it was rounded, where it is known; a record that crossed a process has none.
     """
 
     id: str
@@ -236,6 +239,7 @@ class Record:
     worst: tuple[WorstImage, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
+    exact: Fraction | float | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The record of the JSON report; ``settings`` and ``unit`` only where the metric has some."""

@@ -23,7 +23,6 @@ __all__ = [
     "Finding",
     "How",
     "class_index",
-    "exact",
     "highest",
     "largest",
     "lowest",
@@ -31,7 +30,6 @@ __all__ = [
     "plural",
 ]
 
-_DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
 _CONFUSIONS: Final = 2
 
@@ -45,7 +43,7 @@ class Finding:
     Attributes
     ----------
     value : Fraction, float or None
-        A ratio of integers exactly, anything else as a float (see :func:`exact`); None where undefined.
+        A ratio of integers exactly, anything else as a float (see :func:`segcore_gates.limits.exact`); None where undefined.
     images, instances : int or None
         The gold images and gold instances it rests on; None where they cannot be counted.
     absent : str
@@ -140,16 +138,6 @@ class How(Generic[E]):
     judges_pixels: bool = False
     objects: Counts | None = None
     unit: str = ""
-
-
-def exact(value: Fraction | float) -> Fraction:
-    """The number that is compared with a limit.
-
-    A float stands for what was meant to twelve decimals: the sums behind AP and the mean of IoUs are
-    rounded some hundred times, each time by less than 2e-16, and a class must pass at its limit.  A
-    limit is the decimal that was written: .8 is 4/5.
-    """
-    return value if isinstance(value, Fraction) else Fraction(f"{value:.{_DECIMALS}f}")
 
 
 def class_index(rule: Rule, evaluation: MeasuredBatch) -> int:
