@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from segcore_gates.records import LimitKind
+from segcore_gates.rules import LimitKind
 
 __all__ = ["beyond", "exact", "written"]
 

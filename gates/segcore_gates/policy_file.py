@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,6 @@ from segcore.errors import (
     InvalidInputError,
     OntologyError,
     RefusedFileError,
-    SpecError,
     UsageError,
 )
 from segcore.files import read_bytes
@@ -26,12 +26,17 @@ from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
+from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
+from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
-from segcore_gates.resolution import check_class_names, resolve_rules
-from segcore_gates.rules import Rule
+from segcore_gates.resolution import Around, check_class_names, resolve_rules
+from segcore_gates.rules import Check, Rule
+from segcore_gates.sections import resolve_sections
+from segcore_gates.waivers.resolution import resolve_waivers
+from segcore_gates.waivers.waiver import Waiver
 
 __all__ = ["LoadedPolicy", "load_policy"]
 
@@ -40,10 +45,6 @@ _Path = tuple[str | int, ...]
 _GATE_ID: Final = re.compile(GATE_ID)
 _MAX_PROBLEMS: Final = 100
 _RESERVED: Final = frozenset({"coverage"})
-_VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
-_PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
-"""Formats whose location names something on a platform, not a path."""
-_PATH_OPTIONS: Final = frozenset({"gt", "masks", "names", "ontology"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,8 @@ class LoadedPolicy:
         What it says.
     ontology : Ontology
         The classes it is judged by, its own or those of the gold.
-    rules : tuple of Rule
-        Coverage, then the gates as written, classes in ontology order.
+    checks : tuple of Check
+        All that is judged, in the order it is judged and reported in.
     gold, delivery : Spec
         Variables replaced, paths relative to the working directory.
     gold_sha256, delivery_sha256 : str or None
@@ -68,19 +69,30 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    waivers : Mapping of str to Waiver
+        By the id of the check that each of them excuses.
+    today : date
+        The day by which waivers expire.
     """
 
     path: Path
     policy: Policy
     ontology: Ontology
-    rules: tuple[Rule, ...]
+    checks: tuple[Check, ...]
     gold: Spec
     delivery: Spec
     gold_sha256: str | None
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
+        return tuple(check for check in self.checks if isinstance(check, Rule))
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""
@@ -92,6 +104,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -103,6 +116,8 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    today : date or None
+        The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
     Raises
     ------
@@ -124,7 +139,8 @@ def load_policy(
         ) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source, today or day.today())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest())
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -138,12 +154,14 @@ class _Loader:
         document: YamlDocument,
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
+        today: datetime.date,
     ) -> None:
         self._open_source = open_source
+        self._today = today
         self._path = path
         self._document = document
-        self._environ = environ
         self._problems: dict[PolicyProblem, None] = {}
+        self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
     def load(self, *, sha256: str) -> LoadedPolicy:
         value = self._document.value
@@ -154,10 +172,11 @@ class _Loader:
             self._check_gate_id(gate_id)
         raw = self._prepared(value)
         policy = self._validated(raw)
-        gold, delivery = self._spec("gold", raw), self._spec("delivery", raw)
+        gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
         ontology = self._ontology(raw, gold)
-        rules: tuple[Rule, ...] = ()
+        checks: tuple[Check, ...] = ()
+        waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
@@ -168,19 +187,34 @@ class _Loader:
                 document=self._document,
                 refuse=self.refuse,
             )
+            around = Around(
+                ontology=ontology,
+                document=self._document,
+                rules=rules,
+                defaults=policy.defaults if policy is not None else Defaults(),
+                refuse=self.refuse,
+                located=self._paths.located,
+            )
+            if policy is not None:
+                checks = resolve_sections(policy, around)
+                waivers = resolve_waivers(
+                    policy.waivers, checks, today=self._today, refuse=self.refuse
+                )
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(
             path=self._path,
             policy=policy,
             ontology=ontology,
-            rules=rules,
+            checks=checks,
             gold=gold,
             delivery=delivery,
             gold_sha256=_pin(policy.gold),
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            waivers=waivers,
+            today=self._today,
             _document=self._document,
         )
 
@@ -224,6 +258,16 @@ class _Loader:
                 else gate
                 for gate_id, gate in raw["gates"].items()
             }
+        if isinstance(raw.get("waivers"), list):
+            raw["waivers"] = [
+                {
+                    key: value if key == "floor" else self._as_text(("waivers", i, key))
+                    for key, value in entry.items()
+                }
+                if isinstance(entry, dict)
+                else entry
+                for i, entry in enumerate(raw["waivers"])
+            ]
         return raw
 
     def _refuse_nothing(self, value: object, path: _Path) -> None:
@@ -261,73 +305,6 @@ class _Loader:
                     self.refuse(code, path, message)
         return None
 
-    def _spec(self, key: str, raw: dict[str, Any]) -> Spec | None:
-        given = raw.get(key)
-        if isinstance(given, str) and given:
-            try:
-                spec = Spec.parse(given)
-            except SpecError as e:
-                self.refuse("policy.bad_value", (key,), printable(str(e), limit=400))
-                return None
-            paths: dict[str, _Path] = {}
-        elif isinstance(given, dict):
-            try:
-                mapping = InputSpec.model_validate(given)
-            except ValidationError:
-                return None
-            spec = Spec(
-                format=mapping.format,
-                location=mapping.path,
-                options=dict(mapping.__pydantic_extra__ or {}),
-            )
-            paths = {name: (key, name) for name in given}
-        else:
-            return None
-        location = self._expand(spec.location, paths.get("path", (key,)))
-        options = {
-            name: self._expand(option, paths.get(name, (key,))) for name, option in spec.options.items()
-        }
-        if location is None or None in options.values():
-            return None
-        return Spec(
-            format=spec.format,
-            location=location if spec.format in _PLATFORMS else self._beside(location),
-            options={
-                name: self._beside(option) if name in _PATH_OPTIONS else option
-                for name, option in options.items()
-                if option is not None
-            },
-        )
-
-    def _expand(self, text: str, path: _Path) -> str | None:
-        """``text`` with its variables replaced; None where one of them cannot be."""
-        failed = False
-
-        def replace(match: re.Match[str]) -> str:
-            nonlocal failed
-            if match[1] == "$":
-                return "$"
-            if match[2] is None:
-                failed = True
-                self.refuse(
-                    "policy.bad_value", path, "write ${NAME} for a variable and $$ for a dollar sign"
-                )
-            elif not self._environ.get(match[2]):
-                failed = True
-                state = "is empty" if match[2] in self._environ else "is not set"
-                problem = f"the environment variable {match[2]} {state}"
-                self.refuse("policy.unresolved_variable", path, problem)
-            return "" if failed else self._environ[match[2]]
-
-        expanded = _VARIABLE.sub(replace, text)
-        return None if failed else expanded
-
-    def _beside(self, location: str) -> str:
-        """A relative path, seen from the policy's folder."""
-        if "://" in location or location.startswith("preset:") or PurePath(location).is_absolute():
-            return location
-        return str(self._path.parent / location)
-
     def _push(self, given: object) -> dict[str, Push]:
         """The platforms below ``push``; those with problems are left out."""
         found: dict[str, Push] = {}
@@ -336,7 +313,7 @@ class _Loader:
                 continue
             path = ("push", name)
             known = {
-                key: self._expand(value, (*path, key)) if isinstance(value, str) else value
+                key: self._paths.expand(value, (*path, key)) if isinstance(value, str) else value
                 for key, value in options.items()
             }
             known = {key: value for key, value in known.items() if value is not None}
@@ -355,8 +332,8 @@ class _Loader:
             if isinstance(given, dict):
                 return ontology_from_document(self._document, ("ontology",))
             if isinstance(given, str):
-                location = self._expand(given, ("ontology",))
-                return None if location is None else named_ontology(self._beside(location))
+                location = self._paths.expand(given, ("ontology",))
+                return None if location is None else named_ontology(self._paths.beside(location))
         except OntologyError as e:
             self._problems |= dict.fromkeys(map(_from_document_error, e.problems))
             if not e.problems:

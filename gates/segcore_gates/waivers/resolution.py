@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from segcore.wording import did_you_mean, printable
+from segcore_gates.consequence import unit_of
 from segcore_gates.limits import beyond
-from segcore_gates.records import LimitKind, number
-from segcore_gates.rules import Check, Rule
-from segcore_gates.verdict import limit_of, unit_of
+from segcore_gates.records import FOUND, number
+from segcore_gates.rules import Check, Metric, Rule
 from segcore_gates.waivers.policy import WaiverEntry
 from segcore_gates.waivers.waiver import Waiver
 
@@ -18,6 +18,8 @@ __all__ = ["MOST_DAYS", "resolve_waivers"]
 
 MOST_DAYS: Final = 60
 """A waiver that could last for ever would be a limit by another name."""
+
+_COUNTS: Final = frozenset({Metric.FORMAT_LOCK, Metric.LINT, Metric.SIGNAL})
 
 
 def resolve_waivers(
@@ -51,7 +53,7 @@ def resolve_waivers(
         elif entry.gate in found:
             problem = f"{printable(entry.gate, limit=80)} has a waiver already"
             refuse("policy.bad_value", (*path, "gate"), problem)
-        elif isinstance(check, Rule) and (problem := _bad_floor(entry.floor, check)):
+        elif problem := _bad_floor(entry.floor, check):
             refuse("policy.threshold", (*path, "floor"), problem)
         if entry.until > last:
             problem = (
@@ -79,17 +81,19 @@ def _unknown(name: str, known: Mapping[str, Check]) -> str:
     return f"the policy has no gate {shown!r}{did_you_mean(name, known)}"
 
 
-def _bad_floor(floor: float, rule: Rule) -> str:
+def _bad_floor(floor: float, check: Check) -> str:
     """What is wrong with the floor of a waiver; empty for nothing."""
-    kind, limit = limit_of(rule)
-    unit = unit_of(rule)
+    kind, limit = check.limit
+    unit = unit_of(check) if isinstance(check, Rule) else ""
+    unit = FOUND if check.metric in _COUNTS else unit
     if not unit and floor > 1:
         meant = f"; did you mean {floor / 100:.10g}?" if 10 <= floor <= 100 else ""
         return f"{floor:.10g} is not a share between 0 and 1{meant}"
     if not beyond(floor, kind, limit):
-        side, other = ("below", "floor") if kind is LimitKind.MIN else ("above", "ceiling")
+        side, other = ("below", "floor") if kind.at_least else ("above", "ceiling")
+        shown = printable(check.id, limit=80)
         return (
-            f"{number(floor, unit)} is not {side} the {other} of {rule.id}, {number(limit, unit)}: "
-            "the waiver would excuse nothing"
+            f"{number(floor, unit)} is not {side} the {other} of {shown}, {number(limit, unit)}: the "
+            "waiver would excuse nothing"
         )
     return ""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segcore_gates.limits import beyond
-from segcore_gates.records import LimitKind, Record, Verdict, number
-from segcore_gates.rules import Level
+from segcore_gates.records import Record, Verdict, number
+from segcore_gates.rules import Level, LimitKind
 
 if TYPE_CHECKING:
     from segcore_gates.records import Plain
