@@ -8,5 +8,5 @@ __all__ = ["today"]
 
 
 def today() -> datetime.date:
-    """The day it is, in UTC, so that a waiver ends everywhere at once; nothing else asks the clock for it."""
+    """The day it is in UTC, so that a waiver ends everywhere at once."""
     return datetime.datetime.now(datetime.UTC).date()

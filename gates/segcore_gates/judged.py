@@ -222,9 +222,7 @@ def judged_in(session: SessionResult, report: PolicyReport) -> JudgedBatch:
     policy = session.policies.get(report.path)
     if policy is None:
         path = seen_from_here(Path(report.file))
-        policy = load_policy(
-            path, environ=os.environ, open_source=evaluations.open, today=session.today
-        )
+        policy = load_policy(path, environ=os.environ, open_source=evaluations.open, today=session.today)
     batch = judged_batch(policy, evaluations)
     before = _digests(report.inputs.inputs)
     now = _digests([info.to_json() for info in batch.evaluation.inputs])

@@ -197,9 +197,7 @@ class _Loader:
             )
             if policy is not None:
                 checks = resolve_sections(policy, around)
-                waivers = resolve_waivers(
-                    policy.waivers, checks, today=self._today, refuse=self.refuse
-                )
+                waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(

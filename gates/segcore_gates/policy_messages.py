@@ -210,6 +210,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     in_px = _in_px(path, document)
     if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
+    if path[0] == "waivers" and path[-1] == "floor":
+        return f"expected a number, 0 or more, {got}"
     if kind == "dict_type" and (in_px or _is_share(path, document)):
         example = "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example

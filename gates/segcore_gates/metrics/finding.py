@@ -43,7 +43,8 @@ class Finding:
     Attributes
     ----------
     value : Fraction, float or None
-        A ratio of integers exactly, anything else as a float (see :func:`segcore_gates.limits.exact`); None where undefined.
+        A ratio of integers exactly, anything else as a float (see :func:`segcore_gates.limits.exact`);
+        None where undefined.
     images, instances : int or None
         The gold images and gold instances it rests on; None where they cannot be counted.
     absent : str

@@ -47,8 +47,8 @@ class WaiverEntry(Model):
     until: Day = Field(description="The last day it holds, in UTC; at most 60 days ahead.")
     floor: Pixels = Field(
         description=(
-            "The worst value that is excused, in the unit of the limit; beyond it the gate fails all the "
-            "same."
+            "The worst value that is excused, in the unit of the limit; beyond it the gate fails "
+            "all the same."
         )
     )
     reason: Said = Field(description="Why. Every report shows it.")

@@ -87,7 +87,9 @@ def waived(record: Record, waiver: Waiver, *, today: datetime.date, strict: bool
         state = State.EXPIRED if today > waiver.until else State.UNUSED
         record = replace(record, waiver=waiver.to_json(state))
         if strict and record.verdict is Verdict.PASS:
-            return replace(record, verdict=Verdict.WARN, blocks=True, reason="its waiver excuses nothing")
+            return replace(
+                record, verdict=Verdict.WARN, blocks=True, reason="its waiver excuses nothing"
+            )
         return record
     if today > waiver.until:
         state = State.EXPIRED
