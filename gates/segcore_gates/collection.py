@@ -208,7 +208,7 @@ class GateItem(pytest.Item):
             "upper": None if interval is None else interval.upper,
             "images": record.images,
             "reason": record.reason or None,
-            **{key: value for key, value in record.settings.items() if not isinstance(value, dict)},
+            **{k: v for k, v in record.settings.items() if not isinstance(v, (dict, list))},
         }
         self.user_properties += [
             (f"segcore.{key}", escaped(value) if isinstance(value, str) else value)

@@ -135,7 +135,7 @@ def image_limits(
         fails = METRICS[rule.metric].judges_pixels and record.verdict is Verdict.FAIL
         least = rule.minimum if rule.below_iou is None else rule.below_iou
         limit = least if fails else 0.0
-        for name in names if rule.class_name is None else (rule.class_name,):
+        for name in names if rule.class_name is None else rule.members or (rule.class_name,):
             limits[name] = max(limits.get(name, 0.0), limit)
     return limits
 

@@ -178,6 +178,10 @@ class Policy(Model):
     defaults: Defaults = Field(
         default=Defaults(), description="What every gate takes unless it says otherwise."
     )
+    groups: dict[str, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="Classes judged together where a gate names the group: rare: [rider, train].",
+    )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
     )

@@ -186,6 +186,7 @@ class _Loader:
                 ontology=ontology,
                 document=self._document,
                 refuse=self.refuse,
+                groups=policy.groups if policy is not None else {},
             )
             around = Around(
                 ontology=ontology,
@@ -246,7 +247,7 @@ class _Loader:
         """What is written, with text where text is meant: a class called 123, a checksum of digits."""
         self._refuse_nothing(value, ())
         raw = dict(value)
-        for key in ("name", "gold", "delivery"):
+        for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
         if isinstance(raw.get("gates"), dict):

@@ -22,7 +22,7 @@ __all__ = [
     "Credit",
     "Finding",
     "How",
-    "class_index",
+    "class_indices",
     "highest",
     "largest",
     "lowest",
@@ -141,18 +141,21 @@ class How(Generic[E]):
     unit: str = ""
 
 
-def class_index(rule: Rule, evaluation: MeasuredBatch) -> int:
-    """The place of the rule's class in the ontology of the evaluation.
+def class_indices(rule: Rule, evaluation: MeasuredBatch) -> tuple[int, ...]:
+    """The places of the rule's class, or of the classes of its group, in the ontology of the evaluation.
 
     Raises
     ------
     KeyError
         The evaluation has no class of that name.
     """
-    for index, name in enumerate(evaluation.ontology.names):
-        if name == rule.class_name:
-            return index
-    raise KeyError(f"{rule.id}: the evaluation has no class {rule.class_name!r}")
+    places = {name: index for index, name in enumerate(evaluation.ontology.names)}
+    found = []
+    for name in rule.members or (rule.class_name,):
+        if name not in places:
+            raise KeyError(f"{rule.id}: the evaluation has no class {name!r}")
+        found.append(places[name])
+    return tuple(found)
 
 
 def lowest(images: Sequence[WorstImage], weights: Sequence[int]) -> tuple[WorstImage, ...]:
