@@ -113,6 +113,12 @@ class Coverage(Model):
         default=ExtraImages.ALLOW,
         description="What delivered images without gold do: allow, warn or error.",
     )
+    sampled_from: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None,
+        description=(
+            "How many images the gold was drawn from at random; all of them together are judged."
+        ),
+    )
 
 
 class Defaults(Model):
@@ -135,6 +141,10 @@ class Defaults(Model):
     absent: Level = Field(
         default=Level.ERROR,
         description=ABSENT,
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=0,
+        description="Kept for tools that draw samples; no number of a gate depends on it.",
     )
 
 

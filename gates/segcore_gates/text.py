@@ -21,7 +21,7 @@ from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
-from segcore_gates.proportion import fewest_images
+from segcore_gates.proportion import Proportion
 from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Judge, LimitKind, Metric
@@ -208,7 +208,8 @@ def _hopeless(record: Record) -> str:
         return ""
     if record.verdict is not Verdict.THIN:
         return ""
-    fewest = fewest_images(Fraction(str(record.limit)), interval.confidence)
+    best = Proportion(0, interval.images, interval.population)
+    fewest = best.fewest(Fraction(str(record.limit)), interval.confidence)
     limit = number(record.limit)
     if fewest is None:
         return (
