@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ IMAGES = (25, 50, 100, 300)
 LOOKS = (25, 50, 100, 200)
 LIMITS = ("0.8", "0.9")
 CONFIDENCE = 0.95
-ACCEPTED, CONDEMNED = 0.12, 0.10
+ACCEPTED, CONDEMNED = 0.15, 0.10
 """The most of each that is stated in the documentation, whatever the population."""
 
 _PIXELS = 10_000
@@ -83,7 +84,8 @@ POPULATIONS = {
     "cluster": Population(area=1.2, iou=0.5, size=0.25, missed=0.02, extra=0.01, people=0.5),
     "wide IoU": Population(area=1.0, iou=1.2),
     "Pareto areas, 2 % missed": Population(iou=0.5, missed=0.02, tail=True),
-    "large objects missed": Population(missed=0.10, where=(0.8, 1.0)),
+    "5 % of the largest fifth missed": Population(missed=0.05, where=(0.8, 1.0)),
+    "10 % of the largest fifth missed": Population(missed=0.10, where=(0.8, 1.0)),
     "small objects missed": Population(missed=0.10, where=(0.0, 0.5)),
     "8 % rough": Population(area=1.0, iou=0.35, rough=0.08),
     "a weak annotator": Population(weak=1.0),
@@ -129,6 +131,7 @@ def draw(
     )
 
 
+@cache
 def offset_for(population: Population, pooled: float) -> float:
     """The offset at which the pooled IoU of the population is ``pooled``."""
     low, high = -6.0, 14.0
@@ -168,7 +171,7 @@ def condemned(sample: Sample, limit: Fraction) -> bool:
 
 
 def run(options: argparse.Namespace) -> None:
-    batches = 200 if options.quick else 2000
+    batches = 50 if options.quick else 1000
     worst: dict[str, float] = {"accepted": 0.0, "condemned": 0.0}
     for written in LIMITS:
         limit = Fraction(written)

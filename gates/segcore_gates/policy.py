@@ -12,7 +12,7 @@ from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -121,6 +121,19 @@ class Coverage(Model):
     )
 
 
+class Looks(Model):
+    """When the batch of a pilot that is extended may be judged by the bound."""
+
+    at: Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)] = Field(
+        description="Numbers of gold images, rising: 25, 50, 100, 200. With any other nothing is proven."
+    )
+    strict: bool = Field(
+        default=False,
+        strict=True,
+        description="Share the error among the looks: each is judged at 1 - (1 - confidence) / looks.",
+    )
+
+
 class Defaults(Model):
     """What every gate takes unless it says otherwise."""
 
@@ -197,6 +210,9 @@ class Policy(Model):
     )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."
+    )
+    looks: Looks | None = Field(
+        default=None, description="When a pilot that is extended may be judged by the bound."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

@@ -195,7 +195,7 @@ class Sample:
         """Whether the true IoU is at least ``threshold``, at this one-sided confidence.
 
         The error is about 1 - confidence; where misses strike the largest objects it was measured up to
-        twice that.  False for no image.
+        three times that.  False for no image.
         """
         value = self.value
         if value is None or not self.unseen:

@@ -184,6 +184,7 @@ def remarks(report: PolicyReport) -> list[str]:
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
     lines += filter(None, map(_hopeless, report.records))
     lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
+    lines += report.sampling.remarks()
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")

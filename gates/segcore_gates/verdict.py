@@ -14,6 +14,7 @@ from segcore.evaluation import MeasuredBatch
 from segcore_gates.consequence import rule_record, unit_of, with_consequence
 from segcore_gates.coverage import delivered
 from segcore_gates.limits import beyond, written
+from segcore_gates.looks import not_a_look
 from segcore_gates.metrics import METRICS
 from segcore_gates.metrics.finding import Finding, How, plural
 from segcore_gates.proportion import Proportion
@@ -148,6 +149,8 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
     sample = None if how.sample is None else _drawn(rule, how.sample(rule, evaluation), evaluation)
     if finding.settled:
         record = _settled(rule, finding)
+    elif bound and (between := not_a_look(rule.looks, evaluation.images.gold)):
+        record = _measured(rule, finding, Verdict.THIN, between)
     elif bound and sample is not None and sample.unseen != 0:
         p = _p_broken(rule, sample) if adjusted_p is None else adjusted_p
         judge = _bound_of_share if isinstance(sample, Proportion) else _bound
