@@ -33,6 +33,7 @@ from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.slices.attribute_file import AttributeTable, load_attributes
 
 __all__ = ["LoadedPolicy", "load_policy"]
 
@@ -41,6 +42,8 @@ _Path = tuple[str | int, ...]
 _GATE_ID: Final = re.compile(GATE_ID)
 _MAX_PROBLEMS: Final = 100
 _RESERVED: Final = frozenset({"coverage"})
+_SLICE_TEXTS: Final = frozenset({"by", "where"})
+"""Attributes and their values, which are read as they are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,8 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    attributes : AttributeTable or None
+        What the policy itself says of the images.
     """
 
     path: Path
@@ -77,6 +82,7 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    attributes: AttributeTable | None = None
     _document: YamlDocument = field(repr=False)
 
     @property
@@ -158,6 +164,7 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
+        attributes = self._attributes(raw.get("attributes"))
         ontology = self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         if ontology is not None:
@@ -192,6 +199,7 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            attributes=attributes,
             _document=self._document,
         )
 
@@ -228,6 +236,16 @@ class _Loader:
         for key in ("name", "gold", "delivery"):
             if key in raw:
                 raw[key] = self._as_text((key,))
+        if isinstance(raw.get("slices"), dict):
+            raw["slices"] = {
+                name: {
+                    key: self._as_text(("slices", name, key)) if key in _SLICE_TEXTS else item
+                    for key, item in one.items()
+                }
+                if isinstance(one, dict)
+                else one
+                for name, one in raw["slices"].items()
+            }
         if isinstance(raw.get("gates"), dict):
             raw["gates"] = {
                 gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
@@ -292,6 +310,15 @@ class _Loader:
                     if problem.code != "policy.missing_key" or known.keys() == options.keys():
                         self.refuse(problem.code, (*path, *problem.steps), problem.message)
         return found
+
+    def _attributes(self, given: object) -> AttributeTable | None:
+        """The file of attributes; None where there is none, or it was refused."""
+        path = self._paths.located(given, ("attributes",)) if isinstance(given, str) and given else None
+        try:
+            return None if path is None else load_attributes(path)
+        except PolicyError as error:
+            self._problems |= dict.fromkeys(error.problems)
+            return None
 
     def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
         given = raw.get("ontology")
