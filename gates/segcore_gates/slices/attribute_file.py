@@ -104,7 +104,8 @@ def load_attributes(path: Path) -> AttributeTable:
         message = f"expected {error.expected}, got {error.got}"
         raise PolicyError([_problem(file, None, message, code=error.code)]) from None
     except SpecError as error:
-        raise PolicyError([_problem(file, None, printable(str(error), limit=400))]) from None
+        message = printable(str(error).removesuffix(f": {file}"), limit=400)
+        raise PolicyError([_problem(file, None, message)]) from None
     except UnicodeDecodeError:
         raise PolicyError([_problem(file, None, "the file is not UTF-8 text")]) from None
     return _Reader(file).read(text)
