@@ -11,6 +11,7 @@ from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 from segcore_gates.slices.policy import Slice
+from segcore_gates.waivers.policy import WaiverEntry
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
 
@@ -178,6 +179,10 @@ class Policy(Model):
     defaults: Defaults = Field(
         default=Defaults(), description="What every gate takes unless it says otherwise."
     )
+    groups: dict[str, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="Classes judged together where a gate names the group: rare: [rider, train].",
+    )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
     )
@@ -191,6 +196,9 @@ class Policy(Model):
     slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
         default=None,
         description="Gates on parts of the batch by name: slice[annotators]. They warn.",
+    )
+    waivers: tuple[WaiverEntry, ...] = Field(
+        default=(), description="Checks that may fail for a while, each down to a floor."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

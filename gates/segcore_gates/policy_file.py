@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
+from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
@@ -34,6 +36,9 @@ from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
 from segcore_gates.slices.attribute_file import AttributeTable, load_attributes
+from segcore_gates.slices.policy import as_read
+from segcore_gates.waivers.resolution import resolve_waivers
+from segcore_gates.waivers.waiver import Waiver
 
 __all__ = ["LoadedPolicy", "load_policy"]
 
@@ -42,8 +47,6 @@ _Path = tuple[str | int, ...]
 _GATE_ID: Final = re.compile(GATE_ID)
 _MAX_PROBLEMS: Final = 100
 _RESERVED: Final = frozenset({"coverage"})
-_SLICE_TEXTS: Final = frozenset({"by", "where"})
-"""Attributes and their values, which are read as they are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,10 @@ class LoadedPolicy:
         The platforms that are pushed to, by name, with their options.
     attributes : AttributeTable or None
         What the policy itself says of the images.
+    waivers : Mapping of str to Waiver
+        By the id of the check that each of them excuses.
+    today : date
+        The day by which waivers expire.
     """
 
     path: Path
@@ -83,6 +90,8 @@ class LoadedPolicy:
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
     attributes: AttributeTable | None = None
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
 
     @property
@@ -100,6 +109,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -111,6 +121,8 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    today : date or None
+        The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
     Raises
     ------
@@ -132,7 +144,8 @@ def load_policy(
         ) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source, today or day.today())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest())
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -146,8 +159,10 @@ class _Loader:
         document: YamlDocument,
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
+        today: datetime.date,
     ) -> None:
         self._open_source = open_source
+        self._today = today
         self._path = path
         self._document = document
         self._problems: dict[PolicyProblem, None] = {}
@@ -167,6 +182,7 @@ class _Loader:
         attributes = self._attributes(raw.get("attributes"))
         ontology = self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
+        waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
@@ -176,6 +192,7 @@ class _Loader:
                 ontology=ontology,
                 document=self._document,
                 refuse=self.refuse,
+                groups=policy.groups if policy is not None else {},
             )
             around = Around(
                 ontology=ontology,
@@ -185,7 +202,9 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            checks = rules if policy is None else resolve_sections(policy, around)
+            if policy is not None:
+                checks = resolve_sections(policy, around)
+                waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(
@@ -200,6 +219,8 @@ class _Loader:
             sha256=sha256,
             push=push,
             attributes=attributes,
+            waivers=waivers,
+            today=self._today,
             _document=self._document,
         )
 
@@ -233,19 +254,11 @@ class _Loader:
         """What is written, with text where text is meant: a class called 123, a checksum of digits."""
         self._refuse_nothing(value, ())
         raw = dict(value)
-        for key in ("name", "gold", "delivery"):
+        for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
         if isinstance(raw.get("slices"), dict):
-            raw["slices"] = {
-                name: {
-                    key: self._as_text(("slices", name, key)) if key in _SLICE_TEXTS else item
-                    for key, item in one.items()
-                }
-                if isinstance(one, dict)
-                else one
-                for name, one in raw["slices"].items()
-            }
+            raw["slices"] = as_read(raw["slices"], self._as_text)
         if isinstance(raw.get("gates"), dict):
             raw["gates"] = {
                 gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
@@ -253,6 +266,16 @@ class _Loader:
                 else gate
                 for gate_id, gate in raw["gates"].items()
             }
+        if isinstance(raw.get("waivers"), list):
+            raw["waivers"] = [
+                {
+                    key: value if key == "floor" else self._as_text(("waivers", i, key))
+                    for key, value in entry.items()
+                }
+                if isinstance(entry, dict)
+                else entry
+                for i, entry in enumerate(raw["waivers"])
+            ]
         return raw
 
     def _refuse_nothing(self, value: object, path: _Path) -> None:

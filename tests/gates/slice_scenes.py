@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,9 +72,9 @@ def save(
     return policy
 
 
-def judged(path: Path, *, strict: bool = False) -> dict[str, Record]:
+def judged(path: Path, *, strict: bool = False, today: datetime.date | None = None) -> dict[str, Record]:
     """The records of a policy, by id."""
-    policy = load_policy(path, environ={})
+    policy = load_policy(path, environ={}, today=today)
     batch = PolicyBatch(policy, Evaluations(None))
     return {check.id: judge(check, batch, strict=strict) for check in policy.checks}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from fractions import Fraction
 
@@ -191,6 +192,36 @@ def test_a_floor_can_be_asked_of_every_annotator(tmp_path):
         ("bob", "car", 1, 0.5, 0.7, 0.6, "FAIL"),
         ("ann", "car", 1, 0.9, 0.7, 0.6, "PASS"),
     ]
+
+
+WAIVER = """\
+waivers:
+  - {gate: "slice[annotators]", until: 2026-12-01, floor: FLOOR, reason: relabelling, by: maria}
+"""
+
+
+@pytest.mark.parametrize(("floor", "verdict"), [("0.3", Verdict.WAIVED), ("0.29", Verdict.FAIL)])
+def test_a_waiver_excuses_a_gap_up_to_its_floor(tmp_path, floor, verdict):
+    waiver = WAIVER.replace("FLOOR", floor)
+    path = save(tmp_path, cars(9, 9, 5, 9), BY_ANNOTATOR, annotators=[*"aaba"], more=waiver)
+
+    found = judged(path, today=datetime.date(2026, 11, 20))["slice[annotators]"]
+
+    assert (found.verdict, found.blocks) == (verdict, verdict is Verdict.FAIL)
+
+
+def test_of_classes_with_floors_of_their_own_the_lowest_value_that_fails_comes_first(tmp_path):
+    gates = "gates:\n  class-iou: {metric: iou, classes: [car, person], min: {default: 0.1}}\n"
+    gold = [{"car": (0, 5), "person": (5, 10)}]
+    found = [{"car": (0, 3), "person": (5, 7)}]
+    slices = "floor: {by: annotator, of: class-iou, min: {car: 0.9, person: 0.5}, severity: error}"
+    path = save(tmp_path, found, slices, gold=gold, annotators=["ann"], gates=gates)
+
+    record = slice_of(path)
+
+    # Cars miss their floor by more, but a waiver down to 0.5 must not excuse the persons.
+    assert [row[1:4] for row in rows(record)] == [("person", 1, 0.4), ("car", 1, 0.6)]
+    assert (record.value, record.limit) == (0.4, 0.5)
 
 
 def test_an_attribute_with_another_value_for_every_image_is_refused(tmp_path, monkeypatch):

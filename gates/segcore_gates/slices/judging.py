@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from segcore.errors import UsageError
 from segcore.wording import did_you_mean, show
 from segcore_gates.consequence import record_of, unit_of, with_consequence
+from segcore_gates.limits import beyond, exact
 from segcore_gates.metrics import METRICS
-from segcore_gates.metrics.finding import Finding, exact, plural
+from segcore_gates.metrics.finding import Finding, plural
 from segcore_gates.metrics.objects import what
 from segcore_gates.records import DETAILS, Plain, Record, Verdict, measured, number
 from segcore_gates.rules import LimitKind, Rule
@@ -47,13 +48,13 @@ class _Row:
     finding: Finding
     whole: Fraction | float | None
     limit: float
-    distance: Fraction
-    """Below the whole, or beyond the limit; the larger, the worse."""
+    held: Fraction
+    """What is held against the limit: the value, or how far it lies below the whole."""
 
-    def order(self) -> tuple[object, ...]:
+    def order(self, kind: LimitKind) -> tuple[object, ...]:
         return (
             _RANK.index(self.verdict),
-            -self.distance,
+            self.held if kind.at_least else -self.held,
             self.part is None,
             self.part or "",
             self.place,
@@ -67,7 +68,7 @@ class _Row:
             "images": self.finding.images,
             "value": _float(self.finding.value),
             "whole": _float(self.whole),
-            **({"gap": float(self.distance)} if gap else {"limit": self.limit}),
+            **({"gap": float(self.held)} if gap else {"limit": self.limit}),
             "verdict": self.verdict.value,
         }
 
@@ -165,7 +166,7 @@ def _judged(
     if not rows:
         reason = f"no class of the gate {check.rules[0].gate} occurs in {_counted(parts)}"
         return record_of(check, Verdict.MISSING, reason, blocks=True)
-    rows.sort(key=_Row.order)
+    rows.sort(key=lambda row: row.order(check.kind))
     alone = check.kind is LimitKind.MAX_GAP and len(parts) == 1 and check.by is not None
     return _record(check, rows, remark, alone=alone)
 
@@ -179,15 +180,11 @@ def _row(
     finding: Finding,
     whole: Fraction | float | None,
 ) -> _Row:
-    value = exact(finding.value) if finding.value is not None else Fraction(0)
-    written = Fraction(str(limit))
+    held = exact(finding.value or Fraction(0))
     if check.kind is LimitKind.MAX_GAP:
-        distance = exact(whole or Fraction(0)) - value
-        broken = distance > written
-    else:
-        distance = written - value if check.kind is LimitKind.MIN else value - written
-        broken = distance > 0
-    found = Verdict.FAIL if broken or finding.value is None else Verdict.PASS
+        held = exact(whole or Fraction(0)) - held
+    broken = finding.value is None or beyond(held, check.kind, limit)
+    found = Verdict.FAIL if broken else Verdict.PASS
     images, instances = finding.images, finding.instances
     few = images is not None and images < check.support_images
     if few or (instances is not None and instances < check.support_instances):
@@ -200,7 +197,7 @@ def _row(
         finding=finding,
         whole=whole,
         limit=limit,
-        distance=distance,
+        held=held,
     )
 
 
@@ -221,12 +218,12 @@ def _record(check: SliceCheck, rows: list[_Row], remark: str, *, alone: bool) ->
         if check.support_instances:
             asked += f" and {plural(check.support_instances, 'gold instance')}"
         reasons.append(f"{counts[Verdict.THIN]} of {len(rows)} rest on less than {asked}")
-    value = worst.distance if check.kind is LimitKind.MAX_GAP else worst.finding.value
     record = record_of(
         check,
         found,
         "; ".join(filter(None, [*reasons, remark])),
-        value=_float(value),
+        value=float(worst.held),
+        exact=worst.held,
         unit=unit_of(worst.rule),
         images=worst.finding.images,
         instances=worst.finding.instances,
@@ -240,18 +237,18 @@ def _record(check: SliceCheck, rows: list[_Row], remark: str, *, alone: bool) ->
 
 
 def _told(check: SliceCheck, row: _Row) -> str:
-    """The worst class of the worst part, in words; nothing of what holds at a limit."""
+    """The worst class of the worst part, in words."""
     unit = unit_of(row.rule)
     part = f"images without {check.by}" if row.part is None else row.part
     value = "" if row.finding.value is None else f" {measured(float(row.finding.value), unit)}"
     who = f"{part}: {_name(row.rule)}{value}"
     if check.kind is LimitKind.MAX_GAP:
         whole = measured(float(row.whole or 0.0), unit)
-        apart = measured(abs(float(row.distance)), unit)
-        side = "below" if row.distance >= 0 else "above"
+        apart = measured(abs(float(row.held)), unit)
+        side = "below" if row.held >= 0 else "above"
         return f"{who} is {apart} {side} the whole batch ({whole})"
     if row.verdict is Verdict.PASS:
-        return f"{who} is the nearest to its limit of {number(row.limit, unit)}"
+        return f"{who} is the {'lowest' if check.kind is LimitKind.MIN else 'highest'}"
     side = "below" if check.kind is LimitKind.MIN else "above"
     return f"{who} is {side} {number(row.limit, unit)}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 
@@ -10,9 +11,13 @@ from segcore_gates.gate_base import Model, Support
 from segcore_gates.gate_values import Name, PerClassPx, Pixels, Text, kind
 from segcore_gates.rules import Level
 
-__all__ = ["Slice"]
+__all__ = ["Slice", "as_read"]
+
+_TEXTS: Final = frozenset({"by", "where"})
+"""Keys that hold attributes and their values."""
 
 _TEXT = {"type": ["string", "number", "boolean"]}
+_NOT = "Attributes with values, or lists of them: images of which any holds are left out."
 _VALUES: dict[str, Any] = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]}
 _QUERY: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": _VALUES}
 
@@ -47,7 +52,7 @@ class Slice(Model):
         Annotated[
             dict[str, _Entry],
             Field(min_length=1),
-            WithJsonSchema({**_QUERY, "properties": {"not": _QUERY}}),
+            WithJsonSchema({**_QUERY, "properties": {"not": {**_QUERY, "description": _NOT}}}),
         ]
         | None
     ) = Field(
@@ -86,3 +91,25 @@ class Slice(Model):
         if sum(limit is not None for limit in (self.max_gap, self.min, self.max)) != 1:
             raise ValueError("a slice has one of max_gap, min and max")
         return self
+
+
+def as_read(
+    slices: Mapping[str, Any], as_text: Callable[[tuple[str | int, ...]], object]
+) -> dict[str, Any]:
+    """Slices whose attributes and values are text, as they are written: a batch called 007.
+
+    Parameters
+    ----------
+    slices : mapping of str to any
+        As YAML gives them, sound or not.
+    as_text : callable
+        The text at a path of the policy.
+    """
+    return {
+        name: {
+            key: as_text(("slices", name, key)) if key in _TEXTS else item for key, item in one.items()
+        }
+        if isinstance(one, dict)
+        else one
+        for name, one in slices.items()
+    }
