@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
-from slice_scenes import cars, judged, rows, save, slice_of
+from slice_scenes import GATES, cars, judged, rows, save, slice_of
 
 from segcore.errors import UsageError
 from segcore_gates.records import LimitKind, Verdict
@@ -412,6 +412,48 @@ def test_boxes_of_objects_are_judged_by_their_own_metric(tmp_path):
         ("ann", "car", 2, 1.0, 0.6667, -0.3333, "PASS"),
     ]
     assert found.settings == {"iou": "0.75"}
+
+
+def test_objects_are_ranked_among_those_of_the_part(tmp_path):
+    gates = "gates:\n  ap: {metric: ap, iou: 0.75, scores: area, classes: [car], min: {default: 0.1}}\n"
+    slices = "annotators: {by: annotator, of: ap, max_gap: 0.3, severity: error}"
+    path = save(tmp_path, cars(9, 5), slices, annotators=["ann", "bob"], gates=gates)
+
+    found = slice_of(path)
+
+    # By area the one that matches comes first: precision 1 up to recall .5, which is 51 of 101 points.
+    assert rows(found) == [
+        ("bob", "car", 1, 0.0, round(51 / 101, 4), round(51 / 101, 4), "FAIL"),
+        ("ann", "car", 1, 1.0, round(51 / 101, 4), round(51 / 101 - 1, 4), "PASS"),
+    ]
+
+
+def test_segments_are_judged_by_their_quality(tmp_path):
+    ontology = "ontology: {classes: [{id: 1, name: car, thing: true}]}"
+    gates = "gates:\n  pq: {metric: pq, min: {default: 0.1}}\n"
+    slices = "annotators: {by: annotator, of: pq, max_gap: 0.2, severity: error}"
+    path = save(tmp_path, cars(9, 4), slices, annotators=["ann", "bob"], gates=gates)
+    text = path.read_text()
+    begin, end = text.index("ontology:"), text.index("defaults:")
+    path.write_text(f"{text[:begin]}{ontology}\n{text[end:]}")
+
+    # One match of .9, one missed and one extra: .9 / (1 + .5 + .5).
+    assert rows(slice_of(path)) == [
+        ("bob", "car", 1, 0.0, 0.45, 0.45, "FAIL"),
+        ("ann", "car", 1, 0.9, 0.45, -0.45, "PASS"),
+    ]
+
+
+def test_who_drew_the_worst_images_of_a_gate_stands_beside_them(pytester):
+    gates = GATES.replace("0.1", "0.99")
+    save(pytester.path, cars(9, 5), BY_ANNOTATOR, annotators=["ann", "bob"], gates=gates)
+
+    result = pytester.runpytest_inprocess("--gate-report=report.json")
+
+    result.stdout.re_match_lines([r"  001 +0\.5000  by bob", r"  000 +0\.9000  by ann"])
+    gates = json.loads((pytester.path / "report.json").read_text())["gates"]
+    record = next(r for r in gates if r["id"] == "class-iou[car]")
+    assert [w["annotator"] for w in record["worst"]] == ["bob", "ann"]
 
 
 def test_sizes_have_gaps_of_their_own(tmp_path):
