@@ -114,7 +114,7 @@ def test_an_image_that_nobody_delivered_is_nobodys_fault_and_is_told(tmp_path):
 
     assert found.verdict is Verdict.PASS
     assert [row[0] for row in rows(found)] == ["ann", "bob"]
-    assert found.reason.endswith("; 1 image that nobody delivered in no part")
+    assert found.reason.endswith("; 1 image not delivered, in no part")
 
 
 def test_a_delivery_without_any_annotator_is_missing_not_passing(tmp_path):

@@ -112,7 +112,7 @@ def _grouped(check: SliceCheck, known: BatchAttributes) -> tuple[dict[str | None
         found[None] = nobodys
         remarks.append(f"{plural(len(nobodys), 'image')} without {show(by)}")
     if lost := len(without) - len(nobodys):
-        remarks.append(f"{plural(lost, 'image')} that nobody delivered in no part")
+        remarks.append(f"{plural(lost, 'image')} not delivered, in no part")
     return found, "; ".join(remarks)
 
 
