@@ -10,6 +10,7 @@ from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, 
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy"]
@@ -207,6 +208,17 @@ class Policy(Model):
     )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
+    )
+    attributes: Text | None = Field(
+        default=None,
+        description=(
+            "A CSV with a column `image` and one for each attribute of images, for what no source says. "
+            "Relative to this file; may hold ${VARIABLE}."
+        ),
+    )
+    slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Gates on parts of the batch by name: slice[annotators]. They warn.",
     )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."

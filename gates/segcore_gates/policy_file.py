@@ -36,6 +36,8 @@ from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.slices.attribute_file import AttributeTable, load_attributes
+from segcore_gates.slices.policy import as_read
 from segcore_gates.waivers.resolution import resolve_waivers
 from segcore_gates.waivers.waiver import Waiver
 
@@ -70,6 +72,8 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    attributes : AttributeTable or None
+        What the policy itself says of the images.
     waivers : Mapping of str to Waiver
         By the id of the check that each of them excuses.
     today : date
@@ -86,6 +90,7 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    attributes: AttributeTable | None = None
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
@@ -185,6 +190,7 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
+        attributes = self._attributes(raw.get("attributes"))
         ontology = self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         waivers: dict[str, Waiver] = {}
@@ -224,6 +230,7 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            attributes=attributes,
             waivers=waivers,
             today=self._today,
             _document=self._document,
@@ -262,6 +269,8 @@ class _Loader:
         for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
+        if isinstance(raw.get("slices"), dict):
+            raw["slices"] = as_read(raw["slices"], self._as_text)
         if isinstance(raw.get("gates"), dict):
             raw["gates"] = {
                 gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
@@ -336,6 +345,15 @@ class _Loader:
                     if problem.code != "policy.missing_key" or known.keys() == options.keys():
                         self.refuse(problem.code, (*path, *problem.steps), problem.message)
         return found
+
+    def _attributes(self, given: object) -> AttributeTable | None:
+        """The file of attributes; None where there is none, or it was refused."""
+        path = self._paths.located(given, ("attributes",)) if isinstance(given, str) and given else None
+        try:
+            return None if path is None else load_attributes(path)
+        except PolicyError as error:
+            self._problems |= dict.fromkeys(error.problems)
+            return None
 
     def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
         given = raw.get("ontology")
