@@ -222,7 +222,9 @@ def _along_outlines(
 
 def _band(codes: Values, width_px: int) -> Bools:
     """The pixels near one of another code; what lies outside of the map is like its border."""
-    padded: Values = np.pad(codes, width_px, mode="edge")
+    height, width = codes.shape
+    rows, columns = np.arange(-width_px, height + width_px), np.arange(-width_px, width + width_px)
+    padded = codes.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
     return kernels.band(padded, width_px=width_px)[width_px:-width_px, width_px:-width_px]
 
 

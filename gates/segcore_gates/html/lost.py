@@ -1,0 +1,120 @@
+"""What the classes lose IoU to, as a table with bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from segcore_gates.html.markup import Markup, element, joined, name
+from segcore_gates.html.tables import cell, head, row, table
+
+if TYPE_CHECKING:
+    from segcore.breakdown import Breakdown, LostIoU
+
+__all__ = ["lost_iou"]
+
+PARTS: Final = {
+    "missing": "missing",
+    "extra": "extra",
+    "wrong_class": "wrong class",
+    "boundary": "boundary",
+}
+_WIDTH: Final = 200
+_NAMES: Final = 2
+
+
+def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
+    """The classes that lose something, the lowest IoU first; None if none does."""
+    losing = sorted((lost for lost in found.classes if lost.lost), key=lambda one: (one.iou or 0.0, one.index))
+    if not losing:
+        return None
+    heads = [
+        head("class"),
+        head("IoU", right=True),
+        head("lost"),
+        *(head(f"{title} px", right=True) for title in PARTS.values()),
+        head("of it tight / loose", right=True),
+        head("IoU if shifted", right=True),
+        head("same shift everywhere"),
+        head("most confused with"),
+    ]
+    said = (
+        f"The pixels between intersection and union, split without overlap. Boundary is within "
+        f"{_band(found)} of the outlines of both sides; the other parts lie away from them. Tight "
+        "pixels are missed along the outline, loose ones extra. IoU if shifted, which is no part of the "
+        f"split, is the IoU were each mask moved to fit best, by up to {found.reach_px} px in x and in y."
+    )
+    return element(
+        "section",
+        element("h3", "Where IoU is lost", id=f"{anchor}-h"),
+        element("p", said),
+        table("Lost pixels of each class, by what is wrong with them", heads, map(_row, losing)),
+        id=anchor,
+        aria_labelledby=f"{anchor}-h",
+    )
+
+
+def _row(lost: LostIoU) -> Markup:
+    shift = lost.shift
+    same = f"{shift.dx:+d}, {shift.dy:+d} px: {_share(shift.iou)}" if shift.dx or shift.dy else "none"
+    return row(
+        name(lost.name),
+        cell(_share(lost.iou), value=lost.iou, key="iou", right=True),
+        cell(_bar(lost)),
+        [
+            cell(f"{pixels} ({_percent(pixels, lost.lost)})", value=pixels, key=part, right=True)
+            for part, pixels in lost.parts.items()
+        ],
+        cell(f"{lost.tight} / {lost.loose}", right=True),
+        cell(_share(lost.iou_if_shifted), value=lost.iou_if_shifted, key="iou_if_shifted", right=True),
+        cell(same),
+        cell(_confused(lost)),
+        data_class=lost.name,
+        data_lost=lost.lost,
+    )
+
+
+def _bar(lost: LostIoU) -> Markup:
+    """One bar a class, as long as what it loses of the union."""
+    said = ", ".join(f"{PARTS[part]} {_percent(px, lost.lost)}" for part, px in lost.parts.items())
+    at, shapes = 0.0, []
+    for part, pixels in lost.parts.items():
+        width = _WIDTH * pixels / lost.union
+        if pixels:
+            shapes.append(
+                element("rect", class_=part, x=f"{at:.2f}", y=2, width=f"{width:.2f}", height=12)
+            )
+        at += width
+    frame = element("rect", class_="frame", x=0.5, y=1.5, width=_WIDTH - 1, height=13)
+    return element(
+        "svg",
+        shapes,
+        frame,
+        class_="lost",
+        role="img",
+        aria_label=f"lost {_percent(lost.lost, lost.union)} of the union: {said}",
+        viewBox=f"0 0 {_WIDTH} 16",
+        width=_WIDTH,
+        height=16,
+    )
+
+
+def _confused(lost: LostIoU) -> Markup:
+    def most(counted: dict[str, int]) -> list[tuple[str, int]]:
+        return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_NAMES]
+
+    parts = [joined("as ", name(other), f" {px} px") for other, px in most(lost.missed_to)]
+    parts += [joined("instead of ", name(other), f" {px} px") for other, px in most(lost.extra_from)]
+    return joined(*(joined("; " if i else None, part) for i, part in enumerate(parts)))
+
+
+def _band(found: Breakdown) -> str:
+    dilation = found.dilation
+    return f"{dilation.px} px" if dilation.px is not None else f"{100 * (dilation.share or 0):g} % of the diagonal"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %"
