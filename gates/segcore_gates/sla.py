@@ -131,9 +131,7 @@ def of_class_images(evaluation: Evaluation, limits: Mapping[str, float]) -> Sla:
         if len(right):
             errors = len(right) - perfect
             found.append(
-                SlaClass(
-                    name=scores.name, perfect=perfect, errors=errors, limit=limits[scores.name]
-                )
+                SlaClass(name=scores.name, perfect=perfect, errors=errors, limit=limits[scores.name])
             )
     return Sla(unit="class images", classes=tuple(found))
 

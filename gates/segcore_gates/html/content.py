@@ -151,9 +151,7 @@ def look_at(batch: JudgedBatch, records: Sequence[Record], *, photos: Photos | N
     return BatchContent(
         evaluation=evaluation,
         sla=agreed(batch),
-        lost=breakdown(
-            evaluation, batch.gold, batch.delivery, dilation=widths[0] if widths else BAND
-        ),
+        lost=breakdown(evaluation, batch.gold, batch.delivery, dilation=widths[0] if widths else BAND),
         pictures=tuple(_drawn(batch, wanted[:MAX_PICTURES], photos)),
         pictures_wanted=len(wanted),
         with_photos=photos is not None,
@@ -207,9 +205,7 @@ def _measure(evaluation: Evaluation, gold: Source, delivery: Source) -> Semantic
         ClassMap(target=target, source=side.ontology or target, file=side.name)
         for side in (gold, delivery)
     ]
-    return SemanticMeasure(
-        gold=sides[0], delivery=sides[1], overlap=target.overlap, crowd=target.crowd
-    )
+    return SemanticMeasure(gold=sides[0], delivery=sides[1], overlap=target.overlap, crowd=target.crowd)
 
 
 def _picture(

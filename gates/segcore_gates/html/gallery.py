@@ -34,7 +34,9 @@ def gallery(content: BatchContent, *, anchor: str) -> Markup | None:
     if content.pictures_wanted > MAX_PICTURES:
         said.append(f"The gates name {content.pictures_wanted} images; {MAX_PICTURES} are shown.")
     if content.with_photos and not all(picture.photo for picture in content.pictures):
-        said.append("An image without a photo below it has none of its name and size in the folder given.")
+        said.append(
+            "An image without a photo below it has none of its name and size in the folder given."
+        )
     return element(
         "section",
         element("h3", "Worst images", id=f"{anchor}-h"),

@@ -56,7 +56,9 @@ def heatmap(evaluation: Evaluation, *, anchor: str) -> Markup | None:
         "section",
         element("h3", "Confusion", id=f"{anchor}-h"),
         element("p", said),
-        table("Pixels of gold (rows) by what was delivered (columns)", _heads(names), rows, class_="heat"),
+        table(
+            "Pixels of gold (rows) by what was delivered (columns)", _heads(names), rows, class_="heat"
+        ),
         id=anchor,
         aria_labelledby=f"{anchor}-h",
     )
@@ -76,7 +78,7 @@ def _cell(counted: IntArray, r: int, c: int) -> Markup:
     share = pixels / whole if whole else 0.0
     if not pixels:
         text = ""
-    elif share < 0.01:  # noqa: PLR2004
+    elif share < 0.01:
         text = "<1"
     else:
         text = str(int(100 * share))  # rounded down: 100 is all

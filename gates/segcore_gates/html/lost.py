@@ -24,7 +24,9 @@ _NAMES: Final = 2
 
 def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
     """The classes that lose something, the lowest IoU first; None if none does."""
-    losing = sorted((lost for lost in found.classes if lost.lost), key=lambda one: (one.iou or 0.0, one.index))
+    losing = sorted(
+        (lost for lost in found.classes if lost.lost), key=lambda one: (one.iou or 0.0, one.index)
+    )
     if not losing:
         return None
     heads = [
@@ -109,7 +111,11 @@ def _confused(lost: LostIoU) -> Markup:
 
 def _band(found: Breakdown) -> str:
     dilation = found.dilation
-    return f"{dilation.px} px" if dilation.px is not None else f"{100 * (dilation.share or 0):g} % of the diagonal"
+    return (
+        f"{dilation.px} px"
+        if dilation.px is not None
+        else f"{100 * (dilation.share or 0):g} % of the diagonal"
+    )
 
 
 def _share(value: float | None) -> str:

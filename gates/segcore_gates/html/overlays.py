@@ -222,8 +222,10 @@ def labels_png(
 
 def swatch_png(kind: Kind) -> bytes:
     """A sample of a kind for the legend."""
-    return difference_png(np.full((16, 16), kind, np.uint8))[0] if kind else _png(
-        np.zeros((16, 16), np.uint8), [DIFFERENCE_COLORS[kind][0]], None
+    return (
+        difference_png(np.full((16, 16), kind, np.uint8))[0]
+        if kind
+        else _png(np.zeros((16, 16), np.uint8), [DIFFERENCE_COLORS[kind][0]], None)
     )
 
 
@@ -245,7 +247,9 @@ def _pale(color: Color) -> Color:
 def _png(indices: Indices, palette: Sequence[Color], alpha: Sequence[int] | None) -> bytes:
     from PIL import Image
 
-    image = Image.frombuffer("P", (indices.shape[1], indices.shape[0]), indices.tobytes(), "raw", "P", 0, 1)
+    image = Image.frombuffer(
+        "P", (indices.shape[1], indices.shape[0]), indices.tobytes(), "raw", "P", 0, 1
+    )
     image.putpalette([channel for color in palette for channel in color])
     stream = io.BytesIO()
     options = {} if alpha is None else {"transparency": bytes(alpha)}
