@@ -36,7 +36,7 @@ def gate(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Write report.html, report.json, junit.xml, summary.md and image-class.csv to this folder.",
+            help="Write report.html, report.json, image-class.csv and more to this folder.",
         ),
     ] = None,
     images: Annotated[

@@ -40,7 +40,7 @@ _LEGEND: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture: what it shows, the PNG, and how many of its pixels make one of the masks (or block)."""
+    """What it shows, the PNG, and how many of its pixels wide a pixel (or a block of them) is shown."""
 
     kind: str
     png: bytes

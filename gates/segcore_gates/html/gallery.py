@@ -53,7 +53,7 @@ def _legend() -> Markup:
     items = [
         element(
             "li",
-            element("img", src=_png(swatch_png(kind)), width=16, height=16, alt=""),
+            element("img", src=_png(swatch_png(kind)), width=24, height=24, alt=""),
             " ",
             element("strong", word),
             f": {meaning}",

@@ -17,9 +17,6 @@ from segcore_gates.text import headings, headline, note, shown_value, worst_firs
 
 __all__ = ["explained", "gates_table", "verdict_mark"]
 
-Trends = Mapping[str, Child]
-"""What became of a value since the accepted batch, by the id of the record."""
-
 _MARKS = {
     Verdict.PASS: "\N{HEAVY CHECK MARK}",
     Verdict.WARN: "!",
@@ -41,17 +38,19 @@ def verdict_mark(verdict: Verdict, *, blocks: bool) -> Markup:
     )
 
 
-def gates_table(report: PolicyReport, *, anchor: str, trends: Trends | None = None) -> Markup | None:
+def gates_table(
+    report: PolicyReport, *, anchor: str, trends: Mapping[str, Child] | None = None
+) -> Markup | None:
     """The table; None where no gate was judged.  The column of trends is there only with a trend."""
     if not report.records:
         return None
     groups = grouped(worst_first(report.records))
     known = trends or {}
     heads = headings(report.records)
-    columns = [head(heads[0]), head(heads[1], right=True), head(heads[2], right=True)]
+    columns = [head(heads[0]), head(heads[5]), head(heads[1], right=True), head(heads[2], right=True)]
     columns += [head("on a line"), head(heads[3], right=True)]
-    columns += [head("since accepted", right=True)] if known else []
-    columns += [head(heads[4], right=True), head(heads[5]), head("why")]
+    columns += [head("since accepted")] if known else []
+    columns += [head(heads[4], right=True), head("why")]
     return element(
         "section",
         element("h3", "Gates", id=f"{anchor}-h"),
@@ -61,7 +60,7 @@ def gates_table(report: PolicyReport, *, anchor: str, trends: Trends | None = No
             element("span", "\N{BLACK CIRCLE}", class_="key-value", aria_hidden="true"),
             " measured, ",
             element("span", "\N{BOX DRAWINGS HEAVY VERTICAL}", class_="key-limit", aria_hidden="true"),
-            " limit, bar bounds. Shares lie between 0 and 1.",
+            " limit, bar bounds. Shares lie between 0 and 1, drops and gaps around 0.",
         ),
         table(
             "Every gate with its value, limit and verdict; what blocks the batch comes first",
@@ -74,7 +73,7 @@ def gates_table(report: PolicyReport, *, anchor: str, trends: Trends | None = No
     )
 
 
-def _row(group: Group, trends: Trends) -> Markup:
+def _row(group: Group, trends: Mapping[str, Child]) -> Markup:
     record, *others = group
     interval = record.interval
     same_limit = all(other.limit == record.limit for other in others)
@@ -89,13 +88,13 @@ def _row(group: Group, trends: Trends) -> Markup:
     images = None if others else record.images
     return row(
         name(label(group)),
+        cell(verdict_mark(record.verdict, blocks=record.blocks)),
         cell(shown_value(record), value=record.value, key="value", right=True),
         cell(limit, value=record.limit, key="limit", right=True) if same_limit else cell(),
         cell(drawn(record)),
         cell(bounds, right=True),
-        cell(trends.get(record.id), right=True) if trends else None,
+        cell(trends.get(record.id)) if trends else None,
         cell(None if images is None else str(images), value=images, key="images", right=True),
-        cell(verdict_mark(record.verdict, blocks=record.blocks)),
         cell(note(group)),
         data_id=record.id,
         data_records=len(group),

@@ -6,6 +6,7 @@ from typing import Final
 
 from segcore_gates.html.markup import Markup, element
 from segcore_gates.records import Record, measured, number
+from segcore_gates.rules import LimitKind
 
 __all__ = ["drawn"]
 
@@ -15,23 +16,28 @@ _MARGIN: Final = 4
 
 
 def drawn(record: Record) -> Markup | None:
-    """The value, its bounds and the limit on a line from 0; None where nothing was measured.
+    """The value, its bounds and the limit on a line; None where nothing was measured.
 
     Shares lie on a line that ends at 1, so that rows can be compared; what has a unit on one that ends
-    a little above the largest number.
+    a little above the largest number.  Differences, which may be negative, have 0 in the middle.
     """
     if record.value is None:
         return None
     interval = record.interval
     ends = [] if interval is None else [interval.lower, interval.upper]
-    top = 1.0 if not record.unit else 1.1 * max(record.value, record.limit, *ends, 1e-9)
+    around_zero = record.limit_kind in {LimitKind.MAX_DROP, LimitKind.MAX_GAP}
+    largest = max(map(abs, [record.value, record.limit, *ends]))
+    top = 1.1 * max(largest, 1e-9) if record.unit or around_zero else 1.0
+    bottom = -top if around_zero else 0.0
 
     def at(value: float) -> str:
-        share = min(max(value / top, 0.0), 1.0)
+        share = min(max((value - bottom) / (top - bottom), 0.0), 1.0)
         return f"{_MARGIN + share * (_WIDTH - 2 * _MARGIN):.1f}"
 
     middle, low, high = _HEIGHT // 2, 3, _HEIGHT - 3
-    shapes = [_line("axis", at(0), middle, at(top), middle)]
+    shapes = [_line("axis", at(bottom), middle, at(top), middle)]
+    if around_zero:
+        shapes.append(_line("axis", at(0), middle - 4, at(0), middle + 4))
     said = f"value {measured(record.value, record.unit)}, limit {number(record.limit, record.unit)}"
     if interval is not None:
         left, right = at(interval.lower), at(interval.upper)

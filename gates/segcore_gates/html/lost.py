@@ -32,18 +32,20 @@ def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
     heads = [
         head("class"),
         head("IoU", right=True),
-        head("lost"),
-        *(head(f"{title} px", right=True) for title in PARTS.values()),
-        head("of it tight / loose", right=True),
+        head("lost of the union"),
+        *(
+            head([element("span", class_=f"key {part}"), title], right=True)
+            for part, title in PARTS.items()
+        ),
         head("IoU if shifted", right=True),
-        head("same shift everywhere"),
-        head("most confused with"),
+        head("most confused"),
     ]
     said = (
-        f"The pixels between intersection and union, split without overlap. Boundary is within "
-        f"{_band(found)} of the outlines of both sides; the other parts lie away from them. Tight "
-        "pixels are missed along the outline, loose ones extra. IoU if shifted, which is no part of the "
-        f"split, is the IoU were each mask moved to fit best, by up to {found.reach_px} px in x and in y."
+        "The pixels between intersection and union, split without overlap. Boundary is within "
+        f"{_band(found)} of the outlines of both sides, the other parts lie away from them; tight "
+        "pixels are missed, loose ones extra. IoU if shifted is no part of the split: it is the IoU were the "
+        f"masks of each image moved to fit best, by up to {found.reach_px} px in x and in y, and below "
+        "it the one move that fits all images best."
     )
     return element(
         "section",
@@ -56,23 +58,42 @@ def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
 
 
 def _row(lost: LostIoU) -> Markup:
-    shift = lost.shift
-    same = f"{shift.dx:+d}, {shift.dy:+d} px: {_share(shift.iou)}" if shift.dx or shift.dy else "none"
     return row(
         name(lost.name),
         cell(_share(lost.iou), value=lost.iou, key="iou", right=True),
-        cell(_bar(lost)),
-        [
-            cell(f"{pixels} ({_percent(pixels, lost.lost)})", value=pixels, key=part, right=True)
-            for part, pixels in lost.parts.items()
-        ],
-        cell(f"{lost.tight} / {lost.loose}", right=True),
-        cell(_share(lost.iou_if_shifted), value=lost.iou_if_shifted, key="iou_if_shifted", right=True),
-        cell(same),
+        cell([_bar(lost), f"{lost.lost} px, {_percent(lost.lost, lost.union)}"]),
+        *(
+            cell(
+                [str(px), element("br"), _percent(px, lost.lost), _tight_loose(lost, part)],
+                value=px,
+                key=part,
+                right=True,
+            )
+            for part, px in lost.parts.items()
+        ),
+        cell(
+            [_share(lost.iou_if_shifted), element("br"), _everywhere(lost)],
+            value=lost.iou_if_shifted,
+            key="iou_if_shifted",
+            right=True,
+        ),
         cell(_confused(lost)),
         data_class=lost.name,
         data_lost=lost.lost,
     )
+
+
+def _tight_loose(lost: LostIoU, part: str) -> Markup | None:
+    if part != "boundary":
+        return None
+    return joined(element("br"), f"{lost.tight} tight, {lost.loose} loose")
+
+
+def _everywhere(lost: LostIoU) -> str:
+    shift = lost.shift
+    if not (shift.dx or shift.dy):
+        return "all images: none"
+    return f"all by {shift.dx:+d}, {shift.dy:+d}: {_share(shift.iou)}"
 
 
 def _bar(lost: LostIoU) -> Markup:
@@ -100,22 +121,20 @@ def _bar(lost: LostIoU) -> Markup:
     )
 
 
-def _confused(lost: LostIoU) -> Markup:
+def _confused(lost: LostIoU) -> Markup | None:
     def most(counted: dict[str, int]) -> list[tuple[str, int]]:
         return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_NAMES]
 
-    parts = [joined("as ", name(other), f" {px} px") for other, px in most(lost.missed_to)]
-    parts += [joined("instead of ", name(other), f" {px} px") for other, px in most(lost.extra_from)]
-    return joined(*(joined("; " if i else None, part) for i, part in enumerate(parts)))
+    lines = [joined(f"{px} px as ", name(other)) for other, px in most(lost.missed_to)]
+    lines += [joined(f"{px} px instead of ", name(other)) for other, px in most(lost.extra_from)]
+    return element("ul", [element("li", line) for line in lines]) if lines else None
 
 
 def _band(found: Breakdown) -> str:
     dilation = found.dilation
-    return (
-        f"{dilation.px} px"
-        if dilation.px is not None
-        else f"{100 * (dilation.share or 0):g} % of the diagonal"
-    )
+    if dilation.share is None:
+        return f"{dilation.px} px"
+    return f"{100 * dilation.share:g} % of the diagonal"
 
 
 def _share(value: float | None) -> str:

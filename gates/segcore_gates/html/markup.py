@@ -8,7 +8,7 @@ from typing import Final
 
 from segcore.wording import escaped
 
-__all__ = ["Child", "Markup", "document", "element", "joined", "name", "style_sheet"]
+__all__ = ["Child", "Children", "Markup", "document", "element", "joined", "name", "style_sheet"]
 
 
 class Markup(str):
@@ -20,12 +20,12 @@ class Markup(str):
 Child = Markup | str | int | None
 """What stands in an element; text is escaped, None is nothing."""
 
+Children = Child | Iterable["Children"]
+
 _VOID: Final = frozenset({"br", "col", "img", "meta"})
 
 
-def element(
-    tag: str, *children: Child | Iterable[Child], **attributes: str | int | float | bool | None
-) -> Markup:
+def element(tag: str, *children: Children, **attributes: str | int | float | bool | None) -> Markup:
     """An element with its children and attributes, all text in it escaped.
 
     Parameters
@@ -47,7 +47,7 @@ def element(
     return Markup(opening) if tag in _VOID else Markup(f"{opening}{joined(*children)}</{tag}>")
 
 
-def joined(*children: Child | Iterable[Child]) -> Markup:
+def joined(*children: Children) -> Markup:
     """Children one after the other."""
     return Markup("".join(map(_one, children)))
 
@@ -67,7 +67,7 @@ def document(root: Markup) -> str:
     return f"<!DOCTYPE html>\n{root}\n"
 
 
-def _one(child: Child | Iterable[Child]) -> str:
+def _one(child: Children) -> str:
     if child is None:
         return ""
     if isinstance(child, Markup):

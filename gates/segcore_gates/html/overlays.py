@@ -33,13 +33,14 @@ Color = tuple[int, int, int]
 MAX_SIDE_PX: Final = 640
 """Of a picture; a larger one shows of each block of pixels the one with the highest kind."""
 
-MIN_SIDE_PX: Final = 240
+MIN_SIDE_PX: Final = 320
 """Smaller pictures are enlarged by a whole number, so that patterns can be seen."""
 
 _PATTERNED: Final = 16
 """Added to a kind where its pattern has the second colour."""
 
-_PERIOD_PX: Final = 8
+_PERIOD_PX: Final = 12
+_STRIPE_PX: Final = 4
 
 
 class Kind(enum.IntEnum):
@@ -142,13 +143,13 @@ def enlargement(height: int, width: int) -> int:
 
 
 def hatched(kinds: Indices, *, scale: int) -> Indices:
-    """Kinds enlarged, with the pattern of each: stripes one way, the other way, a grid, a chequer."""
+    """Kinds enlarged, with the pattern of each: stripes one way, the other way, dots, a chequer."""
     large = kinds.repeat(scale, axis=0).repeat(scale, axis=1)
     y, x = np.ogrid[: large.shape[0], : large.shape[1]]
     patterns = {
-        Kind.MISSED: (x + y) % _PERIOD_PX < 2,
-        Kind.EXTRA: (x - y) % _PERIOD_PX < 2,
-        Kind.WRONG: (x % _PERIOD_PX < 2) & (y % _PERIOD_PX < 4),
+        Kind.MISSED: (x + y) % _PERIOD_PX < _STRIPE_PX,
+        Kind.EXTRA: (x - y) % _PERIOD_PX < _STRIPE_PX,
+        Kind.WRONG: (x % _PERIOD_PX < _STRIPE_PX) & (y % _PERIOD_PX < _STRIPE_PX),
         Kind.IGNORED: (x // 4 + y // 4) % 2 == 0,
     }
     for kind, pattern in patterns.items():
@@ -165,12 +166,16 @@ def difference_png(kinds: Indices, *, on_photo: bool = False) -> tuple[bytes, in
     """A PNG of a difference, and how many of its pixels make one of the picture it shows."""
     small, _ = reduced(kinds)
     scale = enlargement(*small.shape)
-    palette = [(0, 0, 0)] * (2 * _PATTERNED)
+    return _kinds_png(small, scale=scale, on_photo=on_photo), scale
+
+
+def _kinds_png(kinds: Indices, *, scale: int, on_photo: bool) -> bytes:
+    palette: list[Color] = [(0, 0, 0)] * (2 * _PATTERNED)
     alpha = [255] * (2 * _PATTERNED)
     for kind, (plain, patterned) in DIFFERENCE_COLORS.items():
         palette[kind], palette[kind + _PATTERNED] = plain, patterned
         alpha[kind] = alpha[kind + _PATTERNED] = _SOFT.get(kind, 225)
-    return _png(hatched(small, scale=scale), palette, alpha if on_photo else None), scale
+    return _png(hatched(kinds, scale=scale), palette, alpha if on_photo else None)
 
 
 def labels_png(
@@ -221,12 +226,8 @@ def labels_png(
 
 
 def swatch_png(kind: Kind) -> bytes:
-    """A sample of a kind for the legend."""
-    return (
-        difference_png(np.full((16, 16), kind, np.uint8))[0]
-        if kind
-        else _png(np.zeros((16, 16), np.uint8), [DIFFERENCE_COLORS[kind][0]], None)
-    )
+    """A sample of a kind for the legend, 24 x 24 pixels."""
+    return _kinds_png(np.full((24, 24), kind, np.uint8), scale=1, on_photo=False)
 
 
 def class_color(index: int, given: Color | None) -> Color:

@@ -10,12 +10,13 @@ from typing import Any, Final
 from segcore import __version__
 from segcore_gates.html.content import BatchContent
 from segcore_gates.html.gallery import gallery
-from segcore_gates.html.gates_table import Trends, explained, gates_table
+from segcore_gates.html.gates_table import explained, gates_table
 from segcore_gates.html.heatmap import heatmap
 from segcore_gates.html.lost import lost_iou
 from segcore_gates.html.markup import Child, Markup, document, element, joined, name, style_sheet
 from segcore_gates.html.provenance import conventions, faults, inputs, missing_images, waivers
 from segcore_gates.html.tables import cell, head, row, table
+from segcore_gates.html.trends import trends
 from segcore_gates.records import Outcome, outcome_of_all
 from segcore_gates.report import PolicyReport
 from segcore_gates.sla import Sla
@@ -131,14 +132,14 @@ def _policy(report: PolicyReport, content: BatchContent | str | None, *, place: 
         element("h2", name(_title(report)), id=f"{place}-h"),
         _summary(report, shown),
         element("p", f"Not shown: {content}", class_="note") if isinstance(content, str) else None,
-        gates_table(report, anchor=f"{place}-gates", trends=_trends(report)),
+        gates_table(report, anchor=f"{place}-gates", trends=trends(report.records)),
         explained(report, anchor=f"{place}-behind"),
         _sla(shown.sla, anchor=f"{place}-sla") if shown else None,
         lost_iou(shown.lost, anchor=f"{place}-lost") if shown and shown.lost else None,
         heatmap(shown.evaluation, anchor=f"{place}-confusion") if shown else None,
         gallery(shown, anchor=f"{place}-images") if shown else None,
         faults(report.inputs, anchor=f"{place}-faults"),
-        waivers(report.to_json()["waivers"], anchor=f"{place}-waivers"),
+        waivers(report.waivers, anchor=f"{place}-waivers"),
         conventions(report.inputs, anchor=f"{place}-conventions"),
         inputs(report, anchor=f"{place}-inputs"),
         class_="policy",
@@ -185,11 +186,6 @@ def _facts(report: PolicyReport, content: BatchContent | None) -> Markup | None:
     return element("ul", [element("li", fact) for fact in facts], class_="facts")
 
 
-def _trends(report: PolicyReport) -> Trends:
-    """How each gate moved since the accepted batch, from the records of the regression."""
-    return {}
-
-
 def _sla(found: Sequence[Sla], *, anchor: str) -> Markup | None:
     if not found:
         return None
@@ -198,10 +194,11 @@ def _sla(found: Sequence[Sla], *, anchor: str) -> Markup | None:
         element("h3", "Accuracy as agreements state it", id=f"{anchor}-h"),
         element(
             "p",
-            "Perfect units / (perfect units + errors), as Sama's standard SLA has it. A class image is a class "
-            "in an image that either side has it in; it is perfect if its IoU there reaches what the policy "
-            "asks of the class, and one error otherwise. An object is perfect if it is matched; a missed "
-            "one and an extra one are an error each. It is a share of units, not of pixels, and no gate.",
+            "Perfect units / (perfect units + errors), as Sama's standard SLA has it. A class image is "
+            "a class in an image that either side has it in; it is perfect if its IoU there reaches what "
+            "the policy asks of the class, and one error otherwise. An object is perfect if it is "
+            "matched; a missed one and an extra one are an error each. It is a share of units, not of "
+            "pixels, and no gate goes by it.",
         ),
         [_sla_table(one) for one in found],
         id=anchor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from segcore.faults import CODES
@@ -116,7 +116,7 @@ def _place(fault: Mapping[str, Any]) -> list[Child]:
     return parts
 
 
-def waivers(entries: list[Mapping[str, Any]], *, anchor: str) -> Markup | None:
+def waivers(entries: Sequence[Mapping[str, Any]], *, anchor: str) -> Markup | None:
     """What was excused, by whom, why and for how long; None if nothing was."""
     if not entries:
         return None

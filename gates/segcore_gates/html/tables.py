@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from segcore_gates.html.markup import Child, Markup, element
+from segcore_gates.html.markup import Child, Children, Markup, element
 
 __all__ = ["cell", "head", "row", "table"]
 
@@ -23,18 +23,18 @@ def table(
     return element("div", inner, class_="scroll", tabindex=0)
 
 
-def head(text: Child, *, right: bool = False) -> Markup:
+def head(text: Children, *, right: bool = False) -> Markup:
     """The head of a column."""
     return element("th", text, scope="col", class_="number" if right else None)
 
 
-def row(name: Child, *cells: Markup | None, **attributes: str | int | float | bool | None) -> Markup:
+def row(name: Child, *cells: Children, **attributes: str | int | float | bool | None) -> Markup:
     """A row, led by its head."""
     return element("tr", element("th", name, scope="row"), cells, **attributes)
 
 
 def cell(
-    content: Child | Iterable[Child] = None,
+    content: Children = None,
     *,
     value: float | None = None,
     key: str | None = None,
