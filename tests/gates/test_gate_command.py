@@ -50,7 +50,9 @@ def test_a_bad_batch_is_rejected_and_everything_is_written(tmp_path, write_batch
     assert "IoU 0.5000 < 0.80  (person, short by 0.3000)" in result.stdout
     assert result.stderr == ""
     assert sorted(p.name for p in (tmp_path / "out" / "first").iterdir()) == [
+        "image-class.csv",
         "junit.xml",
+        "report.html",
         "report.json",
         "summary.md",
     ]

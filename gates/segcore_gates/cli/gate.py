@@ -139,6 +139,7 @@ def judge(
 
     require_destination(json)
     photos = _photos(images, report=report)
+    broken: Exception | None = None
     with _report_folder(report) as folder:
         document = folder / "report.json"
         with contextlib.redirect_stdout(sys.stderr) if json == STDOUT else contextlib.nullcontext():
@@ -155,7 +156,13 @@ def judge(
             if report is not None:
                 from segcore_gates.report_files import write_report_files
 
-                write_report_files(folder, result, photos=photos)
+                try:
+                    write_report_files(folder, result, photos=photos)
+                except Exception as error:  # the verdicts are written all the same
+                    broken = error
+                    (Path(report) / "report.html").unlink(missing_ok=True)
+    if broken is not None:
+        raise broken
     return result
 
 

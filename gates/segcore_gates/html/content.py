@@ -55,7 +55,9 @@ class Wanted:
     ----------
     image : str
     class_name : str or None
-        The class that is looked at; None is all of them.
+        The class that is looked at, or the group of classes; None is all of them.
+    members : tuple of str
+        The classes of the group.
     why : tuple of (str, float, str)
         The gates that name the image: id, the value there and its unit.
     reason : str
@@ -65,6 +67,7 @@ class Wanted:
 
     image: str
     class_name: str | None
+    members: tuple[str, ...]
     why: tuple[tuple[str, float, str], ...]
     reason: str = ""
     annotator: str | None = None
@@ -171,6 +174,7 @@ def wanted_pictures(records: Sequence[Record]) -> list[Wanted]:
             found[key] = Wanted(
                 image=worst.image,
                 class_name=record.class_name,
+                members=tuple(record.settings.get("group", ())),
                 why=(*(before.why if before else ()), (record.id, worst.value, record.unit)),
                 reason=before.reason if before and before.reason else worst.reason,
                 annotator=worst.annotator,
@@ -224,9 +228,10 @@ def _picture(
     if not is_dense(gold):
         left, right = left.T, right.T
     classes, k = measure.gold.target.classes, measure.num_classes
-    code = measure.gold.target.index(wanted.class_name) if wanted.class_name is not None else None
+    looked_at = wanted.members or ((wanted.class_name,) if wanted.class_name is not None else ())
+    codes = tuple(i for i, c in enumerate(classes) if c.name in looked_at) if looked_at else None
     height, width = left.shape
-    kinds = difference(left, right, num_classes=k, code=code)
+    kinds = difference(left, right, num_classes=k, codes=codes)
     step = reduced(kinds)[1]
     photo = None
     if photos is not None:
@@ -237,15 +242,18 @@ def _picture(
     panels = [
         Panel(kind=kind, png=png, scale=scale)
         for kind, (png, scale) in (
-            ("gold", labels_png(left, colors=colors, ignore=k + 1, code=code, on_photo=on_photo)),
-            ("delivery", labels_png(right, colors=colors, ignore=k + 1, code=code, on_photo=on_photo)),
+            ("gold", labels_png(left, colors=colors, ignore=k + 1, chosen=codes, on_photo=on_photo)),
+            (
+                "delivery",
+                labels_png(right, colors=colors, ignore=k + 1, chosen=codes, on_photo=on_photo),
+            ),
             ("difference", difference_png(kinds, on_photo=on_photo)),
         )
     ]
     areas = np.bincount(left.ravel(), minlength=k)[:k] + np.bincount(right.ravel(), minlength=k)[:k]
     largest = [i for i in np.argsort(-areas, kind="stable").tolist() if areas[i]][:_LEGEND]
-    if code is not None:
-        largest = [code, *(i for i in largest if i != code)]
+    if codes is not None:
+        largest = [*codes, *(i for i in largest if i not in codes)]
     counted = np.bincount(kinds.ravel(), minlength=len(Kind)).tolist()
     return Picture(
         wanted=wanted,

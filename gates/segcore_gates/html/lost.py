@@ -43,9 +43,9 @@ def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
     said = (
         "The pixels between intersection and union, split without overlap. Boundary is within "
         f"{_band(found)} of the outlines of both sides, the other parts lie away from them; tight "
-        "pixels are missed, loose ones extra. IoU if shifted is no part of the split: it is the IoU were the "
-        f"masks of each image moved to fit best, by up to {found.reach_px} px in x and in y, and below "
-        "it the one move that fits all images best."
+        "pixels are missed, loose ones extra. IoU if shifted is no part of the split: it is the IoU "
+        f"were the masks of each image moved to fit best, by up to {found.reach_px} px in x and in y, "
+        "and below it the one move that fits all images best."
     )
     return element(
         "section",

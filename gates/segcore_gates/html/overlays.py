@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -92,7 +92,7 @@ def difference(
     delivery: npt.NDArray[np.unsignedinteger],
     *,
     num_classes: int,
-    code: int | None = None,
+    codes: Collection[int] | None = None,
 ) -> Indices:
     """The kind of every pixel.
 
@@ -102,9 +102,9 @@ def difference(
         Codes as :mod:`segcore.measures.semantic` has them.
     num_classes : int
         K.
-    code : int or None
-        The class that is looked at; None is all of them.  A pixel of it that the other side gives to
-        another class is wrong, whichever side has which.
+    codes : collection of int or None
+        The classes that are looked at; None is all of them.  A pixel of one of them that the other side
+        gives to another class is wrong, whichever side has which.
 
     Returns
     -------
@@ -113,7 +113,11 @@ def difference(
     """
     in_gold, delivered = gold < num_classes, delivery < num_classes
     found = np.full(gold.shape, Kind.NOTHING, np.uint8)
-    looked_at = np.ones(gold.shape, np.bool_) if code is None else (gold == code) | (delivery == code)
+    looked_at = np.ones(gold.shape, np.bool_)
+    if codes is not None:
+        table = np.zeros(num_classes + 3, np.bool_)
+        table[list(codes)] = True
+        looked_at = table[gold] | table[delivery]
     same = gold == delivery
     found[in_gold & delivered & ~looked_at] = Kind.OTHER
     found[same & in_gold & looked_at] = Kind.CORRECT
@@ -183,7 +187,7 @@ def labels_png(
     *,
     colors: Sequence[Color],
     ignore: int | None,
-    code: int | None = None,
+    chosen: Collection[int] | None = None,
     on_photo: bool = False,
 ) -> tuple[bytes, int]:
     """A PNG of the classes of one side, and how many of its pixels make one of the picture.
@@ -195,8 +199,8 @@ def labels_png(
         Of every class.
     ignore : int or None
         The code of what is ignored.
-    code : int or None
-        The class that is looked at: the others are pale.
+    chosen : collection of int or None
+        The classes that are looked at: the others are pale.
     on_photo : bool
         Let what is below shine through.
 
@@ -215,8 +219,11 @@ def labels_png(
     lookup[present] = np.arange(1, len(present) + 1)
     chequer = len(present) + 1, len(present) + 2
     nothing, (plain, dark) = DIFFERENCE_COLORS[Kind.NOTHING][0], DIFFERENCE_COLORS[Kind.IGNORED]
-    palette = [nothing, *(colors[c] if code in {None, c} else _pale(colors[c]) for c in present)]
-    alpha = [0, *(170 if code in {None, c} else 60 for c in present), 200, 200]
+    palette = [
+        nothing,
+        *(colors[c] if chosen is None or c in chosen else _pale(colors[c]) for c in present),
+    ]
+    alpha = [0, *(170 if chosen is None or c in chosen else 60 for c in present), 200, 200]
     if ignore is not None:
         lookup[ignore] = chequer[0]
     large = lookup[small].repeat(scale, axis=0).repeat(scale, axis=1)

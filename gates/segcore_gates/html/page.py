@@ -195,8 +195,8 @@ def _sla(found: Sequence[Sla], *, anchor: str) -> Markup | None:
         element(
             "p",
             "Perfect units / (perfect units + errors), as Sama's standard SLA has it. A class image is "
-            "a class in an image that either side has it in; it is perfect if its IoU there reaches what "
-            "the policy asks of the class, and one error otherwise. An object is perfect if it is "
+            "a class in an image that either side has it in; it is perfect if its IoU there reaches "
+            "what the policy asks of the class, and one error otherwise. An object is perfect if it is "
             "matched; a missed one and an extra one are an error each. It is a share of units, not of "
             "pixels, and no gate goes by it.",
         ),
