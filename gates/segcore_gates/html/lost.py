@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from segcore_gates.html.markup import Markup, element, joined, name
@@ -20,6 +21,7 @@ PARTS: Final = {
 }
 _WIDTH: Final = 200
 _NAMES: Final = 2
+_FEWEST_ALIKE: Final = 3
 
 
 def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
@@ -47,13 +49,27 @@ def lost_iou(found: Breakdown, *, anchor: str) -> Markup | None:
         f"were the masks of each image moved to fit best, by up to {found.reach_px} px in x and in y, "
         "and below it the one move that fits all images best."
     )
+    said_of_all = _shifted_alike(losing)
     return element(
         "section",
         element("h3", "Where IoU is lost", id=f"{anchor}-h"),
         element("p", said),
+        element("p", said_of_all, class_="note") if said_of_all else None,
         table("Lost pixels of each class, by what is wrong with them", heads, map(_row, losing)),
         id=anchor,
         aria_labelledby=f"{anchor}-h",
+    )
+
+
+def _shifted_alike(losing: list[LostIoU]) -> str:
+    """What to say where most classes fit best by one and the same move: the delivery may be shifted."""
+    counted = Counter((lost.shift.dx, lost.shift.dy) for lost in losing)
+    (dx, dy), times = counted.most_common(1)[0]
+    if not (dx or dy) or times < _FEWEST_ALIKE or 2 * times <= len(losing):
+        return ""
+    return (
+        f"{times} of {len(losing)} classes fit best if all their masks are moved by {dx:+d} px in x and "
+        f"{dy:+d} px in y: the delivery may be shifted as a whole."
     )
 
 
