@@ -269,12 +269,12 @@ def test_the_difference_of_a_class_is_drawn_as_its_masks_say(masks):
 
 
 def test_extra_pixels_and_other_classes_are_told_apart(masks):
-    path = masks({"1": "abb. abb."}, {"1": "abba abb."})
+    path = masks({"1": "abb. abbb a..."}, {"1": "abba ab.c a..."})
 
     root = parsed(page_of(path))
 
     figure = root.one("figure", data_class="a")
-    assert difference(figure.one("img", data_panel="difference")) == ["COOE", "COON"]
+    assert difference(figure.one("img", data_panel="difference")) == ["COOE", "COOO", "CNNN"]
 
 
 def test_gold_and_delivery_have_the_colour_of_the_class_where_it_is(masks):

@@ -17,7 +17,7 @@ _KINDS: Final = (
     (Kind.MISSED, "missed", "gold has a class, nothing was delivered: stripes rising to the right"),
     (Kind.EXTRA, "extra", "delivered where gold has no class: stripes falling to the right"),
     (Kind.WRONG, "wrong class", "both have a class, and not the same: dots"),
-    (Kind.OTHER, "other class", "both agree on a class that this gate does not judge"),
+    (Kind.OTHER, "other class", "a class that this gate does not judge, on either side"),
     (Kind.IGNORED, "ignored", "gold says ignore, nothing is counted: a chequer"),
     (Kind.NOTHING, "nothing", "neither side has a class"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from segcore_gates.details import detail_cells
 from segcore_gates.groups import Group, grouped, label
@@ -26,6 +27,10 @@ _MARKS = {
     Verdict.MISSING: "\N{EMPTY SET}",
     Verdict.ERROR: "\N{MULTIPLICATION X}",
 }
+
+
+_UNFOLDED: Final = 8
+"""Of what blocks, so much is shown at once; the rest unfolds."""
 
 
 def verdict_mark(verdict: Verdict, *, blocks: bool) -> Markup:
@@ -111,7 +116,7 @@ def explained(report: PolicyReport, *, anchor: str) -> Markup | None:
     return element(
         "section",
         element("h3", "What is behind the verdicts", id=f"{anchor}-h"),
-        [_explained(group) for group in groups],
+        [_explained(group, unfolded=place < _UNFOLDED) for place, group in enumerate(groups)],
         id=anchor,
         aria_labelledby=f"{anchor}-h",
     )
@@ -122,7 +127,7 @@ def _has_more(record: Record) -> bool:
     return shown or bool(record.details)
 
 
-def _explained(group: Group) -> Markup:
+def _explained(group: Group, *, unfolded: bool) -> Markup:
     record = group[0]
     summary = element(
         "summary",
@@ -141,7 +146,7 @@ def _explained(group: Group) -> Markup:
         _worst(record),
         _details(record),
         element("p", f"line {record.policy_line} of the policy", class_="quiet"),
-        open=record.blocks,
+        open=record.blocks and unfolded,
         data_id=record.id,
     )
 

@@ -47,9 +47,9 @@ class Kind(enum.IntEnum):
     """What a pixel of a difference is; of several in one block the highest is shown."""
 
     NOTHING = 0
-    """Neither side has a class there, or none that is looked at."""
+    """Neither side has a class there."""
     OTHER = 1
-    """Both sides agree on a class that is not looked at."""
+    """A class that is not looked at, on either side."""
     CORRECT = 2
     IGNORED = 3
     """Gold says ignore: not counted."""
@@ -119,13 +119,13 @@ def difference(
         table[list(codes)] = True
         looked_at = table[gold] | table[delivery]
     same = gold == delivery
-    found[in_gold & delivered & ~looked_at] = Kind.OTHER
+    found[(in_gold | delivered) & ~looked_at] = Kind.OTHER
     found[same & in_gold & looked_at] = Kind.CORRECT
     wrong = ~same & looked_at
     found[wrong & ~in_gold] = Kind.EXTRA
     found[wrong & ~delivered] = Kind.MISSED
     found[wrong & in_gold & delivered] = Kind.WRONG
-    found[~(in_gold | delivered)] = Kind.NOTHING
+    found[~(in_gold | delivered)] = Kind.NOTHING  # where unlabeled meets void
     found[gold == num_classes + 1] = Kind.IGNORED
     return found
 
