@@ -113,9 +113,11 @@ def test_a_broken_policy_is_a_usage_error_and_replaces_an_old_report(tmp_path, w
         ((".",), "it is a folder: name a policy in it"),
         (("odd[1].gate.yaml",), "pytest takes no path with [ in it"),
         (("batch.gate.yaml", "--json", "no/such/folder.json"), "there is no folder no/such"),
+        (("batch.gate.yaml", "--images", "."), "name its folder with --report DIR"),
+        (("batch.gate.yaml", "--report", "out", "--images", "photos"), "no such folder: photos"),
         ((), "Missing argument"),
     ],
-    ids=["no file", "folder", "bracket", "no destination", "nothing"],
+    ids=["no file", "folder", "bracket", "no destination", "no report", "no photos", "nothing"],
 )
 def test_a_wrong_call_is_a_usage_error(tmp_path, write_batch, words, said):
     write_batch(tmp_path)

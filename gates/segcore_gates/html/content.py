@@ -62,7 +62,7 @@ class Wanted:
         The gates that name the image: id, the value there and its unit.
     reason : str
         What is wrong with it where a value does not say it.
-    annotator, link : str or None
+    annotator : str or None
     """
 
     image: str
@@ -71,7 +71,6 @@ class Wanted:
     why: tuple[tuple[str, float, str], ...]
     reason: str = ""
     annotator: str | None = None
-    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +146,23 @@ def look_at(batch: JudgedBatch, records: Sequence[Record], *, photos: Photos | N
         An input changed since it was evaluated.
     """
     from segcore.breakdown import BAND, breakdown
+    from segcore.cli.output import progress
 
     widths = [rule.dilation for rule in batch.policy.rules if rule.dilation is not None]
     evaluation = batch.evaluation
     wanted = wanted_pictures(records)
+    with progress("splitting what is lost") as told:
+        lost = breakdown(
+            evaluation,
+            batch.gold,
+            batch.delivery,
+            dilation=widths[0] if widths else BAND,
+            progress=told,
+        )
     return BatchContent(
         evaluation=evaluation,
         sla=agreed(batch),
-        lost=breakdown(evaluation, batch.gold, batch.delivery, dilation=widths[0] if widths else BAND),
+        lost=lost,
         pictures=tuple(_drawn(batch, wanted[:MAX_PICTURES], photos)),
         pictures_wanted=len(wanted),
         with_photos=photos is not None,
@@ -178,7 +186,6 @@ def wanted_pictures(records: Sequence[Record]) -> list[Wanted]:
                 why=(*(before.why if before else ()), (record.id, worst.value, record.unit)),
                 reason=before.reason if before and before.reason else worst.reason,
                 annotator=worst.annotator,
-                link=worst.link,
             )
     return list(found.values())
 
