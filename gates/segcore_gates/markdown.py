@@ -15,7 +15,7 @@ from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 from segcore_gates.text import cells_of, headings, refusal_lines, remarks, summary_line, worst_first
 
-__all__ = ["append_job_summary", "markdown"]
+__all__ = ["accuracy", "append_job_summary", "markdown"]
 
 _SUMMARY_LIMIT = 1 << 20
 """GitHub drops a step's summary altogether above one MiB."""
@@ -42,6 +42,15 @@ def markdown(reports: Sequence[PolicyReport], *, sla: Mapping[str, Sequence[str]
     """
     known = sla or {}
     return "\n".join(_section(report, known.get(report.path, ())) for report in reports)
+
+
+def accuracy(sla: Mapping[str, Sequence[str]]) -> str:
+    """The lines about the accuracy of each batch by themselves, by the path of its report."""
+    return "\n".join(
+        f"- {_cell(Path(path).name)}: SLA accuracy: {_cell(line)}"
+        for path, lines in sla.items()
+        for line in lines
+    )
 
 
 def append_job_summary(path: str, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from segcore_gates.html.content import BatchContent, look_at
 from segcore_gates.html.page import page
 from segcore_gates.image_class import image_class_csv
 from segcore_gates.judged import judged_in
-from segcore_gates.markdown import markdown
+from segcore_gates.markdown import accuracy, append_job_summary, markdown
 
 if TYPE_CHECKING:
     from segcore_gates.html.photos import Photos
@@ -51,3 +52,6 @@ def write_report_files(folder: Path, result: SessionResult, *, photos: Photos | 
     (folder / "image-class.csv").write_text(image_class_csv(rows), "utf-8", newline="")
     sla = {path: tuple(one.line for one in content.sla) for path, content in seen.items()}
     (folder / "summary.md").write_text(markdown(result.reports, sla=sla), "utf-8")
+    job = os.environ.get("GITHUB_STEP_SUMMARY")
+    if job and any(sla.values()):
+        append_job_summary(job, accuracy(sla))  # the session wrote the rest of it

@@ -151,6 +151,25 @@ def test_the_summary_says_what_was_taken_for_what_and_what_a_check_found():
     assert "<script>" not in text
 
 
+def test_several_policies_are_in_one_report_and_in_the_summary_of_the_job(
+    tmp_path, write_batch, monkeypatch
+):
+    from segcore_gates.cli.gate import judge
+
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "job.md"))
+    first, second = (write_batch(tmp_path, name=f"{name}.gate.yaml") for name in "ab")
+
+    judge([str(first), str(second)], report=str(tmp_path / "out"))
+
+    page = (tmp_path / "out" / "report.html").read_text()
+    rows = read((tmp_path / "out" / "image-class.csv").read_text())
+    job = (tmp_path / "job.md").read_text().splitlines()
+    line = r"SLA accuracy: 50.0 % of the class images\: 2 perfect / \(2 perfect \+ 2 errors\)"
+    assert [page.count(f'data-policy="{name}.gate.yaml"') for name in "ab"] == [1, 1]
+    assert [sum(row["policy"] == f"{name}.gate.yaml" for row in rows) for name in "ab"] == [4, 4]
+    assert [f"- {name}.gate.yaml: {line}" in job for name in "ab"] == [True, True]
+
+
 def test_what_breaks_the_page_leaves_the_verdicts(tmp_path, write_batch, monkeypatch):
     from segcore_gates import report_files
     from segcore_gates.cli.gate import judge
