@@ -10,6 +10,11 @@ from segcore.wording import escaped
 
 __all__ = ["Child", "Children", "Markup", "document", "element", "joined", "name", "style_sheet"]
 
+_LINES: Final = frozenset(
+    {"body", "details", "figure", "footer", "li", "main", "section", "table", "tr"}
+)
+"""Begin on a line of their own, so that two reports can be compared with ``diff``."""
+
 
 class Markup(str):
     """Text that is HTML already.  Only this module makes it."""
@@ -43,7 +48,8 @@ def element(tag: str, *children: Children, **attributes: str | int | float | boo
             continue
         written = key.removesuffix("_").replace("_", "-")
         parts.append(written if value is True else f'{written}="{_escaped(str(value))}"')
-    opening = f"<{' '.join(parts)}>"
+    line = "\n" if tag in _LINES else ""
+    opening = f"{line}<{' '.join(parts)}>"
     return Markup(opening) if tag in _VOID else Markup(f"{opening}{joined(*children)}</{tag}>")
 
 
