@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from segcore_gates.lints.judge import judge_lint
 from segcore_gates.lints.rules import LintRule
 from segcore_gates.rules import Rule
+from segcore_gates.slices.check import SliceCheck
+from segcore_gates.slices.judging import judge_slice
 from segcore_gates.verdict import verdict
+from segcore_gates.waivers.waiver import waived
 
 if TYPE_CHECKING:
     from segcore_gates.policy_batch import PolicyBatch
@@ -19,7 +22,7 @@ __all__ = ["judge"]
 
 
 def judge(check: Check, batch: PolicyBatch, *, strict: bool = False) -> Record:
-    """Judge one check of a policy.
+    """Judge one check of a policy, and apply its waiver.
 
     Parameters
     ----------
@@ -36,7 +39,10 @@ def judge(check: Check, batch: PolicyBatch, *, strict: bool = False) -> Record:
     InvalidInputError
         An input was refused.
     """
-    return _JUDGES[type(check)](check, batch, strict)
+    record = _JUDGES[type(check)](check, batch, strict)
+    policy = batch.policy
+    waiver = policy.waivers.get(check.id)
+    return record if waiver is None else waived(record, waiver, today=policy.today, strict=strict)
 
 
 def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
@@ -46,4 +52,5 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
 _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
     Rule: _rule,
     LintRule: judge_lint,
+    SliceCheck: judge_slice,
 }

@@ -11,8 +11,10 @@ from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.lints.policy import Lints
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.slices.policy import Slice
+from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -113,6 +115,25 @@ class Coverage(Model):
         default=ExtraImages.ALLOW,
         description="What delivered images without gold do: allow, warn or error.",
     )
+    sampled_from: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None,
+        description=(
+            "How many images the gold was drawn from at random; all of them together are judged."
+        ),
+    )
+
+
+class Looks(Model):
+    """When the batch of a pilot that is extended may be judged by the bound."""
+
+    at: Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)] = Field(
+        description="Numbers of gold images, rising: 25, 50, 100, 200. With any other nothing is proven."
+    )
+    strict: bool = Field(
+        default=False,
+        strict=True,
+        description="Share the error among the looks: each is judged at 1 - (1 - confidence) / looks.",
+    )
 
 
 class Defaults(Model):
@@ -135,6 +156,10 @@ class Defaults(Model):
     absent: Level = Field(
         default=Level.ERROR,
         description=ABSENT,
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=0,
+        description="Kept for tools that draw samples; no number of a gate depends on it.",
     )
 
 
@@ -178,11 +203,32 @@ class Policy(Model):
     defaults: Defaults = Field(
         default=Defaults(), description="What every gate takes unless it says otherwise."
     )
+    groups: dict[str, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="Classes judged together where a gate names the group: rare: [rider, train].",
+    )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
     )
     lints: Lints | None = Field(
         default=None, description="What is looked for before anything is measured."
+    )
+    attributes: Text | None = Field(
+        default=None,
+        description=(
+            "A CSV with a column `image` and one for each attribute of images, for what no source says. "
+            "Relative to this file; may hold ${VARIABLE}."
+        ),
+    )
+    slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Gates on parts of the batch by name: slice[annotators]. They warn.",
+    )
+    waivers: tuple[WaiverEntry, ...] = Field(
+        default=(), description="Checks that may fail for a while, each down to a floor."
+    )
+    looks: Looks | None = Field(
+        default=None, description="When a pilot that is extended may be judged by the bound."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

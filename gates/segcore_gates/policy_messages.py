@@ -13,7 +13,7 @@ from segcore.wording import did_you_mean, printable
 from segcore_gates.gate_base import CeilingGate, ShareCeilingGate
 from segcore_gates.gate_values import likely_overlap
 from segcore_gates.gates import GATE_MODELS
-from segcore_gates.policy import Coverage, Defaults, Policy
+from segcore_gates.policy import Policy
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,9 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "regression", "slices", "waivers"}),
-    Coverage: frozenset({"sampled_from"}),
-    Defaults: frozenset({"seed"}),
+    Policy: frozenset({"format", "regression"}),
 }
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})
@@ -96,6 +94,8 @@ def _is_share(path: _Path, document: YamlDocument) -> bool:
         )
     if path[0] in {"lints", "signals"}:
         return path[-1] in {"iou", "min_gain", "share"}
+    if path[0] == "slices":
+        return path[2:] == ("max_gap",)
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
 
@@ -169,6 +169,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         "confidence": "a share between 0.5 and 1 (neither of them itself)",
         "gold_images": "all, or a share between 0 and 1",
         "below_iou": "a share above 0, up to 1",
+        "max_gap": "a share above 0, up to 1",
         "iou": "a share above 0, up to 1",
         "min_gain": "a share above 0, up to 1",
         "share": "a share above 0, up to 1",
@@ -214,6 +215,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     in_px = _in_px(path, document)
     if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
+    if path[0] == "waivers" and path[-1] == "floor":
+        return f"expected a number, 0 or more, {got}"
     if kind == "dict_type" and (in_px or _is_share(path, document)):
         example = "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example
@@ -224,6 +227,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         return "it is empty: name at least one" if value else "it is empty"
     if kind in {"int_type", "greater_than_equal"}:
         return f"expected a whole number, {context.get('ge', 0)} or more, {got}"
+    if kind == "string_pattern_mismatch" and path[-1] != "sha256":
+        return f"expected text, {got}"
     if kind == "string_pattern_mismatch":
         return f"expected 12 to 64 hex digits (0-9, a-f), {got}"
     if kind in {"string_type", "string_too_short"}:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from segcore_gates.rules import Judge, Level, LimitKind, Metric
@@ -88,6 +89,8 @@ class Interval:
         Images in which either side has the class.
     effective_images : float
         How many images of equal size would weigh the same.
+    population : int or None
+        How many images may hold the class of those that the gold was drawn from; None is without an end.
     """
 
     lower: float
@@ -95,6 +98,11 @@ class Interval:
     confidence: float
     images: int
     effective_images: float
+    population: int | None = None
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values; ``population`` only where there is one."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +224,8 @@ class Record:
         How many rows there are.
     waiver : mapping or None
         The waiver that is about this check, as the report has it.
+    exact : Fraction, float or None
+        The value before it was rounded, where it is known; a record that crossed a process has none.
     """
 
     id: str
@@ -245,6 +255,7 @@ class Record:
     details: tuple[Mapping[str, Plain], ...] = ()
     details_total: int = 0
     waiver: Mapping[str, Plain] | None = None
+    exact: Fraction | float | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The record of the JSON report; what not every check has only where it has it."""
@@ -267,14 +278,7 @@ class Record:
             **unit,
             "value": self.value,
             "limit": {"kind": self.limit_kind.value, "applied": self.limit},
-            "interval": interval
-            and {
-                "lower": interval.lower,
-                "upper": interval.upper,
-                "confidence": interval.confidence,
-                "images": interval.images,
-                "effective_images": interval.effective_images,
-            },
+            "interval": interval and interval.to_json(),
             "support": {
                 "images": self.images,
                 "instances": self.instances,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from segcore import __version__
+from segcore_gates.looks import Sampling
 from segcore_gates.records import Outcome, Record, outcome, outcome_of_all
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class PolicyReport:
     inputs : Inputs
     failure : Failure or None
         Why nothing was judged.
+    waivers : tuple of mapping
+        Of the policy, as written there, with what became of each.
+    sampling : Sampling
+        How the gold was drawn.
     """
 
     path: str
@@ -149,6 +154,8 @@ class PolicyReport:
     records: tuple[Record, ...] = ()
     inputs: Inputs = field(default_factory=Inputs)
     failure: Failure | None = None
+    waivers: tuple[Mapping[str, Any], ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
 
     @property
     def not_run(self) -> int:
@@ -179,7 +186,8 @@ class PolicyReport:
             "policy": {"path": self.path, "name": self.name, "sha256": self.sha256},
             "gates": [record.to_json() for record in self.records],
             "not_run": self.not_run,
-            "waivers": [],
+            "waivers": [dict(waiver) for waiver in self.waivers],
+            **self.sampling.to_json(),
             "error": None if self.failure is None else self.failure.to_json(),
         }
 

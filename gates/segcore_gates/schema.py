@@ -29,6 +29,7 @@ def editor_schema() -> dict[str, Any]:
         "patternProperties": {GATE_ID: gate},
         "propertyNames": {"not": {"enum": ["coverage", "lint", "signal"]}},
     }
+    schema["properties"]["slices"] |= {"propertyNames": {"pattern": GATE_ID}}
     return {"$schema": _DRAFT, **schema}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segcore_gates.lints.rules import resolve_lints
+from segcore_gates.slices.resolution import resolve_slices
 
 if TYPE_CHECKING:
     from segcore_gates.policy import Policy
@@ -24,5 +25,5 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
         Its gates are resolved already.
     """
     before: tuple[Check, ...] = (*resolve_lints(policy.lints, around),)
-    after: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = (*resolve_slices(policy.slices, around),)
     return (*before, *around.rules, *after)

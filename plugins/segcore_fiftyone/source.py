@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_PIXELS
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
@@ -149,6 +150,14 @@ class FiftyOneSource(Source):
     def annotation_count(self, key: str) -> int:
         """1 for a Segmentation, else the number of objects."""
         return self._rows().by_key[key].labels
+
+    def attributes(self, key: str) -> Attributes:
+        """Tags and plain fields of the sample, classes of the whole image, and who drew the labels."""
+        return self._field.attributes(self._rows().by_key[key])
+
+    def annotators(self, key: str) -> tuple[str, ...]:
+        """What a field ``annotator`` of the sample, or of its labels, says."""
+        return tuple(self._rows().by_key[key].annotators)
 
     @property
     def unplaced(self) -> int:

@@ -10,6 +10,7 @@ from functools import cache
 
 from segcore.annotation import ImageAnnotation, Outlines, Region, Regions
 from segcore.faults import Fault, FaultLog
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged, text_values
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
@@ -98,6 +99,21 @@ class TaskSource(Source):
     def image_of(self, key: str) -> str:
         """The key of the image, without the annotator."""
         return self._index().entries[key].image.key
+
+    def attributes(self, key: str) -> Attributes:
+        """What ``data`` and ``meta`` of the task hold in plain values, and who drew the annotation."""
+        entry = self._index().entries[key]
+        task = self._opened().task(entry.place)
+        found: list[tuple[str, object]] = []
+        for name in ("data", "meta"):
+            held = task.get(name)
+            found += attributes_in(held) if isinstance(held, dict) else ()
+        # Who drew is known, whatever somebody wrote into the task.
+        return merged([(n, v) for n, v in found if n != ANNOTATOR] + [(ANNOTATOR, entry.drawn_by)])
+
+    def annotators(self, key: str) -> tuple[str, ...]:
+        """Who drew the annotation: an address where the input has it, else the number of the user."""
+        return text_values(self._index().entries[key].drawn_by)
 
     def annotation_count(self, key: str) -> int:
         """How many regions the annotation that counts has in this image, sound or not."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import SpecError
 from segcore.faults import Fault, FaultLog
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.kernels import RegionRuns
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations, longest_ring
@@ -108,6 +109,18 @@ class CocoSource(Source):
         index = self._opened()
         place = self._places[key]
         return int(index.offsets[place + 1] - index.offsets[place])
+
+    def attributes(self, key: str) -> Attributes:
+        """What the entry of the image says, and who drew its annotations.
+
+        A list of results has no images of its own: only its annotators are told.
+        """
+        index = self._opened()
+        place = self._places[key]
+        extra = {} if index.is_results else index.images[place].extra
+        drawn = self._columns.annotators
+        who = () if drawn is None else drawn[place]
+        return merged([*attributes_in(extra), (ANNOTATOR, who)]) if extra or who else {}
 
     def image_size(self, key: str) -> tuple[int, int]:
         """Height and width as the document states them."""

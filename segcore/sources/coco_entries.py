@@ -58,6 +58,8 @@ class CocoImage:
     key: str
     height: int
     width: int
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What else the entry says; see :func:`segcore.sources.coco_attributes.extra_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

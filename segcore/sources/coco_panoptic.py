@@ -18,6 +18,7 @@ from segcore.annotation import ImageAnnotation, SegmentMap
 from segcore.errors import RefusedFileError, RefusedMaskError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, list_files, read_bytes
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.limits import MAX_MASK_BYTES
 from segcore.masks.png import decode_rgb
 from segcore.masks.segment_ids import NumberedRuns, number_segments
@@ -84,6 +85,7 @@ class CocoPanopticSource(Source):
         self._document: dict[str, Any] | None = None
         self._digest: str | None = None
         self._index: PanopticIndex | None = None
+        self._borrows_images = False
         self._class_of: dict[int, int] = {}
         self._files: dict[str, Entry] | None = None
         self._refused_files: dict[str, Fault] = {}
@@ -110,6 +112,12 @@ class CocoPanopticSource(Source):
     def annotation_count(self, key: str) -> int:
         """How many segments the document lists for this image, sound or not."""
         return len(self._opened().masks[key].entries)
+
+    def attributes(self, key: str) -> Attributes:
+        """What the entry of the image says, unless it is the gold's, and who drew its mask."""
+        mask = self._opened().masks[key]
+        extra = {} if self._borrows_images else mask.image.extra
+        return merged([*attributes_in(extra), (ANNOTATOR, mask.annotator)])
 
     @property
     def unplaced(self) -> int:
@@ -202,6 +210,7 @@ class CocoPanopticSource(Source):
             document = self._read_document()
             if document and self._gold is not None:
                 given = self._gold._read_document()
+                self._borrows_images = "images" not in document
                 document = {name: given[name] for name in _SHARED if name in given} | document
                 self.faults.extend(self._gold.faults if "gt" in self._spec.options else ())
             # A refused document has its fault; an empty one gets those of all that it lacks.

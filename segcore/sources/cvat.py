@@ -20,6 +20,7 @@ from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.ontology_file import load_ontology
@@ -88,6 +89,11 @@ class CvatSource(IndexedSource):
         """Height and width as the document states them."""
         image = self._opened().images[key]
         return image.height, image.width
+
+    def attributes(self, key: str) -> Attributes:
+        """Tags, what they say, subset, task and whom the task was given to, as its annotator."""
+        index = self._opened()
+        return index.images[key].attributes(index.assignees)
 
     def digest(self) -> str:
         """SHA-256 (hex) of the file; of nothing where it could not be read."""

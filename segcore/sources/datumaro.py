@@ -30,6 +30,7 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import MissingExtraError, SpecError
 from segcore.faults import Fault, FaultLog
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_IMPORT_MEMORY
 from segcore.ontology_file import load_ontology
 from segcore.sources.datumaro_answer import DatumaroImage, DatumaroIndex, DatumaroShape, index_answer
@@ -101,6 +102,10 @@ class DatumaroSource(IndexedSource):
     def image_size(self, key: str) -> tuple[int, int] | None:
         """Height and width, where Datumaro knows them."""
         return size_of(self._opened().images[key])
+
+    def attributes(self, key: str) -> Attributes:
+        """What Datumaro says of the item, and its subset."""
+        return self._opened().images[key].attributes
 
     def digest(self) -> str:
         """SHA-256 (hex) of what Datumaro made of the data set."""

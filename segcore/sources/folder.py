@@ -11,10 +11,11 @@ from segcore.annotation import ImageAnnotation, LabelMap
 from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
-from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
+from segcore.sources.keyed_files import folders_of, gone, one_file_a_key, read_entry
 from segcore.sources.spec import Spec
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ class MaskFolder(Source):
     def annotation_count(self, key: str) -> int:  # noqa: ARG002
         """1: a mask is one annotation."""
         return 1
+
+    def attributes(self, key: str) -> Attributes:
+        """The folders the mask lies in, below that of the source."""
+        return folders_of(self._listing().get(key))
 
     @property
     def unplaced(self) -> int:

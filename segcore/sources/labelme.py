@@ -24,12 +24,13 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files
+from segcore.image_attributes import TAG, Attributes, merged
 from segcore.limits import MAX_CLASSES, MAX_ENTRY_FAULTS, MAX_MASK_BYTES
 from segcore.masks.batch import union_of_runs
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, LabelClass, Ontology
 from segcore.sources.base import Source
 from segcore.sources.coco_entries import EntryFaults, TooManyFaultsError
-from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
+from segcore.sources.keyed_files import folders_of, gone, one_file_a_key, read_entry
 from segcore.sources.labelme_document import flags_of, name_problem, size_of, structure_problem
 from segcore.sources.labelme_drawing import LINE_WIDTH_PX, POINT_RADIUS_PX, draw_shapes
 from segcore.sources.labelme_shapes import Kind, Problem, Shape, is_label, read_shape
@@ -150,6 +151,17 @@ class LabelmeFolder(Source):
     def digest(self) -> str | None:
         """None: each image carries the digest of its own file."""
         return None
+
+    def attributes(self, key: str) -> Attributes:
+        """The flags of the image, each ``true`` or ``false``; those that are true are its tags too."""
+        document = self._document(key, FaultLog())
+        flags = {} if document is None else flags_of(document.value, [])
+        tags = [name for name, held in flags.items() if held]
+        return merged([*folders_of(self._listing().get(key)).items(), *flags.items(), (TAG, tags)])
+
+    def annotators(self, key: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Nobody: LabelMe does not write down who drew."""
+        return ()
 
     def image_size(self, key: str) -> tuple[int, int] | None:
         """Height and width as the file states them."""

@@ -375,3 +375,30 @@ def test_without_fiftyone_the_extra_is_named(monkeypatch):
 
     with pytest.raises(MissingExtraError, match=r"segcore\[fiftyone\]"):
         opened("fiftyone:a/b").keys()
+
+
+# ---- what is said of a sample
+
+
+def test_tags_fields_classes_of_the_image_and_annotators_are_attributes(numbered, fo):
+    made = numbered(2)
+    one, two = made
+    one.tags = ["night", "rain"]
+    one["weather"] = fo.Classification(label="fog")
+    one["batch"] = 3
+    one["annotator"] = "bob"
+    one.save()
+    two["gold"]["annotator"] = "alice"
+    two.save()
+
+    source = opened(f"fiftyone:{made.name}/gold")
+
+    assert source.attributes("000") == {
+        "annotator": ("bob",),
+        "batch": ("3",),
+        "tag": ("night", "rain"),
+        "weather": ("fog",),
+    }
+    assert source.attributes("001") == {"annotator": ("alice",)}
+    assert source.annotators("001") == ("alice",)
+    assert pickle.loads(pickle.dumps(source)).annotators("001") == ("alice",)
