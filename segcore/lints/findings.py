@@ -57,6 +57,8 @@ class LintResult:
         What they are, in the plural.
     not_applicable : str
         Why the delivery cannot show it; empty where it can.
+    unread : int
+        Annotations that could not be read, and were not looked at for it.
     """
 
     lint: Lint
@@ -65,6 +67,7 @@ class LintResult:
     examined: int
     subject: str
     not_applicable: str = ""
+    unread: int = 0
 
 
 @dataclass(slots=True)

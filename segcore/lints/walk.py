@@ -14,7 +14,7 @@ from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.lints import claims, shapes
 from segcore.lints.alignment import Alignment
 from segcore.lints.findings import Found, LintResult
-from segcore.lints.front_door import from_faults
+from segcore.lints.front_door import CODES_OF, from_faults
 from segcore.lints.layers import layers_of
 from segcore.lints.names import Lint, LintSettings
 from segcore.lints.pairs import PairReader, chosen_pairs
@@ -117,8 +117,12 @@ def lint(
 
         evaluation = evaluate(trusted, source, ontology=target)
         found[Lint.SWAPPED_CLASS] = _swapped(evaluation, told)
-    _walk(source, trusted, target, found, told, progress)
-    return {name: found[name].result(name, *_subject(name)) for name in wanted}
+    unread = _walk(source, trusted, target, found, told, progress)
+    results = {name: found[name].result(name, *_subject(name)) for name in wanted}
+    return {
+        name: result if name in CODES_OF else replace(result, unread=unread)
+        for name, result in results.items()
+    }
 
 
 def swapped_classes(evaluation: Evaluation, settings: LintSettings) -> LintResult:
@@ -231,7 +235,8 @@ def _walk(
     found: Mapping[Lint, Found],
     settings: LintSettings,
     progress: Progress | None,
-) -> None:
+) -> int:
+    """Look at every image; the number of annotations that could not be read."""
     own = delivery.ontology or target
     at = target.match(own).tolist()
     looking = _Looking(
@@ -252,8 +257,10 @@ def _walk(
     if not keys:
         raise _nothing(delivery)
     delivery.expect(keys)
+    unread = 0
     for done, key in enumerate(keys, start=1):
         annotation = delivery.read(key)
+        unread += delivery.annotation_count(key) if annotation is None else annotation.rejected
         if annotation is not None:
             looking.at(annotation)
             if reader is not None and alignment is not None:
@@ -267,6 +274,7 @@ def _walk(
             found[Lint.SHIFTED].take(alignment.shifted(gain=settings.shift_gain, fewest=fewest))
         if Lint.MIRRORED in found:
             found[Lint.MIRRORED].take(alignment.mirrored(gain=settings.mirror_gain, fewest=fewest))
+    return unread + delivery.unplaced
 
 
 def _checks(told: LintSettings) -> tuple[tuple[Lint, _Check], ...]:

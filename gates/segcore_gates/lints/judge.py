@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from segcore.wording import printable
 from segcore_gates.consequence import record_of, with_consequence
 from segcore_gates.lints.rules import LintRule
+from segcore_gates.metrics.finding import plural
 from segcore_gates.records import FOUND, Verdict
 
 if TYPE_CHECKING:
@@ -50,12 +51,15 @@ def lint_record(rule: LintRule, result: LintResult, *, strict: bool) -> Record:
         reason = f"not applicable: the delivery cannot show it, as {result.not_applicable}"
         record = record_of(rule, Verdict.THIN, reason, unit=FOUND, settings=rule.settings)
         return with_consequence(rule, record, strict=strict)
-    found, looked = Verdict.PASS, f"{result.examined} {result.subject} looked at"
-    reason = ""
+    found, said = Verdict.PASS, []
     if result.found:
-        first = result.findings[0] if result.findings else None
-        what = "" if first is None else f", such as {printable(first.what, limit=120)}"
-        found, reason = Verdict.FAIL, f"{looked}{what}"
+        found = Verdict.FAIL
+        said = [f"{result.examined} {result.subject} looked at"]
+        said += [printable(finding.what, limit=120) for finding in result.findings[:1]]
+    if result.unread:
+        were = "was" if result.unread == 1 else "were"
+        said.append(f"{plural(result.unread, 'annotation')} could not be read and {were} not looked at")
+    reason = "; ".join(said)
     rows: tuple[dict[str, Plain], ...] = tuple(
         {
             "image": finding.image or None,
