@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder
 from segcore.ontology import Ontology
 from segcore.region_block import RegionBlock
 
@@ -111,6 +112,19 @@ class Source(ABC):
         if annotation is None or not annotation.height:
             return None
         return annotation.height, annotation.width
+
+    def fingerprint(self) -> Fingerprint:
+        """The form the annotations are stored in; see :mod:`segcore.fingerprint`.
+
+        Only what the input itself says: neither what the caller's ontology does, nor what another
+        input had to add.  Where :attr:`faults` then holds errors it is that of a part.
+        """
+        found = FingerprintBuilder(self.name)
+        for key in self.keys():
+            size = self.image_size(key)
+            if size is not None:
+                found.add_size(*size, image=key)
+        return found.fingerprint()
 
     @property
     def unplaced(self) -> int:

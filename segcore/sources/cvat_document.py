@@ -86,6 +86,8 @@ class CvatIndex:
     unplaced : int
         Shapes of images that were refused.
     faults : tuple of Fault
+    labels : Ontology or None
+        Those of the document itself.
     """
 
     images: Mapping[str, CvatImage] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class CvatIndex:
     left_out: Mapping[str, int] = field(default_factory=dict)
     unplaced: int = 0
     faults: tuple[Fault, ...] = ()
+    labels: Ontology | None = None
 
 
 def subsets(root: XmlElement) -> tuple[str, ...]:
@@ -153,6 +156,7 @@ def index_document(
         left_out=dict(reader.left_out),
         unplaced=reader.unplaced + len(tracks),
         faults=tuple(faults.found),
+        labels=labels,
     )
 
 

@@ -65,7 +65,10 @@ class DatumaroImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatumaroIndex:
-    """What a data set holds; the attributes are those of the other documents' indexes."""
+    """What a data set holds; the attributes are those of the other documents' indexes.
+
+    ``labels`` are those of the data set itself, in its order.
+    """
 
     images: Mapping[str, DatumaroImage] = field(default_factory=dict)
     ontology: Ontology | None = None
@@ -74,6 +77,7 @@ class DatumaroIndex:
     scored: bool = False
     digest: str = field(default_factory=lambda: hashlib.sha256().hexdigest())
     faults: tuple[Fault, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def index_answer(
@@ -238,6 +242,7 @@ class _Reader:
             scored=bool(scores) and None not in scores,
             digest=digest,
             faults=tuple(self.faults),
+            labels=tuple(self._labels),
         )
 
     def _shapes(
