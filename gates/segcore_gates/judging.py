@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.rules import Rule
 from segcore_gates.verdict import verdict
 
@@ -41,4 +42,7 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
     return verdict(rule, batch.evaluation(rule), strict=strict, adjusted_p=batch.adjusted_p(rule))
 
 
-_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {Rule: _rule}
+_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    FormatLockRule: judge_format,
+    Rule: _rule,
+}

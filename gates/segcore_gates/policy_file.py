@@ -94,6 +94,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    sections: bool = True,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -105,6 +106,9 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    sections : bool
+        False for whoever writes what a section names: the files of sections are not read, and the
+        checks are those of the gates.
 
     Raises
     ------
@@ -126,7 +130,8 @@ def load_policy(
         ) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source)
+    return loader.load(sha256=hashlib.sha256(data).hexdigest(), sections=sections)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -147,7 +152,7 @@ class _Loader:
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str) -> LoadedPolicy:
+    def load(self, *, sha256: str, sections: bool) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -178,7 +183,7 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            checks = rules if policy is None else resolve_sections(policy, around)
+            checks = resolve_sections(policy, around) if policy is not None and sections else rules
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(

@@ -23,7 +23,6 @@ from coco_files import dataset
 from PIL import Image
 
 import segcore
-from segcore import kernels
 from segcore.fingerprint import MAX_VALUES, FingerprintBuilder, FormatField
 from segcore.masks.png_header import read_header
 from segcore.ontology import LabelClass, Ontology
@@ -91,12 +90,8 @@ def test_the_first_image_of_a_value_and_their_number_are_known(tmp_path):
     assert encodings == [("polygon", 1, "a"), ("uncompressed RLE", 1, "a")]
 
 
-@pytest.mark.parametrize("choice", ["numpy", "numba"])
-def test_compressed_run_lengths_are_told_whichever_way_the_file_is_read(tmp_path, request, choice):
-    request.addfinalizer(lambda: kernels.use("auto"))
-    if choice == "numba":
-        pytest.importorskip("numba")
-    kernels.use(choice)
+@pytest.mark.usefixtures("either_kind")
+def test_compressed_run_lengths_are_told_whichever_way_the_file_is_read(tmp_path):
     document = dataset()
     for annotation in document["annotations"]:
         annotation["segmentation"] = {"size": [10, 12], "counts": "0:m2"}
