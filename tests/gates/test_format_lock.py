@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
 import os
 from pathlib import Path
@@ -867,3 +868,20 @@ def test_a_lock_on_standard_output_is_nothing_but_the_lock(tmp_path, capsys):
 def test_a_policy_that_is_not_there_is_a_wrong_call(tmp_path):
     with pytest.raises(UsageError, match="no such file"):
         lock(tmp_path / "none.gate.yaml")
+
+
+def test_a_waiver_excuses_as_many_differing_fields_as_it_says(tmp_path):
+    changed = document()
+    changed["images"].append({"id": 3, "file_name": "c.jpg", "width": 10, "height": 20})
+    path = coco(tmp_path, changed)
+    waiver = (
+        "waivers: [{gate: format-lock, until: 2027-01-15, floor: 1, reason: new camera, by: maria}]\n"
+    )
+    path.write_text(path.read_text() + waiver)
+    loaded = load_policy(path, environ={}, today=datetime.date(2027, 1, 1))
+    batch = PolicyBatch(loaded, Evaluations(None))
+
+    record = judge(loaded.checks[0], batch)
+
+    assert (record.verdict, record.blocks) == (Verdict.WAIVED, False)
+    assert record.details_total == 1
