@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
+from segcore_gates.format_lock.policy import FormatSection
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
@@ -219,6 +220,9 @@ class Policy(Model):
     slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
         default=None,
         description="Gates on parts of the batch by name: slice[annotators]. They warn.",
+    )
+    format: FormatSection | None = Field(
+        default=None, description="The form the delivery must have, as it was locked."
     )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."

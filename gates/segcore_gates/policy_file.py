@@ -120,6 +120,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    sections: bool = True,
     today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
@@ -132,6 +133,9 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    sections : bool
+        False for whoever writes what a section names: the files of sections are not read, and the
+        checks are those of the gates.
     today : date or None
         The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
@@ -156,7 +160,7 @@ def load_policy(
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
     loader = _Loader(path, document, environ, open_source, today or day.today())
-    return loader.load(sha256=hashlib.sha256(data).hexdigest())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest(), sections=sections)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -179,7 +183,7 @@ class _Loader:
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str) -> LoadedPolicy:
+    def load(self, *, sha256: str, sections: bool) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -213,7 +217,8 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            if policy is not None:
+            checks = rules
+            if policy is not None and sections:
                 rules = with_looks(rules, policy.looks, self.refuse)
                 checks = resolve_sections(policy, replace(around, rules=rules))
                 waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)

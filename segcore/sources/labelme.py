@@ -23,6 +23,7 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
 from segcore.image_attributes import TAG, Attributes, merged
 from segcore.limits import MAX_CLASSES, MAX_ENTRY_FAULTS, MAX_MASK_BYTES
 from segcore.masks.batch import union_of_runs
@@ -30,7 +31,13 @@ from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, LabelClass, Ontology
 from segcore.sources.base import Source
 from segcore.sources.coco_entries import EntryFaults, TooManyFaultsError
 from segcore.sources.keyed_files import folders_of, gone, one_file_a_key, read_entry
-from segcore.sources.labelme_document import flags_of, name_problem, size_of, structure_problem
+from segcore.sources.labelme_document import (
+    add_shapes,
+    flags_of,
+    name_problem,
+    size_of,
+    structure_problem,
+)
 from segcore.sources.labelme_drawing import LINE_WIDTH_PX, POINT_RADIUS_PX, draw_shapes
 from segcore.sources.labelme_shapes import Problem, Shape, is_label, read_shape
 from segcore.sources.spec import Spec
@@ -166,6 +173,19 @@ class LabelmeFolder(Source):
         """Height and width as the file states them."""
         document = self._document(key, FaultLog())
         return None if document is None else size_of(document.value, [])
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, kinds of shapes and labels as the files state them."""
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.LABELS)
+        for key, entry in self._listing().items():
+            found.add_file(entry.path, image=key)
+            document = self._document(key, self.faults)
+            size = None if document is None else size_of(document.value, [])
+            if document is not None and size is not None:
+                found.add_size(*size, image=key)
+                shapes = (entry for entry in document.entries if not self._skips(entry))
+                add_shapes(found, shapes, image=key)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation | None:
         """The regions of one image, in the order of their first shapes."""
