@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from segcore.documents import YamlDocument, key_path, parse_yaml
 from segcore.errors import (
@@ -29,7 +29,7 @@ from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.looks import with_looks
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy, usable_gates
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
@@ -201,7 +201,7 @@ class _Loader:
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
-                policy.gates if policy is not None else _usable_gates(raw),
+                policy.gates if policy is not None else usable_gates(raw),
                 coverage=policy.coverage if policy is not None else Coverage(),
                 defaults=policy.defaults if policy is not None else Defaults(),
                 ontology=ontology,
@@ -392,19 +392,6 @@ class _Loader:
             )
             self.refuse("policy.missing_key", (), problem)
         return ontology
-
-
-def _usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
-    """The gates without errors of their own, so that their classes are checked in the same run."""
-    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
-    found: dict[str, Gate] = {}
-    gates = raw.get("gates")
-    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
-        try:
-            found[gate_id] = adapter.validate_python(gate)
-        except ValidationError:
-            continue
-    return found
 
 
 def _pin(given: str | InputSpec) -> str | None:

@@ -39,7 +39,7 @@ from segcore.sources.labelme_document import (
     structure_problem,
 )
 from segcore.sources.labelme_drawing import LINE_WIDTH_PX, POINT_RADIUS_PX, draw_shapes
-from segcore.sources.labelme_shapes import Problem, Shape, is_label, read_shape
+from segcore.sources.labelme_shapes import Problem, Shape, is_label, objects_of, read_shape
 from segcore.sources.spec import Spec
 from segcore.wording import did_you_mean, show
 
@@ -250,7 +250,7 @@ class LabelmeFolder(Source):
             fault(found.code, found.expected, found.got, at=places[found.item])
         refused |= drawn.refused()
         # An object is refused as a whole if one of its shapes is.
-        objects = _objects(shapes)
+        objects = objects_of(shapes)
         broken = np.zeros(max(objects, default=-1) + 1, np.bool_)
         broken[[objects[item] for item in refused]] = True
         number = np.cumsum(~broken) - 1
@@ -376,17 +376,6 @@ class LabelmeFolder(Source):
             raise SpecError(f"{self.name} changed while it was read")
         got = f"{show(label)}{self.ontology.suggest(label)}"
         return [("coco.unknown_class_name", "a class of the ontology", got)]
-
-
-def _objects(shapes: list[Shape]) -> list[int]:
-    """The object of every shape, numbered in order of appearance."""
-    numbers: dict[tuple[object, ...], int] = {}
-    found = []
-    for at, shape in enumerate(shapes):
-        alone = shape.label is None or shape.group is None
-        own = (at,) if alone else (shape.label, shape.group)
-        found.append(numbers.setdefault(own, len(numbers)))
-    return found
 
 
 def open_source(spec: Spec) -> Source:
