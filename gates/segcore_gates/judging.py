@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.lints.judge import judge_lint
 from segcore_gates.lints.rules import LintRule
 from segcore_gates.rules import Rule
@@ -50,6 +51,7 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
 
 
 _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    FormatLockRule: judge_format,
     Rule: _rule,
     LintRule: judge_lint,
     SliceCheck: judge_slice,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from segcore.documents import YamlDocument, key_path, parse_yaml
 from segcore.errors import (
@@ -29,7 +29,7 @@ from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.looks import with_looks
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy, usable_gates
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
@@ -120,6 +120,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    sections: bool = True,
     today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
@@ -132,6 +133,9 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    sections : bool
+        False for whoever writes what a section names: the files of sections are not read, and the
+        checks are those of the gates.
     today : date or None
         The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
@@ -156,7 +160,7 @@ def load_policy(
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
     loader = _Loader(path, document, environ, open_source, today or day.today())
-    return loader.load(sha256=hashlib.sha256(data).hexdigest())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest(), sections=sections)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -179,7 +183,7 @@ class _Loader:
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str) -> LoadedPolicy:
+    def load(self, *, sha256: str, sections: bool) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -197,7 +201,7 @@ class _Loader:
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
-                policy.gates if policy is not None else _usable_gates(raw),
+                policy.gates if policy is not None else usable_gates(raw),
                 coverage=policy.coverage if policy is not None else Coverage(),
                 defaults=policy.defaults if policy is not None else Defaults(),
                 ontology=ontology,
@@ -213,7 +217,8 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            if policy is not None:
+            checks = rules
+            if policy is not None and sections:
                 rules = with_looks(rules, policy.looks, self.refuse)
                 checks = resolve_sections(policy, replace(around, rules=rules))
                 waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
@@ -387,19 +392,6 @@ class _Loader:
             )
             self.refuse("policy.missing_key", (), problem)
         return ontology
-
-
-def _usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
-    """The gates without errors of their own, so that their classes are checked in the same run."""
-    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
-    found: dict[str, Gate] = {}
-    gates = raw.get("gates")
-    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
-        try:
-            found[gate_id] = adapter.validate_python(gate)
-        except ValidationError:
-            continue
-    return found
 
 
 def _pin(given: str | InputSpec) -> str | None:

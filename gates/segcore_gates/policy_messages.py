@@ -23,7 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "regression"}),
+    Policy: frozenset({"regression"}),
 }
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})

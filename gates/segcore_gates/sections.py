@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segcore_gates.format_lock.rule import resolve_format
 from segcore_gates.lints.rules import resolve_lints
 from segcore_gates.slices.resolution import resolve_slices
 
@@ -24,6 +25,9 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     around : Around
         Its gates are resolved already.
     """
-    before: tuple[Check, ...] = (*resolve_lints(policy.lints, around),)
-    after: tuple[Check, ...] = (*resolve_slices(policy.slices, around),)
+    before: tuple[Check, ...] = (
+        *resolve_format(policy.format, around),
+        *resolve_lints(policy.lints, around),
+    )
+    after: tuple[Check, ...] = resolve_slices(policy.slices, around)
     return (*before, *around.rules, *after)

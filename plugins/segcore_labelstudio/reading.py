@@ -10,11 +10,13 @@ from functools import cache
 
 from segcore.annotation import ImageAnnotation, Outlines, Region, Regions
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
 from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged, text_values
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
 from segcore.wording import show
+from segcore_labelstudio.form import add_region
 from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.index import Entry, Index, IndexBuilder, image_of
 from segcore_labelstudio.labeling import Labeling, load_labeling
@@ -137,6 +139,25 @@ class TaskSource(Source):
     def digest(self) -> str | None:
         """None: each image carries the digest of its own task."""
         return None
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, types of results and labels; those of the configuration are categories without ids.
+
+        Raises
+        ------
+        SpecError
+            A file of tasks changed since it was opened.
+        """
+        index = self._index()
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.LABELS)
+        for key, entry in index.entries.items():
+            for group in self._parsed(entry)[1]:
+                if image_of(group, entry.images) == entry.which:
+                    add_region(found, group, image=key)
+        configured = None if index.labeling is None else index.labeling.ontology()
+        if configured is not None:
+            found.list_classes(configured, ids=False)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in the order of the result.

@@ -104,7 +104,7 @@ def _chosen(wanted: Iterable[Signal | str]) -> set[Signal]:
 
 def _all_digests(deliveries: Sequence[Source], *, least_px: int) -> Counts:
     """The digests of all masks of some deliveries, sorted."""
-    found = [np.empty(0, np.int64)]
+    found: list[Counts] = [np.empty(0, np.int64)]
     for source in deliveries:
         keys = source.keys()
         source.expect(keys)
@@ -135,7 +135,7 @@ class _Look:
         chosen, told = self.chosen, self.told
         if Signal.IDENTICAL_TO_GOLD in chosen and annotation.key in self.with_gold and self.gold:
             gold = self.gold.read(image)
-            same = np.empty(0, np.int64)
+            same: Counts = np.empty(0, np.int64)
             if gold is not None and gold.height:
                 same = digests_of(gold, least_px=told.gold_px).digests
             what = "the mask is that of the gold, pixel by pixel"

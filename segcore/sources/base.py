@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder
 from segcore.image_attributes import ANNOTATOR, Attributes
 from segcore.ontology import Ontology
 from segcore.region_block import RegionBlock
@@ -131,6 +132,19 @@ class Source(ABC):
         Asked of every image of a delivery.  Sources whose other attributes cost more override it.
         """
         return self.attributes(key).get(ANNOTATOR, ())
+
+    def fingerprint(self) -> Fingerprint:
+        """The form the annotations are stored in; see :mod:`segcore.fingerprint`.
+
+        Only what the input itself says: neither what the caller's ontology does, nor what another
+        input had to add.  Where :attr:`faults` then holds errors it is that of a part.
+        """
+        found = FingerprintBuilder(self.name)
+        for key in self.keys():
+            size = self.image_size(key)
+            if size is not None:
+                found.add_size(*size, image=key)
+        return found.fingerprint()
 
     @property
     def unplaced(self) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Outlines, Regions
 from segcore.errors import SpecError
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
 from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.kernels import RegionRuns
 from segcore.masks.batch import MaskBatch
@@ -24,6 +25,7 @@ from segcore.sources.coco_block import Ahead
 from segcore.sources.coco_columns import CocoColumns
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
+from segcore.sources.coco_form import add_categories, add_encodings, add_sizes
 from segcore.sources.coco_stated import (
     areas_differ,
     boxes_differ,
@@ -193,6 +195,21 @@ class CocoSource(Source):
         """Those of the first of ``keys`` that were decoded together."""
         self._opened()
         return self._ahead.block(self._columns, [self._places[key] for key in keys])
+
+    def fingerprint(self) -> Fingerprint:
+        """How the masks are written, and what the document itself lists.
+
+        A list of results has neither sizes nor categories of its own.
+        """
+        self._opened()
+        own, columns = self._indexed()
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.RLE_ORDER)
+        found.add_file(self._spec.location)
+        add_encodings(found, own.images, columns)
+        if not own.is_results:
+            add_sizes(found, own.images)
+            add_categories(found, own.ontology, order=own.category_order)
+        return found.fingerprint()
 
     def _outlines(self, content: Regions, place: int, vertices: Integers | None) -> Outlines:
         """How the regions of one image are written; without ``vertices`` all are run lengths."""

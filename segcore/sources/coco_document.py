@@ -35,6 +35,7 @@ from segcore.wording import printable, show
 
 __all__ = [
     "adopt_ontology",
+    "category_order",
     "image_key",
     "index_categories",
     "index_dataset",
@@ -118,7 +119,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
             results=False,
             faults=faults,
         )
-        return reader.index(entries)
+        return replace(reader.index(entries), category_order=category_order(parts["categories"]))
     except TooManyFaultsError:
         return CocoIndex(unplaced=len(entries), faults=tuple(faults))
 
@@ -353,6 +354,12 @@ def index_categories(
         expected = "categories: at least one"
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got="[]"))
     return (Ontology(tuple(kept)) if kept else None), frozenset(refused)
+
+
+def category_order(entries: list[Any]) -> tuple[int, ...]:
+    """The ids of the categories as the file lists them, sound or not."""
+    ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
+    return tuple(found for found in ids if is_id(found))
 
 
 def _read_category(entry: Any, where: str, *, file: str, faults: list[Fault]) -> LabelClass | None:

@@ -108,6 +108,8 @@ class CvatIndex:
     assignees : mapping of str to str
         Whom each task was given to.
     faults : tuple of Fault
+    labels : Ontology or None
+        Those of the document itself.
     """
 
     images: Mapping[str, CvatImage] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class CvatIndex:
     unplaced: int = 0
     assignees: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    labels: Ontology | None = None
 
 
 def subsets(root: XmlElement) -> tuple[str, ...]:
@@ -177,6 +180,7 @@ def index_document(
         unplaced=reader.unplaced + len(tracks),
         assignees=read_assignees(root),
         faults=tuple(faults.found),
+        labels=labels,
     )
 
 

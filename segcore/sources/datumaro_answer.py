@@ -69,7 +69,10 @@ class DatumaroImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatumaroIndex:
-    """What a data set holds; the attributes are those of the other documents' indexes."""
+    """What a data set holds; the attributes are those of the other documents' indexes.
+
+    ``labels`` are those of the data set itself, in its order.
+    """
 
     images: Mapping[str, DatumaroImage] = field(default_factory=dict)
     ontology: Ontology | None = None
@@ -78,6 +81,7 @@ class DatumaroIndex:
     scored: bool = False
     digest: str = field(default_factory=lambda: hashlib.sha256().hexdigest())
     faults: tuple[Fault, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def index_answer(
@@ -243,6 +247,7 @@ class _Reader:
             scored=bool(scores) and None not in scores,
             digest=digest,
             faults=tuple(self.faults),
+            labels=tuple(self._labels),
         )
 
     def _shapes(

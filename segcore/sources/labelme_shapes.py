@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
+from segcore.annotation import Outlines
 from segcore.limits import MAX_NAME_LENGTH, MAX_RING_POINTS
 from segcore.sources.coco_entries import is_plain
 from segcore.wording import did_you_mean, printable, show
 
-__all__ = ["Kind", "Problem", "Shape", "is_label", "read_shape"]
+__all__ = ["Kind", "Problem", "Shape", "is_label", "objects_of", "outlines_of", "read_shape"]
 
 Problem = tuple[str, str, str]
 """Code, expected, got."""
@@ -184,3 +188,29 @@ def _float(value: int | float) -> float:
     if type(value) is int and abs(value) > _FAR:
         return _FAR if value > 0 else -_FAR
     return float(value)
+
+
+def objects_of(shapes: list[Shape]) -> list[int]:
+    """The object of every shape, numbered in order of appearance."""
+    numbers: dict[tuple[object, ...], int] = {}
+    found = []
+    for at, shape in enumerate(shapes):
+        alone = shape.label is None or shape.group is None
+        own = (at,) if alone else (shape.label, shape.group)
+        found.append(numbers.setdefault(own, len(numbers)))
+    return found
+
+
+def outlines_of(
+    shapes: Sequence[Shape],
+    places: Sequence[int],
+    classes: Mapping[str, int],
+    refused: npt.NDArray[np.bool_],
+) -> Outlines:
+    """How the shapes are written that were not refused, bool (n,); ``places`` are theirs in the file."""
+    kept = [(at, shape) for at, shape, no in zip(places, shapes, refused, strict=True) if not no]
+    return Outlines.of_rings(
+        [f"shapes[{at}]" for at, _ in kept],
+        [classes[shape.label or ""] for _, shape in kept],
+        [len(shape.points) if shape.kind is Kind.POLYGON else 0 for _, shape in kept],
+    )
