@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
 
-__all__ = ["ASSD", "BOUNDARY_F1", "BOUNDARY_IOU", "HD95", "NSD"]
+__all__ = ["ASSD", "BOUNDARY_F1", "BOUNDARY_IOU", "HD95", "NSD", "near_pixels", "outline_f1"]
 
 
 def _bands(rule: Rule, evaluation: Evaluation) -> ImageCounts:
@@ -86,7 +86,7 @@ def _view(_: Rule) -> View:
     return View(surfaces=True)
 
 
-def _near(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
+def near_pixels(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
     """Surface pixels within the tolerance of the other side, of gold and of the delivery, by image."""
     squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
     return images.gold.within(squared_px), images.delivery.within(squared_px)
@@ -99,7 +99,7 @@ def _one_sided(images: ImageSurfaces) -> list[str]:
 
 
 def _nsd_parts(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
-    gold, delivery = _near(rule, images)
+    gold, delivery = near_pixels(rule, images)
     return gold + delivery, images.gold.totals() + images.delivery.totals()
 
 
@@ -125,7 +125,7 @@ def _nsd_sample(rule: Rule, evaluation: Evaluation) -> Sample:
 NSD = How(title="NSD", view=_view, find=_nsd, sample=_nsd_sample)
 
 
-def _f1(gold_near: int, gold: int, delivery_near: int, delivery: int) -> Fraction:
+def outline_f1(gold_near: int, gold: int, delivery_near: int, delivery: int) -> Fraction:
     """2 P R / (P + R) with P = delivery_near / delivery and R = gold_near / gold; 0 where both are."""
     below = gold_near * delivery + delivery_near * gold
     return Fraction(2 * gold_near * delivery_near, below) if below else Fraction(0)
@@ -138,11 +138,11 @@ def _boundary_f1(rule: Rule, evaluation: Evaluation) -> Finding:
         return found
     images = _surfaces(rule, evaluation)
     gold, delivery = images.gold.totals(), images.delivery.totals()
-    columns = [_near(rule, images)[0], gold, _near(rule, images)[1], delivery]
-    values = [_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    columns = [near_pixels(rule, images)[0], gold, near_pixels(rule, images)[1], delivery]
+    values = [outline_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return replace(
         found,
-        value=_f1(*(int(column.sum()) for column in columns)),
+        value=outline_f1(*(int(column.sum()) for column in columns)),
         worst=_worst_shares(images, values, gold + delivery),
     )
 
