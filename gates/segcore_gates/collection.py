@@ -1,9 +1,9 @@
-"""One policy file becomes pytest items: one item a rule."""
+"""One policy file becomes pytest items: one item a check."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +17,21 @@ from segcore.errors import (
     counted_faults,
 )
 from segcore.wording import escaped, escaped_lines
+from segcore_gates.consequence import errored
 from segcore_gates.hand_written import seen_from_here
+from segcore_gates.judging import judge
 from segcore_gates.metrics import view_of
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.policy_file import load_policy
 from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations
 from segcore_gates.records import Record
 from segcore_gates.report import Failure, FailureKind, Inputs
+from segcore_gates.rules import Rule
 from segcore_gates.text import explain, refusal_lines, relative
-from segcore_gates.verdict import adjusted_p_values, errored, verdict
 
 if TYPE_CHECKING:
-    from segcore.evaluation import MeasuredBatch
     from segcore_gates.policy_file import LoadedPolicy
-    from segcore_gates.rules import Rule
+    from segcore_gates.rules import Check
 
 __all__ = ["GateBlockedError", "GateFile", "GateItem"]
 
@@ -50,11 +51,10 @@ class GateFile(pytest.File):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._adjusted: dict[str, Mapping[str, float]] = {}
         self._said: set[str] = set()
 
     def collect(self) -> Iterator[GateItem]:
-        """One item a rule, in the order of the policy; no image is read."""
+        """One item a check, in the order of the policy; no image is read."""
         try:
             loaded = load_policy(
                 seen_from_here(self.path),
@@ -69,9 +69,9 @@ class GateFile(pytest.File):
             self._note(FailureKind.INTERNAL, f"internal error: {type(error).__name__}: {error}", None)
             raise
         self.config.stash.setdefault(POLICIES, {})[self.nodeid] = loaded
-        for index, rule in enumerate(loaded.rules):
+        for index, check in enumerate(loaded.checks):
             yield GateItem.from_parent(
-                self, name=escaped(rule.id), rule=rule, loaded=loaded, index=index
+                self, name=escaped(check.id), check=check, loaded=loaded, index=index
             )
 
     def _note(self, kind: FailureKind, message: str, inputs: Inputs | None) -> str:
@@ -94,13 +94,6 @@ class GateFile(pytest.File):
             )
         return self._batch
 
-    def adjusted(self, loaded: LoadedPolicy, rule: Rule, evaluation: MeasuredBatch) -> float | None:
-        """The p value of a rule, adjusted within its gate."""
-        if rule.gate not in self._adjusted:
-            family = [other for other in loaded.rules if other.gate == rule.gate]
-            self._adjusted[rule.gate] = adjusted_p_values(family, evaluation)
-        return self._adjusted[rule.gate].get(rule.id)
-
     def first_time(self, what: str) -> bool:
         """True once: what concerns several items is told in full by one of them."""
         first = what not in self._said
@@ -109,33 +102,40 @@ class GateFile(pytest.File):
 
 
 class GateItem(pytest.Item):
-    """A rule."""
+    """A check."""
 
     def __init__(
         self,
         *,
-        rule: Rule,
+        check: Check,
         loaded: LoadedPolicy,
         index: int,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._rule, self._loaded, self._index = rule, loaded, index
+        self._check, self._loaded, self._index = check, loaded, index
         self.add_marker("gate")
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Place in the policy, for ``-v`` and editors."""
-        return self.path, self._rule.line - 1, f"gate {self.name}"
+        return self.path, self._check.line - 1, f"gate {self.name}"
 
     def setup(self) -> None:
-        """Evaluate the batch; what goes wrong here is an error, not a failed gate."""
-        error = self._evaluation_error()
-        if error is None:
+        """Judge; what goes wrong here is an error, not a failed gate."""
+        try:
+            self._record = judge(
+                self._check,
+                self._file.batch(self._loaded),
+                strict=bool(self.config.getoption("--gate-strict")),
+            )
+        except Exception as problem:
+            error = problem
+        else:
             return
         kind, short, lines = _told(error)
         message = "\n".join([short, *(f"  {escaped(line)}" for line in lines)])
         inputs = Inputs.refused(error) if isinstance(error, InvalidInputError) else Inputs()
-        self._publish(errored(self._rule, short), inputs, Failure(kind=kind, message=message))
+        self._publish(errored(self._check, short), inputs, Failure(kind=kind, message=message))
         if not self._file.first_time(message):
             pytest.fail(f"{short} (see the first error of {escaped(self.path.name)})", pytrace=False)
         if kind is FailureKind.INTERNAL and COMMAND not in self.config.stash:
@@ -144,25 +144,17 @@ class GateItem(pytest.Item):
         self.add_report_section("setup", "details", "\n".join(map(escaped, lines)))
         pytest.fail(short, pytrace=False)
 
-    def _evaluation_error(self) -> Exception | None:
-        try:
-            self._file.batch(self._loaded).evaluation(self._rule)
-        except Exception as error:
-            return error
-        return None
-
     def runtest(self) -> None:
-        """Judge."""
-        evaluation = self._file.batch(self._loaded).evaluation(self._rule)
-        record = verdict(
-            self._rule,
-            evaluation,
-            strict=bool(self.config.getoption("--gate-strict")),
-            adjusted_p=self._file.adjusted(self._loaded, self._rule, evaluation),
-        )
-        self._publish(record, Inputs.of(evaluation), None)
-        if record.blocks:
-            raise GateBlockedError(record)
+        """Publish the verdict, and fail if it blocks."""
+        self._publish(self._record, self._inputs(), None)
+        if self._record.blocks:
+            raise GateBlockedError(self._record)
+
+    def _inputs(self) -> Inputs | None:
+        """What the batch was read from, where this check made it known; a metric always does."""
+        if not isinstance(self._check, Rule):
+            return None
+        return Inputs.of(self._file.batch(self._loaded).evaluation(self._check))
 
     def repr_failure(
         self,
@@ -180,23 +172,25 @@ class GateItem(pytest.Item):
     def _file(self) -> GateFile:
         return self.getparent(GateFile)  # type: ignore[return-value]
 
-    def _publish(self, record: Record, inputs: Inputs, failure: Failure | None) -> None:
+    def _publish(self, record: Record, inputs: Inputs | None, failure: Failure | None) -> None:
         loaded = self._loaded
-        view = str(view_of(self._rule) or self._file.batch(loaded).view(self._rule))
-        published = self._file.stash.setdefault(_PUBLISHED, set())
-        first = view not in published
-        published.add(view)
+        view, first = "", inputs is not None and failure is not None
+        if isinstance(self._check, Rule):
+            view = str(view_of(self._check) or self._file.batch(loaded).view(self._check))
+            published = self._file.stash.setdefault(_PUBLISHED, set())
+            first = view not in published
+            published.add(view)
         self.stash[PAYLOAD] = {
             "path": self._file.nodeid,
             "file": os.fspath(self._file.path),
             "pushes": list(loaded.push),
             "name": loaded.policy.name,
             "sha256": loaded.sha256,
-            "rules": len(loaded.rules),
+            "rules": len(loaded.checks),
             "index": self._index,
             "record": record.to_json(),
             "view": view,
-            "inputs": inputs.to_json() if first else None,
+            "inputs": inputs.to_json() if inputs is not None and first else None,
             "failure": None if failure is None else failure.to_json(),
         }
         interval = record.interval

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from segcore.errors import UsageError
 from segcore_gates.hand_written import require_pins
 from segcore_gates.metrics import view_of
+from segcore_gates.verdict import adjusted_p_values
 from segcore_gates.views import SEMANTIC, View, fewest
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ class PolicyBatch:
         self._counted = fewest(map(view_of, policy.rules))
         self._seen: dict[View | None, MeasuredBatch] = {}
         self._digests: tuple[str, ...] | None = None
+        self._adjusted: dict[str, Mapping[str, float]] = {}
+        self._sources: tuple[Source, Source] | None = None
+
+    @property
+    def policy(self) -> LoadedPolicy:
+        """The policy."""
+        return self._policy
 
     def view(self, rule: Rule) -> View:
         """The view that is counted for a rule; rules with the same one share an evaluation."""
@@ -80,6 +89,29 @@ class PolicyBatch:
             self._evaluations.drop_sources(policy.gold, policy.delivery, ontology=policy.ontology)
         self._require_same_inputs(found)
         return found
+
+    def adjusted_p(self, rule: Rule) -> float | None:
+        """The p value of a rule, adjusted within its gate; None where none is asked for."""
+        if rule.gate not in self._adjusted:
+            family = [other for other in self._policy.rules if other.gate == rule.gate]
+            self._adjusted[rule.gate] = adjusted_p_values(family, self.evaluation(rule))
+        return self._adjusted[rule.gate].get(rule.id)
+
+    def sources(self) -> tuple[Source, Source]:
+        """The gold and the delivery, opened apart from what is evaluated, to be read in any way.
+
+        Their faults are those of this reading; the evaluation refuses an input, this does not.
+        """
+        import segcore
+
+        if self._sources is None:
+            policy = self._policy
+            gold, delivery = segcore.open(policy.gold), segcore.open(policy.delivery)
+            gold.fetch(progress=None)
+            delivery.fetch(progress=None)
+            gold = gold.resolve(ontology=policy.ontology)
+            self._sources = gold, delivery.resolve(ontology=policy.ontology, gold=gold)
+        return self._sources
 
     def pixels(self) -> tuple[Evaluation, Source, Source]:
         """The semantic evaluation with the gold and the delivery it was made of.

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +17,6 @@ from segcore.errors import (
     InvalidInputError,
     OntologyError,
     RefusedFileError,
-    SpecError,
     UsageError,
 )
 from segcore.files import read_bytes
@@ -29,9 +28,11 @@ from segcore.wording import printable
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
+from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
-from segcore_gates.resolution import check_class_names, resolve_rules
-from segcore_gates.rules import Rule
+from segcore_gates.resolution import Around, check_class_names, resolve_rules
+from segcore_gates.rules import Check, Rule
+from segcore_gates.sections import resolve_sections
 
 __all__ = ["LoadedPolicy", "load_policy"]
 
@@ -40,10 +41,6 @@ _Path = tuple[str | int, ...]
 _GATE_ID: Final = re.compile(GATE_ID)
 _MAX_PROBLEMS: Final = 100
 _RESERVED: Final = frozenset({"coverage"})
-_VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_]*)\})?")
-_PLATFORMS: Final = frozenset({"fiftyone", "label-studio"})
-"""Formats whose location names something on a platform, not a path."""
-_PATH_OPTIONS: Final = frozenset({"gt", "masks", "names", "ontology"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +55,8 @@ class LoadedPolicy:
         What it says.
     ontology : Ontology
         The classes it is judged by, its own or those of the gold.
-    rules : tuple of Rule
-        Coverage, then the gates as written, classes in ontology order.
+    checks : tuple of Check
+        All that is judged, in the order it is judged and reported in.
     gold, delivery : Spec
         Variables replaced, paths relative to the working directory.
     gold_sha256, delivery_sha256 : str or None
@@ -73,7 +70,7 @@ class LoadedPolicy:
     path: Path
     policy: Policy
     ontology: Ontology
-    rules: tuple[Rule, ...]
+    checks: tuple[Check, ...]
     gold: Spec
     delivery: Spec
     gold_sha256: str | None
@@ -81,6 +78,11 @@ class LoadedPolicy:
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
     _document: YamlDocument = field(repr=False)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
+        return tuple(check for check in self.checks if isinstance(check, Rule))
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""
@@ -142,8 +144,8 @@ class _Loader:
         self._open_source = open_source
         self._path = path
         self._document = document
-        self._environ = environ
         self._problems: dict[PolicyProblem, None] = {}
+        self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
     def load(self, *, sha256: str) -> LoadedPolicy:
         value = self._document.value
@@ -154,10 +156,10 @@ class _Loader:
             self._check_gate_id(gate_id)
         raw = self._prepared(value)
         policy = self._validated(raw)
-        gold, delivery = self._spec("gold", raw), self._spec("delivery", raw)
+        gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
         ontology = self._ontology(raw, gold)
-        rules: tuple[Rule, ...] = ()
+        checks: tuple[Check, ...] = ()
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
@@ -168,13 +170,22 @@ class _Loader:
                 document=self._document,
                 refuse=self.refuse,
             )
+            around = Around(
+                ontology=ontology,
+                document=self._document,
+                rules=rules,
+                defaults=policy.defaults if policy is not None else Defaults(),
+                refuse=self.refuse,
+                located=self._paths.located,
+            )
+            checks = rules if policy is None else resolve_sections(policy, around)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(
             path=self._path,
             policy=policy,
             ontology=ontology,
-            rules=rules,
+            checks=checks,
             gold=gold,
             delivery=delivery,
             gold_sha256=_pin(policy.gold),
@@ -261,73 +272,6 @@ class _Loader:
                     self.refuse(code, path, message)
         return None
 
-    def _spec(self, key: str, raw: dict[str, Any]) -> Spec | None:
-        given = raw.get(key)
-        if isinstance(given, str) and given:
-            try:
-                spec = Spec.parse(given)
-            except SpecError as e:
-                self.refuse("policy.bad_value", (key,), printable(str(e), limit=400))
-                return None
-            paths: dict[str, _Path] = {}
-        elif isinstance(given, dict):
-            try:
-                mapping = InputSpec.model_validate(given)
-            except ValidationError:
-                return None
-            spec = Spec(
-                format=mapping.format,
-                location=mapping.path,
-                options=dict(mapping.__pydantic_extra__ or {}),
-            )
-            paths = {name: (key, name) for name in given}
-        else:
-            return None
-        location = self._expand(spec.location, paths.get("path", (key,)))
-        options = {
-            name: self._expand(option, paths.get(name, (key,))) for name, option in spec.options.items()
-        }
-        if location is None or None in options.values():
-            return None
-        return Spec(
-            format=spec.format,
-            location=location if spec.format in _PLATFORMS else self._beside(location),
-            options={
-                name: self._beside(option) if name in _PATH_OPTIONS else option
-                for name, option in options.items()
-                if option is not None
-            },
-        )
-
-    def _expand(self, text: str, path: _Path) -> str | None:
-        """``text`` with its variables replaced; None where one of them cannot be."""
-        failed = False
-
-        def replace(match: re.Match[str]) -> str:
-            nonlocal failed
-            if match[1] == "$":
-                return "$"
-            if match[2] is None:
-                failed = True
-                self.refuse(
-                    "policy.bad_value", path, "write ${NAME} for a variable and $$ for a dollar sign"
-                )
-            elif not self._environ.get(match[2]):
-                failed = True
-                state = "is empty" if match[2] in self._environ else "is not set"
-                problem = f"the environment variable {match[2]} {state}"
-                self.refuse("policy.unresolved_variable", path, problem)
-            return "" if failed else self._environ[match[2]]
-
-        expanded = _VARIABLE.sub(replace, text)
-        return None if failed else expanded
-
-    def _beside(self, location: str) -> str:
-        """A relative path, seen from the policy's folder."""
-        if "://" in location or location.startswith("preset:") or PurePath(location).is_absolute():
-            return location
-        return str(self._path.parent / location)
-
     def _push(self, given: object) -> dict[str, Push]:
         """The platforms below ``push``; those with problems are left out."""
         found: dict[str, Push] = {}
@@ -336,7 +280,7 @@ class _Loader:
                 continue
             path = ("push", name)
             known = {
-                key: self._expand(value, (*path, key)) if isinstance(value, str) else value
+                key: self._paths.expand(value, (*path, key)) if isinstance(value, str) else value
                 for key, value in options.items()
             }
             known = {key: value for key, value in known.items() if value is not None}
@@ -355,8 +299,8 @@ class _Loader:
             if isinstance(given, dict):
                 return ontology_from_document(self._document, ("ontology",))
             if isinstance(given, str):
-                location = self._expand(given, ("ontology",))
-                return None if location is None else named_ontology(self._beside(location))
+                location = self._paths.expand(given, ("ontology",))
+                return None if location is None else named_ontology(self._paths.beside(location))
         except OntologyError as e:
             self._problems |= dict.fromkeys(map(_from_document_error, e.problems))
             if not e.problems:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from segcore.documents import YamlDocument
 from segcore.wording import did_you_mean, printable
-from segcore_gates.gate_base import CeilingGate, ShareCeilingGate, Support
+from segcore_gates.gate_base import CeilingGate, ShareCeilingGate
 from segcore_gates.gate_values import likely_overlap
-from segcore_gates.gates import GATE_MODELS, Sizes
-from segcore_gates.policy import Coverage, Defaults, InputSpec, Policy
+from segcore_gates.gates import GATE_MODELS
+from segcore_gates.policy import Coverage, Defaults, Policy
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 __all__ = ["explain"]
@@ -97,14 +99,36 @@ def _is_share(path: _Path, document: YamlDocument) -> bool:
 
 def _model(document: YamlDocument, path: _Path) -> type[BaseModel]:
     """The model of the mapping at ``path``."""
-    if not path:
-        return Policy
-    if path[-1] == "support":
-        return Support
-    if path[0] == "gates":
-        return Sizes if path[-1] == "sizes" else GATE_MODELS[_value(document, path)["metric"]]
-    models: dict[str | int, type[BaseModel]] = {"coverage": Coverage, "defaults": Defaults}
-    return models.get(path[0], InputSpec)
+    if path[:1] == ("gates",):
+        gate = GATE_MODELS[_value(document, path[:2])["metric"]]
+        return _models_at(gate, path[2:])[0]
+    return _models_at(Policy, path)[0]
+
+
+def _models_at(model: type[BaseModel], path: _Path) -> list[type[BaseModel]]:
+    """The models that the mapping at ``path`` inside of ``model`` may be one of."""
+    kinds: list[Any] = [model]
+    for step in path:
+        kinds = [kind for outer in kinds for kind in _inside(outer, step)]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _inside(kind: Any, step: str | int) -> list[Any]:
+    """What may stand at a key of a model or a mapping, or at a place of a list."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+        return _alternatives(fields[str(step)].annotation) if step in fields else []
+    inner = get_args(kind)
+    return _alternatives(inner[-1 if get_origin(kind) is dict else 0]) if inner else []
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    if origin in {Union, UnionType}:
+        return [kind for part in get_args(annotation) for kind in _alternatives(part)]
+    return [annotation]
 
 
 def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
@@ -112,7 +136,7 @@ def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     model = _model(document, path[:-1])
     if key in _LATER_KEYS.get(model, ()):
         return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
-    hint = did_you_mean(key, model.model_fields)
+    hint = did_you_mean(key, [field.alias or name for name, field in model.model_fields.items()])
     others = [metric for metric, other in GATE_MODELS.items() if key in other.model_fields]
     if others and path[0] == "gates" and len(path) == 3:
         own = _value(document, path[:-1])["metric"]

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from segcore_gates.rules import Judge, Level, Metric
+from segcore_gates.rules import Judge, Level, LimitKind, Metric
 
 __all__ = [
+    "DETAILS",
+    "FOUND",
     "OTHER",
     "Confusion",
     "Interval",
-    "LimitKind",
     "Outcome",
+    "Plain",
     "Record",
     "Verdict",
     "WorstImage",
@@ -26,6 +28,15 @@ __all__ = [
 
 OTHER: Final = "<other>"
 """What stands in a confusion for no class at all."""
+
+FOUND: Final = "found"
+"""The unit of counts."""
+
+DETAILS: Final = 100
+"""The most rows of details a record carries."""
+
+Plain = str | int | float | None
+"""A cell of the details."""
 
 
 class Verdict(enum.StrEnum):
@@ -60,20 +71,6 @@ class Outcome(enum.StrEnum):
     def exit_code(self) -> int:
         """Exit code of ``segcore gate``."""
         return {"accept": 0, "reject": 1, "insufficient": 2, "invalid": 3, "error": 5}[self.value]
-
-
-class LimitKind(enum.StrEnum):
-    """Which number of the policy decided."""
-
-    MIN = "min"
-    MAX = "max"
-    WARN_BELOW = "warn_below"
-    WARN_ABOVE = "warn_above"
-
-    @property
-    def at_least(self) -> bool:
-        """Whether more is better."""
-        return self in {LimitKind.MIN, LimitKind.WARN_BELOW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +186,7 @@ class Record:
     value : float or None
         What was measured; None where it is undefined or was not evaluated.
     unit : str
-        Of value and limit, and of the worst images: ``px``, or empty for shares.
+        Of value and limit, and of the worst images: ``px``, ``found`` for counts, or empty for shares.
     limit_kind, limit : LimitKind, float
         The number of the policy that decided: the floor (or ceiling), or the soft limit where that was
         crossed.
@@ -211,6 +208,14 @@ class Record:
         The two largest, most pixels first.
     worst : tuple of WorstImage
         Up to five, worst first; for coverage the missing images, up to ten.
+    slice : str or None
+        The part of the batch it is about.
+    details : tuple of mapping
+        Up to :data:`DETAILS` rows of a small table, worst first; all have the same keys, in one order.
+    details_total : int
+        How many rows there are.
+    waiver : mapping or None
+        The waiver that is about this check, as the report has it.
     """
 
     id: str
@@ -236,18 +241,28 @@ class Record:
     worst: tuple[WorstImage, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
+    slice: str | None = None
+    details: tuple[Mapping[str, Plain], ...] = ()
+    details_total: int = 0
+    waiver: Mapping[str, Plain] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the JSON report; ``settings`` and ``unit`` only where the metric has some."""
+        """The record of the JSON report; what not every check has only where it has it."""
         interval = self.interval
         settings = {"settings": dict(self.settings)} if self.settings else {}
         unit = {"unit": self.unit} if self.unit else {}
+        details: dict[str, Any] = {}
+        if self.details:
+            columns = list(self.details[0])
+            rows = [[row[column] for column in columns] for row in self.details]
+            details = {"details": {"columns": columns, "rows": rows, "total": self.details_total}}
+        waiver = {} if self.waiver is None else {"waiver": dict(self.waiver)}
         return {
             "id": self.id,
             "gate": self.gate,
             "metric": self.metric.value,
             "class": self.class_name,
-            "slice": None,
+            "slice": self.slice,
             **settings,
             **unit,
             "value": self.value,
@@ -274,6 +289,8 @@ class Record:
             "reason": self.reason,
             "confusions": [confusion.to_json() for confusion in self.confusions],
             "worst": [image.to_json() for image in self.worst],
+            **details,
+            **waiver,
             "policy_line": self.policy_line,
         }
 
@@ -281,6 +298,7 @@ class Record:
     def from_json(cls, data: Mapping[str, Any]) -> Record:
         """The inverse of :meth:`to_json`; records cross from worker to controller as JSON."""
         support = data["support"]
+        details = data.get("details", {"columns": [], "rows": [], "total": 0})
         return cls(
             id=data["id"],
             gate=data["gate"],
@@ -315,6 +333,10 @@ class Record:
             worst=tuple(WorstImage(**w) for w in data["worst"]),
             settings=data.get("settings", {}),
             unit=data.get("unit", ""),
+            slice=data["slice"],
+            details=tuple(dict(zip(details["columns"], row, strict=True)) for row in details["rows"]),
+            details_total=details["total"],
+            waiver=data.get("waiver"),
         )
 
 
@@ -339,13 +361,17 @@ def outcome(records: Sequence[Record], *, invalid: bool = False) -> Outcome:
 
 
 def measured(value: float, unit: str = "") -> str:
-    """``0.8512`` for a share, ``12.35 px`` for what has a unit."""
+    """``0.8512`` for a share, ``12.35 px`` for what has a unit, ``3 found`` for a count."""
+    if unit == FOUND:
+        return f"{value:.0f} {unit}"
     return f"{value:.2f} {unit}" if unit else f"{value:.4f}"
 
 
 def number(threshold: float, unit: str = "") -> str:
     """``0.80`` for .8, ``0.975`` for .975, ``3 px`` for 3.0: no digit less than the policy has."""
     text = str(threshold)
+    if unit == FOUND:
+        return text.removesuffix(".0")
     if unit:
         return f"{text.removesuffix('.0')} {unit}"
     return f"{threshold:.2f}" if len(text.partition(".")[2]) < 2 and "e" not in text else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from segcore.documents import YamlDocument
@@ -15,12 +16,41 @@ from segcore_gates.gates import Gate, SizedGate
 from segcore_gates.policy import Coverage, Defaults
 from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Size, Thin
 
-__all__ = ["Refuse", "check_class_names", "resolve_rules"]
+__all__ = ["Around", "Refuse", "check_class_names", "resolve_rules"]
 
 _Path = tuple[str | int, ...]
 
 Refuse = Callable[[str, _Path, str], None]
 """Takes the code, the path and the message of a problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a section of a policy is read in.
+
+    Attributes
+    ----------
+    ontology : Ontology
+        The classes the policy is judged by.
+    document : YamlDocument
+        Of the policy.
+    rules : tuple of Rule
+        Of its gates.
+    defaults : Defaults
+    refuse : callable
+        Takes the code, the path and the message of a problem.
+    located : callable
+        The file that a text of the policy names, at the path given: variables replaced, relative to the
+        policy's folder; None where that was refused.
+    """
+
+    ontology: Ontology
+    document: YamlDocument
+    rules: tuple[Rule, ...]
+    defaults: Defaults
+    refuse: Refuse
+    located: Callable[[str, _Path], Path | None]
+
 
 _DEFAULT: Final = "default"
 _MAX_RULES: Final = 100_000

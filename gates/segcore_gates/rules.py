@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,18 @@ if TYPE_CHECKING:
     from segcore.average_precision import ScoreRule
     from segcore.dilation import Dilation
 
-__all__ = ["Curve", "ExtraImages", "Judge", "Level", "Metric", "Rule", "Size", "Thin"]
+__all__ = [
+    "Check",
+    "Curve",
+    "ExtraImages",
+    "Judge",
+    "Level",
+    "LimitKind",
+    "Metric",
+    "Rule",
+    "Size",
+    "Thin",
+]
 
 Curve = tuple[tuple[int, float], ...]
 """Areas in pixels, rising, each with a share; linear between them, the outer ones hold beyond."""
@@ -62,6 +74,12 @@ class Metric(enum.StrEnum):
     """Mean of the panoptic qualities of all classes, of things or of stuff."""
     COVERAGE = "coverage"
     """Share of the gold images that were delivered."""
+    FORMAT_LOCK = "format-lock"
+    """How many properties of the delivery differ from the locked ones."""
+    LINT = "lint"
+    """How often something is wrong that can be seen before anything is measured."""
+    SIGNAL = "signal"
+    """How often something looks as if it had not been drawn for this batch."""
 
 
 class Size(enum.StrEnum):
@@ -112,43 +130,82 @@ class ExtraImages(enum.StrEnum):
     """They reject the batch."""
 
 
+class LimitKind(enum.StrEnum):
+    """Which number of the policy decided."""
+
+    MIN = "min"
+    MAX = "max"
+    WARN_BELOW = "warn_below"
+    WARN_ABOVE = "warn_above"
+    MAX_DROP = "max_drop"
+    """How much less than the accepted batch it may be."""
+    MAX_GAP = "max_gap"
+    """How much less than the whole batch a part of it may be."""
+
+    @property
+    def at_least(self) -> bool:
+        """Whether more is better."""
+        return self in {LimitKind.MIN, LimitKind.WARN_BELOW}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One thing the judge decides.
+class Check(ABC):
+    """One thing the judge decides, one item of pytest; each kind derives from it.
 
     Attributes
     ----------
     id : str
-        ``class-iou[car]``, ``f1@small[car]``, ``mean-iou``, ``coverage``: stable, never holds a
-        threshold.
+        ``class-iou[car]``, ``f1@small[car]``, ``mean-iou``, ``coverage``, ``lint[speck]``: stable, never
+        holds a threshold.
     gate : str
-        The key below ``gates`` in the policy, or ``coverage``.
+        The key below ``gates`` in the policy, or the section it comes from: ``coverage``, ``lint``.
     metric : Metric
         What is measured.
+    severity : Level
+        What it does when it does not hold.
+    line : int
+        1-based line in the policy.
+    thin : Thin
+        What thin evidence does.
+    """
+
+    id: str
+    gate: str
+    metric: Metric
+    severity: Level
+    line: int
+    thin: Thin = Thin.WARN
+
+    @property
+    @abstractmethod
+    def limit(self) -> tuple[LimitKind, float]:
+        """What the value is held against."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Check):
+    """A metric of the batch, or of one class, and its limits.
+
+    Attributes
+    ----------
     class_name : str or None
         The class, for metrics that are judged class by class.
     minimum : float
         The floor, a share; for coverage the share of gold images that must be delivered.
     warn_below : float or None
         The soft limit, a share not below ``minimum``; None is off.
-    severity : Level
-        What a value below ``minimum`` does.
     judge : Judge
         What is compared with ``minimum``.
     confidence : float
         One-sided confidence of the bound, between .5 and 1.
     support_images, support_instances : int
         The evidence below which the rule is thin.
-    thin : Thin
-        What thin evidence does.
     absent : Level
         What a class does that neither side contains.
     absent_size : Level or None
         What a size does of which the gold of a class has no object; None is as ``absent``.
     extra_images : ExtraImages
         What delivered images without gold do (coverage only).
-    line : int
-        1-based line in the policy.
     maximum, warn_above : float or None
         The ceiling and its soft limit in pixels, or as shares, for metrics of which less is better;
         ``minimum`` is then 0.
@@ -170,21 +227,15 @@ class Rule:
         Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
     """
 
-    id: str
-    gate: str
-    metric: Metric
     class_name: str | None
     minimum: float
     warn_below: float | None
-    severity: Level
     judge: Judge
     confidence: float
     support_images: int
     support_instances: int
-    thin: Thin
     absent: Level
     extra_images: ExtraImages
-    line: int
     maximum: float | None = None
     warn_above: float | None = None
     ious: tuple[float, ...] = ()
@@ -196,6 +247,13 @@ class Rule:
     tolerance_px: float | None = None
     below_iou: float | None = None
     kinds: str = ""
+
+    @property
+    def limit(self) -> tuple[LimitKind, float]:
+        """The floor, or the ceiling where less is better."""
+        if self.maximum is None:
+            return LimitKind.MIN, self.minimum
+        return LimitKind.MAX, self.maximum
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -17,13 +17,14 @@ from unicodedata import combining, east_asian_width
 from segcore.errors import counted_faults
 from segcore.faults import CODES, Fault, fault_lines
 from segcore.wording import escaped
+from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
 from segcore_gates.proportion import fewest_images
-from segcore_gates.records import Interval, LimitKind, Outcome, Record, Verdict, measured, number
+from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
-from segcore_gates.rules import Judge, Metric
+from segcore_gates.rules import Judge, LimitKind, Metric
 
 __all__ = [
     "cells_of",
@@ -57,6 +58,8 @@ def headline(record: Record) -> str:
     """The number against the limit, or the reason where there is no number; one line."""
     name = "" if record.class_name is None else escaped(_what(record))
     where = f"{name}, " if name else ""
+    if record.unit == FOUND:
+        return f"{escaped(record.id)} {shown_value(record)}, {escaped(record.reason)}"
     if record.value is None or not _misses(record) or record.verdict is Verdict.THIN:
         found = "" if record.value is None else f"{_measure(record)} {shown_value(record)}, "
         return f"{found}{escaped(record.reason)}" + (f"  ({name})" if name else "")
@@ -88,7 +91,8 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
     elif record.worst:
         names = [escaped(w.image) for w in record.worst]
         width = max(len(name) for name in [*names, "worst images"])
-        of_image = METRICS[record.metric].of_image or title(record.metric)
+        how = METRICS.get(record.metric)
+        of_image = (how.of_image if how else "") or title(record.metric)
         values = [measured(w.value, record.unit) for w in record.worst]
         wide = max(len(cell) for cell in [*values, of_image])
         lines += ["", f"  {'worst images':<{width}}  {of_image:>{wide}}"]
@@ -96,6 +100,8 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
             f"  {name:<{width}}  {value:>{wide}}  {escaped(w.reason)}".rstrip()
             for name, value, w in zip(names, values, record.worst, strict=True)
         ]
+    if record.details:
+        lines += ["", *details_lines(record)]
     if record.confusions and record.class_name is not None:
         lines.append("")
         lines += [f"  {escaped(c.describe(record.class_name))}" for c in record.confusions]

@@ -11,22 +11,21 @@ from fractions import Fraction
 from typing import Any
 
 from segcore.evaluation import MeasuredBatch
+from segcore_gates.consequence import rule_record, unit_of, with_consequence
 from segcore_gates.coverage import delivered
 from segcore_gates.metrics import METRICS
 from segcore_gates.metrics.finding import Finding, How, exact, plural
 from segcore_gates.proportion import Proportion, fewest_images
 from segcore_gates.records import (
     Interval,
-    LimitKind,
     Record,
     Verdict,
-    WorstImage,
     number,
 )
-from segcore_gates.rules import Judge, Level, Metric, Rule, Thin
+from segcore_gates.rules import Judge, Level, LimitKind, Metric, Rule
 from segcore_gates.statistics import Sample, holm
 
-__all__ = ["Evaluated", "adjusted_p_values", "errored", "judge_all", "verdict"]
+__all__ = ["Evaluated", "adjusted_p_values", "judge_all", "verdict"]
 
 Evaluated = Callable[[Rule], MeasuredBatch]
 """Gives the evaluation of a rule's view."""
@@ -107,7 +106,7 @@ def verdict(
     """
     if rule.metric is Metric.COVERAGE:
         found = delivered(rule, evaluation)
-        record = _record(
+        record = rule_record(
             rule,
             found.verdict,
             found.reason,
@@ -119,17 +118,17 @@ def verdict(
         how = METRICS[rule.metric]
         how.view(rule).require(evaluation, what=rule.id)
         record = _judged(rule, how, evaluation, adjusted_p)
-    return _with_consequence(rule, record, strict=strict)
+    return with_consequence(rule, record, strict=strict)
 
 
 def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: float | None) -> Record:
     finding = how.find(rule, evaluation)
     images, instances = finding.images, finding.instances
     if finding.error:
-        return _record(rule, Verdict.ERROR, finding.error, images=images, instances=instances)
+        return rule_record(rule, Verdict.ERROR, finding.error, images=images, instances=instances)
     if finding.absent:
         level = (rule.absent_size if finding.of_size else None) or rule.absent
-        return _record(
+        return rule_record(
             rule,
             Verdict.MISSING,
             finding.absent,
@@ -139,7 +138,7 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
         )
     bound = rule.judge is Judge.BOUND
     if bound and how.sample is None:
-        return _record(rule, Verdict.ERROR, how.no_bound, images=images, instances=instances)
+        return rule_record(rule, Verdict.ERROR, how.no_bound, images=images, instances=instances)
     sample = None if how.sample is None else how.sample(rule, evaluation)
     if finding.settled:
         record = _settled(rule, finding)
@@ -157,56 +156,34 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
     )
 
 
-def errored(rule: Rule, reason: str) -> Record:
-    """The record of a rule that could not be evaluated."""
-    return _record(rule, Verdict.ERROR, reason, blocks=True)
-
-
-def _with_consequence(rule: Rule, record: Record, *, strict: bool) -> Record:
-    """Settle what the verdict does to the batch."""
-    found = record.verdict
-    if found in {Verdict.FAIL, Verdict.MISSING} and rule.severity is Level.WARN:
-        return replace(record, verdict=Verdict.WARN, blocks=strict)
-    if found is Verdict.MISSING:
-        return replace(record, blocks=record.blocks or strict)
-    if found is Verdict.THIN:
-        if rule.thin is Thin.SKIP:
-            return replace(record, reason=f"skipped: {record.reason}", blocks=False)
-        blocks = strict or (rule.thin is Thin.ERROR and rule.severity is Level.ERROR)
-        return replace(record, blocks=blocks)
-    if found is Verdict.WARN:
-        return replace(record, blocks=strict)
-    return replace(record, blocks=found is not Verdict.PASS)
-
-
 def _settled(rule: Rule, finding: Finding) -> Record:
     """No evidence could change it."""
     value = finding.value
-    met = value is not None and not _beyond(value, *_limit(rule))
+    met = value is not None and not _beyond(value, *rule.limit)
     return _measured(rule, finding, Verdict.PASS if met else Verdict.FAIL, finding.settled)
 
 
 def _estimate(rule: Rule, finding: Finding) -> Record:
     """Below the floor fails, whatever the evidence; at or above it, evidence is asked for."""
-    kind, limit = _limit(rule)
+    kind, limit = rule.limit
     soft_kind, soft = _soft_limit(rule)
     value = finding.value
     if value is None or _beyond(value, kind, limit):
         side = "below the floor" if kind is LimitKind.MIN else "above the ceiling"
-        reason = finding.failing or f"{side} of {number(limit, _unit(rule))}"
+        reason = finding.failing or f"{side} of {number(limit, unit_of(rule))}"
         return _measured(rule, finding, Verdict.FAIL, reason)
     if thin := _thin(rule, finding):
         return _measured(rule, finding, Verdict.THIN, thin)
     if soft is not None and _beyond(value, soft_kind, soft):
         side = "below" if soft_kind is LimitKind.WARN_BELOW else "above"
-        record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft, _unit(rule))}")
+        record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft, unit_of(rule))}")
         return replace(record, limit_kind=soft_kind, limit=soft)
     return _measured(rule, finding, Verdict.PASS, "")
 
 
 def _p_broken(rule: Rule, sample: Sample | Proportion) -> float | None:
     if isinstance(sample, Proportion):
-        return sample.p_above(_written(_limit(rule)[1]))
+        return sample.p_above(_written(rule.limit[1]))
     return sample.p_below(_written(rule.minimum))
 
 
@@ -236,7 +213,7 @@ def _bound(rule: Rule, finding: Finding, sample: Sample, p: float | None) -> Rec
 
 def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float | None) -> Record:
     """The same for a share of images, of which less is better."""
-    limit, confidence = _limit(rule)[1], rule.confidence
+    limit, confidence = rule.limit[1], rule.confidence
     ceiling, shown = _written(limit), number(limit)
     lower, upper = sample.lower(confidence), sample.upper(confidence)
     if sample.keeps(ceiling, confidence):
@@ -269,51 +246,9 @@ def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float |
 
 def _measured(rule: Rule, finding: Finding, found: Verdict, reason: str) -> Record:
     value = None if finding.value is None else float(finding.value)
-    return _record(rule, found, reason, value=value, images=finding.images, instances=finding.instances)
-
-
-def _record(
-    rule: Rule,
-    found: Verdict,
-    reason: str,
-    *,
-    blocks: bool = False,
-    value: float | None = None,
-    images: int | None = None,
-    instances: int | None = None,
-    worst: tuple[WorstImage, ...] = (),
-) -> Record:
-    kind, limit = _limit(rule)
-    return Record(
-        id=rule.id,
-        gate=rule.gate,
-        metric=rule.metric,
-        class_name=rule.class_name,
-        severity=rule.severity,
-        judge=rule.judge,
-        policy_line=rule.line,
-        settings=rule.settings,
-        limit_kind=kind,
-        limit=limit,
-        images_required=rule.support_images,
-        instances_required=rule.support_instances,
-        verdict=found,
-        blocks=blocks,
-        reason=reason,
-        value=value,
-        images=images,
-        instances=instances,
-        worst=worst,
-        unit=_unit(rule),
+    return rule_record(
+        rule, found, reason, value=value, images=finding.images, instances=finding.instances
     )
-
-
-def _unit(rule: Rule) -> str:
-    return METRICS[rule.metric].unit if rule.metric in METRICS else ""
-
-
-def _limit(rule: Rule) -> tuple[LimitKind, float]:
-    return (LimitKind.MIN, rule.minimum) if rule.maximum is None else (LimitKind.MAX, rule.maximum)
 
 
 def _soft_limit(rule: Rule) -> tuple[LimitKind, float | None]:

@@ -7,9 +7,10 @@ import json
 import pytest
 from judged_batches import SHAKY, batch, bound, cars, confusion, coverage, mean_iou, rule, seen, shaky
 
+from segcore_gates.consequence import errored
 from segcore_gates.records import Outcome, Record, Verdict, outcome, outcome_of_all
 from segcore_gates.rules import ExtraImages, Judge, Thin
-from segcore_gates.verdict import errored, judge_all, verdict
+from segcore_gates.verdict import judge_all, verdict
 
 # -- mean and coverage ----------------------------------------------------------------------------
 

@@ -1,0 +1,44 @@
+"""Checks of any kind become records: one function a kind, one table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from segcore_gates.rules import Rule
+from segcore_gates.verdict import verdict
+
+if TYPE_CHECKING:
+    from segcore_gates.policy_batch import PolicyBatch
+    from segcore_gates.records import Record
+    from segcore_gates.rules import Check
+
+__all__ = ["judge"]
+
+
+def judge(check: Check, batch: PolicyBatch, *, strict: bool = False) -> Record:
+    """Judge one check of a policy.
+
+    Parameters
+    ----------
+    check : Check
+        Of the policy of ``batch``.
+    batch : PolicyBatch
+    strict : bool
+        Let warnings and thin evidence block too.
+
+    Raises
+    ------
+    UsageError
+        An input is not the one the policy pins, cannot be opened, or lacks what the check needs.
+    InvalidInputError
+        An input was refused.
+    """
+    return _JUDGES[type(check)](check, batch, strict)
+
+
+def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
+    return verdict(rule, batch.evaluation(rule), strict=strict, adjusted_p=batch.adjusted_p(rule))
+
+
+_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {Rule: _rule}

@@ -1,0 +1,26 @@
+"""The sections of a policy: each becomes checks, judged and reported in one order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segcore_gates.policy import Policy
+    from segcore_gates.resolution import Around
+    from segcore_gates.rules import Check
+
+__all__ = ["resolve_sections"]
+
+
+def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:  # noqa: ARG001
+    """All checks of a policy: what is seen before anything is measured comes first.
+
+    Parameters
+    ----------
+    policy : Policy
+    around : Around
+        Its gates are resolved already.
+    """
+    before: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = ()
+    return (*before, *around.rules, *after)
