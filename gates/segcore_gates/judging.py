@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.regression.checks import RegressionRule
+from segcore_gates.regression.judging import judge_regression
 from segcore_gates.rules import Rule
 from segcore_gates.verdict import verdict
 
@@ -41,4 +43,11 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
     return verdict(rule, batch.evaluation(rule), strict=strict, adjusted_p=batch.adjusted_p(rule))
 
 
-_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {Rule: _rule}
+def _regression(check: RegressionRule, batch: PolicyBatch, strict: bool) -> Record:
+    return judge_regression(check, batch, strict=strict)
+
+
+_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    Rule: _rule,
+    RegressionRule: _regression,
+}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
+from segcore_gates.regression.policy import Regression
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
@@ -179,6 +180,9 @@ class Policy(Model):
     )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
+    )
+    regression: Regression | None = Field(
+        default=None, description="How much worse than the last accepted batch a batch may be."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

@@ -23,7 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
+    Policy: frozenset({"format", "lints", "slices", "waivers"}),
     Coverage: frozenset({"sampled_from"}),
     Defaults: frozenset({"seed"}),
 }

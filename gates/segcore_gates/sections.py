@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segcore_gates.regression.checks import resolve_regression
+
 if TYPE_CHECKING:
     from segcore_gates.policy import Policy
     from segcore_gates.resolution import Around
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["resolve_sections"]
 
 
-def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:  # noqa: ARG001
+def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     """All checks of a policy: what is seen before anything is measured comes first.
 
     Parameters
@@ -22,5 +24,5 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:  # no
         Its gates are resolved already.
     """
     before: tuple[Check, ...] = ()
-    after: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = resolve_regression(policy.regression, around)
     return (*before, *around.rules, *after)

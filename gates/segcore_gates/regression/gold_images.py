@@ -33,20 +33,19 @@ def gold_digests(gold: Source, ontology: Ontology, keys: Iterable[str]) -> dict[
     Parameters
     ----------
     gold : Source
-        As it was opened.
+        Resolved by ``ontology``.
     ontology : Ontology
         Of the evaluation.
     keys : iterable of str
         Of the gold.
     """
-    source = gold.resolve(ontology=ontology)
-    own = ontology if source.ontology is None else source.ontology
+    own = ontology if gold.ontology is None else gold.ontology
     places = ontology.match(own)
     wanted = sorted(keys)
-    source.expect(wanted)
+    gold.expect(wanted)
     found = {}
     for key in wanted:
-        annotation = source.read(key)
+        annotation = gold.read(key)
         found[key] = _UNREADABLE if annotation is None else _digest(annotation, places)
     return found
 
