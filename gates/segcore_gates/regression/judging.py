@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from segcore_gates.consequence import record_of, unit_of, with_consequence
 from segcore_gates.groups import listed
 from segcore_gates.metrics.finding import plural
-from segcore_gates.records import Record, Verdict, measured
+from segcore_gates.records import Interval, Record, Verdict, measured
 from segcore_gates.regression.baseline_file import read_baseline
 from segcore_gates.regression.batches import ComparedBatch
 from segcore_gates.regression.comparable import (
@@ -98,7 +99,7 @@ def _decided(check: RegressionRule, found: Comparison, shared: int, gone: str) -
     rule, unit = check.rule, unit_of(check.rule)
     told: dict[str, Any] = {
         "images": found.images,
-        "interval": found.interval,
+        "interval": found.interval if unit else _of_share(found.interval),
         "details": found.details,
         "details_total": found.lost_by,
     }
@@ -114,6 +115,13 @@ def _decided(check: RegressionRule, found: Comparison, shared: int, gone: str) -
         thin = f"{plural(found.images, 'shared gold image')} < {rule.support_images}"
         return _record(check, Verdict.THIN, f"{thin}; {reason}", **told)
     return _record(check, Verdict.PASS, reason, **told)
+
+
+def _of_share(interval: Interval | None) -> Interval | None:
+    """No share loses more than all there is, nor gains more."""
+    if interval is None:
+        return None
+    return replace(interval, lower=max(interval.lower, -1.0), upper=min(interval.upper, 1.0))
 
 
 def _unjudged(check: RegressionRule, level: Level, reason: str) -> Record:
