@@ -210,8 +210,11 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     in_px = _in_px(path, document)
     if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
-    if kind == "dict_type" and (in_px or _is_share(path, document)):
-        example = "5" if in_px else "0.85"
+    if path[:2] == ("regression", "max_drop") and len(path) == 3:
+        return f"expected a number, 0 or more, in the unit of the gates, {got}"
+    drops = path == ("regression", "max_drop")
+    if kind == "dict_type" and (drops or in_px or _is_share(path, document)):
+        example = "0.01" if drops else "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example
         return (
             f"limits are given by class: write {path[-1]}: {{default: {printable(written, limit=40)}}}"

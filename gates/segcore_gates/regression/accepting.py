@@ -14,7 +14,7 @@ from segcore_gates.hand_written import seen_from_here
 from segcore_gates.metrics import METRICS
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.policy_file import load_policy
-from segcore_gates.records import Verdict
+from segcore_gates.records import Outcome, Verdict
 from segcore_gates.regression.baseline import HISTORY, Accepted, Baseline
 from segcore_gates.regression.baseline_file import read_baseline, write_baseline
 from segcore_gates.regression.batches import ComparedBatch
@@ -183,7 +183,7 @@ def measured_baseline(
         policy_name=policy.policy.name,
         policy_sha256=policy.sha256,
         outcome=outcome,
-        despite=despite,
+        despite="" if outcome == Outcome.ACCEPT else despite,
         inputs=inputs,
         ontology_sha256=counted.ontology_sha256,
         classes=counted.ontology.names,
