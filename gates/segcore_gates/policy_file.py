@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
+from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
@@ -33,6 +35,8 @@ from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.waivers.resolution import resolve_waivers
+from segcore_gates.waivers.waiver import Waiver
 
 __all__ = ["LoadedPolicy", "load_policy"]
 
@@ -65,6 +69,10 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    waivers : Mapping of str to Waiver
+        By the id of the check that each of them excuses.
+    today : date
+        The day by which waivers expire.
     """
 
     path: Path
@@ -77,6 +85,8 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
 
     @property
@@ -94,6 +104,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -105,6 +116,8 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    today : date or None
+        The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
     Raises
     ------
@@ -126,7 +139,8 @@ def load_policy(
         ) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source, today or day.today())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest())
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -140,8 +154,10 @@ class _Loader:
         document: YamlDocument,
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
+        today: datetime.date,
     ) -> None:
         self._open_source = open_source
+        self._today = today
         self._path = path
         self._document = document
         self._problems: dict[PolicyProblem, None] = {}
@@ -160,6 +176,7 @@ class _Loader:
         push = self._push(raw.get("push"))
         ontology = self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
+        waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
@@ -169,6 +186,7 @@ class _Loader:
                 ontology=ontology,
                 document=self._document,
                 refuse=self.refuse,
+                groups=policy.groups if policy is not None else {},
             )
             around = Around(
                 ontology=ontology,
@@ -178,7 +196,9 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            checks = rules if policy is None else resolve_sections(policy, around)
+            if policy is not None:
+                checks = resolve_sections(policy, around)
+                waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(
@@ -192,6 +212,8 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            waivers=waivers,
+            today=self._today,
             _document=self._document,
         )
 
@@ -225,7 +247,7 @@ class _Loader:
         """What is written, with text where text is meant: a class called 123, a checksum of digits."""
         self._refuse_nothing(value, ())
         raw = dict(value)
-        for key in ("name", "gold", "delivery"):
+        for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
         if isinstance(raw.get("gates"), dict):
@@ -237,6 +259,16 @@ class _Loader:
             }
         if isinstance(raw.get("regression"), dict) and "of" in raw["regression"]:
             raw["regression"] = {**raw["regression"], "of": self._as_text(("regression", "of"))}
+        if isinstance(raw.get("waivers"), list):
+            raw["waivers"] = [
+                {
+                    key: value if key == "floor" else self._as_text(("waivers", i, key))
+                    for key, value in entry.items()
+                }
+                if isinstance(entry, dict)
+                else entry
+                for i, entry in enumerate(raw["waivers"])
+            ]
         return raw
 
     def _refuse_nothing(self, value: object, path: _Path) -> None:

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import segcore
 from segcore.errors import UsageError
 from segcore.sources import Source
+from segcore_gates.limits import exact
 from segcore_gates.metrics import METRICS
-from segcore_gates.metrics.finding import exact
 from segcore_gates.regression.baseline import AcceptedRule, ontology_digest
 from segcore_gates.regression.gold_images import gold_digests
 from segcore_gates.regression.image_sums import SUMS, added

@@ -116,7 +116,9 @@ def _problems(
     section: Regression, compared: list[Rule], around: Around
 ) -> Iterator[tuple[_Path, str, str]]:
     """What is wrong with the drops: key below ``max_drop``, code, message."""
-    drops, known = section.max_drop, around.ontology.names
+    drops = section.max_drop
+    groups = (rule.class_name for rule in around.rules if rule.class_name is not None and rule.members)
+    known = (*around.ontology.names, *groups)
     judged = {rule.class_name for rule in compared}
     units = {METRICS[rule.metric].unit for rule in compared}
     for name in drops:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segcore.surface_scores import assd, hd95
 from segcore_gates.metrics.bad_images import bad_images
-from segcore_gates.metrics.finding import class_index
+from segcore_gates.metrics.finding import class_indices
 from segcore_gates.metrics.objects import counted
-from segcore_gates.metrics.outlines import near_pixels, outline_f1
+from segcore_gates.metrics.outlines import outline_f1, outlines_of
 from segcore_gates.metrics.segments import segments_of
 from segcore_gates.rules import Metric
 
@@ -118,39 +118,35 @@ def _fixed(values: npt.NDArray[np.float64]) -> list[int]:
 
 
 def _pixels(rule: Rule, evaluation: Evaluation) -> tuple[Sequence[str], list[list[int]]]:
-    counts = evaluation.image_counts(class_index(rule, evaluation))
+    counts = evaluation.image_counts(*class_indices(rule, evaluation))
     return counts.keys, list(map(_integers, (counts.gold_pixels, counts.intersection, counts.union)))
 
 
 def _bands(rule: Rule, evaluation: Evaluation) -> tuple[Sequence[str], list[list[int]]]:
     if evaluation.boundary is None:
         raise TypeError(f"{rule.id}: the view has no boundaries")
-    counts = evaluation.boundary.image_counts(class_index(rule, evaluation))
+    counts = evaluation.boundary.image_counts(*class_indices(rule, evaluation))
     return counts.keys, list(map(_integers, (counts.gold_pixels, counts.intersection, counts.union)))
 
 
 def _bad(rule: Rule, evaluation: Evaluation) -> tuple[Sequence[str], list[list[int]]]:
-    counts = evaluation.image_counts(class_index(rule, evaluation))
+    counts = evaluation.image_counts(*class_indices(rule, evaluation))
     bad = [int(wrong) for wrong in bad_images(rule, counts)]
     return counts.keys, [_integers(counts.gold_pixels), bad, [1] * len(bad)]
 
 
-def _surfaces(rule: Rule, evaluation: Evaluation) -> ImageSurfaces:
-    if evaluation.surfaces is None:
-        raise TypeError(f"{rule.id}: the view has no outlines")
-    return evaluation.surfaces.image_surfaces(class_index(rule, evaluation))
-
-
 def _near(rule: Rule, evaluation: Evaluation) -> tuple[Sequence[str], list[list[int]]]:
-    images = _surfaces(rule, evaluation)
-    gold_near, delivery_near = near_pixels(rule, images)
-    columns = (images.gold.totals(), gold_near, images.delivery.totals(), delivery_near)
+    images = outlines_of(rule, evaluation)
+    columns = (images.gold, images.gold_near, images.delivery, images.delivery_near)
     return images.keys, list(map(_integers, columns))
 
 
 def _distance(of: Callable[[ImageSurfaces], npt.NDArray[np.float64]]) -> ImageSums:
     def count(rule: Rule, evaluation: Evaluation) -> tuple[Sequence[str], list[list[int]]]:
-        images = _surfaces(rule, evaluation)
+        if evaluation.surfaces is None:
+            raise TypeError(f"{rule.id}: the view has no outlines")
+        (index,) = class_indices(rule, evaluation)
+        images = evaluation.surfaces.image_surfaces(index)
         distances = _fixed(of(images))
         return images.keys, [_integers(images.gold.totals()), distances, [1] * len(distances)]
 
@@ -170,7 +166,7 @@ def _objects(rule: Rule, evaluation: Any) -> tuple[Sequence[str], list[list[int]
 
 
 def _segments(rule: Rule, evaluation: PanopticEvaluation) -> tuple[Sequence[str], list[list[int]]]:
-    found = segments_of(evaluation, class_index(rule, evaluation))
+    found = segments_of(evaluation, class_indices(rule, evaluation))
     return found.keys, _columns_of(found)
 
 

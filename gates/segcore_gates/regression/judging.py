@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from segcore_gates.consequence import record_of, unit_of, with_consequence
 from segcore_gates.groups import listed
+from segcore_gates.limits import beyond
 from segcore_gates.metrics.finding import plural
 from segcore_gates.records import Interval, Record, Verdict, measured
 from segcore_gates.regression.baseline_file import read_baseline
@@ -106,10 +106,10 @@ def _decided(check: RegressionRule, found: Comparison, shared: int, gone: str) -
     if found.drop is None or found.before is None or found.now is None:
         reason = f"{rule.class_name or rule.metric.value} is in none of the {plural(shared, 'image')} "
         return _record(check, Verdict.THIN, f"{reason}that both golds have{gone}", **told)
-    told["value"] = float(found.drop)
+    told |= {"value": float(found.drop), "exact": found.drop}
     was, is_ = measured(float(found.before), unit), measured(float(found.now), unit)
     reason = f"{was} in the accepted batch, {is_} now, by {plural(shared, 'shared image')}{gone}"
-    if found.drop > Fraction(str(check.max_drop)):
+    if beyond(found.drop, *check.limit):
         return _record(check, Verdict.FAIL, reason, **told)
     if found.images < rule.support_images:
         thin = f"{plural(found.images, 'shared gold image')} < {rule.support_images}"
