@@ -13,7 +13,7 @@ from segcore_gates.regression.policy import Regression
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -114,6 +114,25 @@ class Coverage(Model):
         default=ExtraImages.ALLOW,
         description="What delivered images without gold do: allow, warn or error.",
     )
+    sampled_from: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None,
+        description=(
+            "How many images the gold was drawn from at random; all of them together are judged."
+        ),
+    )
+
+
+class Looks(Model):
+    """When the batch of a pilot that is extended may be judged by the bound."""
+
+    at: Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)] = Field(
+        description="Numbers of gold images, rising: 25, 50, 100, 200. With any other nothing is proven."
+    )
+    strict: bool = Field(
+        default=False,
+        strict=True,
+        description="Share the error among the looks: each is judged at 1 - (1 - confidence) / looks.",
+    )
 
 
 class Defaults(Model):
@@ -136,6 +155,10 @@ class Defaults(Model):
     absent: Level = Field(
         default=Level.ERROR,
         description=ABSENT,
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=0,
+        description="Kept for tools that draw samples; no number of a gate depends on it.",
     )
 
 
@@ -191,6 +214,9 @@ class Policy(Model):
     )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."
+    )
+    looks: Looks | None = Field(
+        default=None, description="When a pilot that is extended may be judged by the bound."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from segcore.sources import Source, Spec
 from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
+from segcore_gates.looks import with_looks
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
@@ -93,6 +94,16 @@ class LoadedPolicy:
     def rules(self) -> tuple[Rule, ...]:
         """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
         return tuple(check for check in self.checks if isinstance(check, Rule))
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """How the gold was drawn, as plain values; see :class:`segcore_gates.looks.Sampling`."""
+        looks = self.policy.looks
+        return {
+            "sampled_from": self.policy.coverage.sampled_from,
+            "at": [] if looks is None else list(looks.at),
+            "strict": looks is not None and looks.strict,
+        }
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""
@@ -197,7 +208,8 @@ class _Loader:
                 located=self._paths.located,
             )
             if policy is not None:
-                checks = resolve_sections(policy, around)
+                rules = with_looks(rules, policy.looks, self.refuse)
+                checks = resolve_sections(policy, replace(around, rules=rules))
                 waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()

@@ -13,7 +13,7 @@ from segcore.wording import did_you_mean, printable
 from segcore_gates.gate_base import CeilingGate, ShareCeilingGate
 from segcore_gates.gate_values import likely_overlap
 from segcore_gates.gates import GATE_MODELS
-from segcore_gates.policy import Coverage, Defaults, Policy
+from segcore_gates.policy import Policy
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -24,8 +24,6 @@ _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
     Policy: frozenset({"format", "lints", "slices"}),
-    Coverage: frozenset({"sampled_from"}),
-    Defaults: frozenset({"seed"}),
 }
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})

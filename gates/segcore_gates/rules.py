@@ -225,6 +225,10 @@ class Rule(Check):
         The IoU below which a class is wrong on an image.
     kinds : str
         Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
+    sampled_from : int or None
+        How many images the gold was drawn from; None is without an end.
+    looks : tuple of int
+        With which numbers of gold images a bound may be judged, rising; empty is with any.
     members : tuple of str
         The classes of the group that ``class_name`` names, in ontology order; empty for a class.
     """
@@ -250,6 +254,8 @@ class Rule(Check):
     below_iou: float | None = None
     kinds: str = ""
     members: tuple[str, ...] = ()
+    sampled_from: int | None = None
+    looks: tuple[int, ...] = ()
 
     @property
     def limit(self) -> tuple[LimitKind, float]:

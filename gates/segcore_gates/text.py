@@ -21,7 +21,7 @@ from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
-from segcore_gates.proportion import fewest_images
+from segcore_gates.proportion import Proportion
 from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Judge, LimitKind, Metric
@@ -184,6 +184,7 @@ def remarks(report: PolicyReport) -> list[str]:
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
     lines += filter(None, map(_hopeless, report.records))
     lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
+    lines += report.sampling.remarks()
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")
@@ -208,7 +209,8 @@ def _hopeless(record: Record) -> str:
         return ""
     if record.verdict is not Verdict.THIN:
         return ""
-    fewest = fewest_images(Fraction(str(record.limit)), interval.confidence)
+    best = Proportion(0, interval.images, interval.population)
+    fewest = best.fewest(Fraction(str(record.limit)), interval.confidence)
     limit = number(record.limit)
     if fewest is None:
         return (
