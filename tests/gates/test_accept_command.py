@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from regression_batches import policy
 
-from segcore.cli.commands import run
 from segcore.errors import UsageError
-from segcore_gates.cli.accept import accept
+from segcore_gates.cli.accept import accept, gates_accept
 from segcore_gates.cli.gate import gate
 from segcore_gates.regression.baseline_file import read_baseline
 
@@ -227,5 +226,12 @@ def test_the_command_has_two_names():
 
     commands = project["project"]["entry-points"]["segcore.commands"]
 
-    assert commands["accept"] == commands["gates.accept"] == "segcore_gates.cli.accept:accept"
-    assert run(["--help"]) == 0
+    assert commands["accept"] == "segcore_gates.cli.accept:accept"
+    assert commands["gates.accept"] == "segcore_gates.cli.accept:gates_accept"
+
+
+def test_the_other_name_does_the_same(deliver, capsys):
+    deliver(FULL, FULL)
+
+    assert gates_accept(POLICY) == 0
+    assert BASELINE.exists()

@@ -12,20 +12,28 @@ from segcore.wording import escaped, escaped_lines
 if TYPE_CHECKING:
     from segcore_gates.regression.accepting import Change, Stored
 
-__all__ = ["accept"]
+__all__ = ["accept", "gates_accept"]
 
 
-def accept(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy file.")],
-    *,
-    despite: Annotated[
-        str,
-        typer.Option(
-            metavar="REASON",
-            help="Accept a batch that its gates do not accept; the reason is kept in the file.",
-        ),
-    ] = "",
-) -> int:
+_Policy = Annotated[str, typer.Argument(metavar="POLICY", help="The policy file.")]
+_Despite = Annotated[
+    str,
+    typer.Option(
+        metavar="REASON",
+        help="Accept a batch that its gates do not accept; the reason is kept in the file.",
+    ),
+]
+
+
+def gates_accept(policy: _Policy, *, despite: _Despite = "") -> int:
+    """Judge a batch and, if it is accepted, write the baseline: segcore accept by its other name.
+
+    Example: segcore gates accept vendor-a.gate.yaml
+    """
+    return accept(policy, despite=despite)
+
+
+def accept(policy: _Policy, *, despite: _Despite = "") -> int:
     """Judge a batch and, if it is accepted, write the baseline of the policy.
 
     The file is the one that `regression: {baseline: FILE}` names. A batch that is not accepted leaves
