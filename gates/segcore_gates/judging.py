@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.regression.checks import RegressionRule
 from segcore_gates.regression.judging import judge_regression
 from segcore_gates.rules import Rule
+from segcore_gates.slices.check import SliceCheck
+from segcore_gates.slices.judging import judge_slice
 from segcore_gates.verdict import verdict
 from segcore_gates.waivers.waiver import waived
 
@@ -47,11 +50,9 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
     return verdict(rule, batch.evaluation(rule), strict=strict, adjusted_p=batch.adjusted_p(rule))
 
 
-def _regression(check: RegressionRule, batch: PolicyBatch, strict: bool) -> Record:
-    return judge_regression(check, batch, strict=strict)
-
-
 _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    FormatLockRule: judge_format,
+    RegressionRule: judge_regression,
     Rule: _rule,
-    RegressionRule: _regression,
+    SliceCheck: judge_slice,
 }

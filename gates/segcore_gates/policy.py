@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
+from segcore_gates.format_lock.policy import FormatSection
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.regression.policy import Regression
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy", "usable_gates"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -212,6 +224,20 @@ class Policy(Model):
     regression: Regression | None = Field(
         default=None, description="How much worse than the last accepted batch a batch may be."
     )
+    attributes: Text | None = Field(
+        default=None,
+        description=(
+            "A CSV with a column `image` and one for each attribute of images, for what no source says. "
+            "Relative to this file; may hold ${VARIABLE}."
+        ),
+    )
+    slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Gates on parts of the batch by name: slice[annotators]. They warn.",
+    )
+    format: FormatSection | None = Field(
+        default=None, description="The form the delivery must have, as it was locked."
+    )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."
     )
@@ -225,3 +251,16 @@ class Policy(Model):
             "each with its options. Text may hold ${VARIABLE}."
         ),
     )
+
+
+def usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
+    """The gates without errors of their own, so that their classes are checked in the same run."""
+    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
+    found: dict[str, Gate] = {}
+    gates = raw.get("gates")
+    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
+        try:
+            found[gate_id] = adapter.validate_python(gate)
+        except ValidationError:
+            continue
+    return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from segcore.documents import YamlDocument, key_path, parse_yaml
 from segcore.errors import (
@@ -29,13 +29,15 @@ from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.looks import with_looks
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy, usable_gates
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.slices.attribute_file import AttributeTable, load_attributes
+from segcore_gates.slices.policy import as_read
 from segcore_gates.waivers.resolution import resolve_waivers
 from segcore_gates.waivers.waiver import Waiver
 
@@ -70,6 +72,8 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    attributes : AttributeTable or None
+        What the policy itself says of the images.
     waivers : Mapping of str to Waiver
         By the id of the check that each of them excuses.
     today : date
@@ -86,6 +90,7 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    attributes: AttributeTable | None = None
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
@@ -115,6 +120,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    sections: bool = True,
     today: datetime.date | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
@@ -127,6 +133,9 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    sections : bool
+        False for whoever writes what a section names: the files of sections are not read, and the
+        checks are those of the gates.
     today : date or None
         The day by which waivers expire; None is :func:`segcore_gates.day.today`.
 
@@ -151,7 +160,7 @@ def load_policy(
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
     loader = _Loader(path, document, environ, open_source, today or day.today())
-    return loader.load(sha256=hashlib.sha256(data).hexdigest())
+    return loader.load(sha256=hashlib.sha256(data).hexdigest(), sections=sections)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -174,7 +183,7 @@ class _Loader:
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str) -> LoadedPolicy:
+    def load(self, *, sha256: str, sections: bool) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -185,13 +194,14 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
+        attributes = self._attributes(raw.get("attributes"))
         ontology = self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
-                policy.gates if policy is not None else _usable_gates(raw),
+                policy.gates if policy is not None else usable_gates(raw),
                 coverage=policy.coverage if policy is not None else Coverage(),
                 defaults=policy.defaults if policy is not None else Defaults(),
                 ontology=ontology,
@@ -207,7 +217,8 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            if policy is not None:
+            checks = rules
+            if policy is not None and sections:
                 rules = with_looks(rules, policy.looks, self.refuse)
                 checks = resolve_sections(policy, replace(around, rules=rules))
                 waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
@@ -224,6 +235,7 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            attributes=attributes,
             waivers=waivers,
             today=self._today,
             _document=self._document,
@@ -262,6 +274,8 @@ class _Loader:
         for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
+        if isinstance(raw.get("slices"), dict):
+            raw["slices"] = as_read(raw["slices"], self._as_text)
         if isinstance(raw.get("gates"), dict):
             raw["gates"] = {
                 gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
@@ -339,6 +353,15 @@ class _Loader:
                         self.refuse(problem.code, (*path, *problem.steps), problem.message)
         return found
 
+    def _attributes(self, given: object) -> AttributeTable | None:
+        """The file of attributes; None where there is none, or it was refused."""
+        path = self._paths.located(given, ("attributes",)) if isinstance(given, str) and given else None
+        try:
+            return None if path is None else load_attributes(path)
+        except PolicyError as error:
+            self._problems |= dict.fromkeys(error.problems)
+            return None
+
     def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
         given = raw.get("ontology")
         try:
@@ -371,19 +394,6 @@ class _Loader:
             )
             self.refuse("policy.missing_key", (), problem)
         return ontology
-
-
-def _usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
-    """The gates without errors of their own, so that their classes are checked in the same run."""
-    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
-    found: dict[str, Gate] = {}
-    gates = raw.get("gates")
-    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
-        try:
-            found[gate_id] = adapter.validate_python(gate)
-        except ValidationError:
-            continue
-    return found
 
 
 def _pin(given: str | InputSpec) -> str | None:

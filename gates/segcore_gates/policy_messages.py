@@ -23,7 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "lints", "slices"}),
+    Policy: frozenset({"lints"}),
 }
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})
@@ -92,6 +92,8 @@ def _is_share(path: _Path, document: YamlDocument) -> bool:
         return path[2] in {"below_iou", "confidence", "iou", "min", "warn_below"} or (
             path[2] in inside and len(path) > 3 and path[2:] != ("sizes", "absent")
         )
+    if path[0] == "slices":
+        return path[2:] == ("max_gap",)
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
 
@@ -165,6 +167,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         "confidence": "a share between 0.5 and 1 (neither of them itself)",
         "gold_images": "all, or a share between 0 and 1",
         "below_iou": "a share above 0, up to 1",
+        "max_gap": "a share above 0, up to 1",
         "iou": "a share above 0, up to 1",
     }.get(str(path[-1]), "a share between 0 and 1")
     if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segcore.average_precision import ScoreRule
     from segcore.dilation import Dilation
+    from segcore_gates.views import View
 
 __all__ = [
     "Check",
@@ -175,6 +176,11 @@ class Check(ABC):
     severity: Level
     line: int
     thin: Thin = Thin.WARN
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What it needs to know of the batch beside what the metrics of the policy do."""
+        return ()
 
     @property
     @abstractmethod

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segcore_gates.format_lock.rule import resolve_format
 from segcore_gates.regression.checks import resolve_regression
+from segcore_gates.slices.resolution import resolve_slices
 
 if TYPE_CHECKING:
     from segcore_gates.policy import Policy
@@ -23,6 +25,9 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     around : Around
         Its gates are resolved already.
     """
-    before: tuple[Check, ...] = ()
-    after: tuple[Check, ...] = resolve_regression(policy.regression, around)
+    before: tuple[Check, ...] = resolve_format(policy.format, around)
+    after: tuple[Check, ...] = (
+        *resolve_slices(policy.slices, around),
+        *resolve_regression(policy.regression, around),
+    )
     return (*before, *around.rules, *after)

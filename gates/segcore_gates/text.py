@@ -22,7 +22,16 @@ from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
 from segcore_gates.proportion import Proportion
-from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
+from segcore_gates.records import (
+    FOUND,
+    Interval,
+    Outcome,
+    Record,
+    Verdict,
+    WorstImage,
+    measured,
+    number,
+)
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Judge, LimitKind, Metric
 from segcore_gates.waivers.waiver import idle, unexcused
@@ -102,7 +111,7 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         wide = max(len(cell) for cell in [*values, of_image])
         lines += ["", f"  {'worst images':<{width}}  {of_image:>{wide}}"]
         lines += [
-            f"  {name:<{width}}  {value:>{wide}}  {escaped(w.reason)}".rstrip()
+            f"  {name:<{width}}  {value:>{wide}}  {_beside(w)}".rstrip()
             for name, value, w in zip(names, values, record.worst, strict=True)
         ]
     if record.details:
@@ -116,6 +125,12 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         f"  rerun   pytest {escaped(shlex.quote(node_id))}",
     ]
     return "\n".join(lines)
+
+
+def _beside(image: WorstImage) -> str:
+    """What is wrong with an image, and who annotated it."""
+    who = "" if image.annotator is None else f"by {image.annotator}"
+    return escaped(", ".join(filter(None, [image.reason, who])))
 
 
 def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]]:
@@ -267,7 +282,8 @@ def _measured(record: Record) -> str:
     wrong = None if below is None else f"{below:g}"
     parts = (told.get("iou"), told.get("dilation"), near, wrong)
     given = [part for part in parts if part is not None]
-    return f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)
+    gap = " gap" if record.limit_kind is LimitKind.MAX_GAP else ""
+    return (f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)) + gap
 
 
 def shown_value(record: Record) -> str:

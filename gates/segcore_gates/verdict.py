@@ -22,6 +22,7 @@ from segcore_gates.records import (
     Interval,
     Record,
     Verdict,
+    WorstImage,
     number,
 )
 from segcore_gates.rules import Judge, Level, LimitKind, Metric, Rule
@@ -125,7 +126,17 @@ def verdict(
         how = METRICS[rule.metric]
         how.view(rule).require(evaluation, what=rule.id)
         record = _judged(rule, how, evaluation, adjusted_p)
+        record = replace(record, worst=_signed(record.worst, evaluation))
     return with_consequence(rule, record, strict=strict)
+
+
+def _signed(images: tuple[WorstImage, ...], evaluation: MeasuredBatch) -> tuple[WorstImage, ...]:
+    """The images with those who annotated them."""
+    who = evaluation.annotators
+    return tuple(
+        replace(image, annotator=", ".join(who[image.image])) if image.image in who else image
+        for image in images
+    )
 
 
 def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: float | None) -> Record:

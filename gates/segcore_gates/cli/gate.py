@@ -16,6 +16,7 @@ from segcore.cli import ExitCode
 from segcore.wording import escaped, escaped_lines
 
 if TYPE_CHECKING:
+    from segcore_gates.html.photos import Photos
     from segcore_gates.session import SessionResult
 
 __all__ = ["gate", "judge"]
@@ -33,7 +34,14 @@ def gate(
     *,
     report: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Write report.json, junit.xml and summary.md to this folder."),
+        typer.Option(
+            metavar="DIR",
+            help="Write report.html, report.json, image-class.csv and more to this folder.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Photos for report.html, found by image key."),
     ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
@@ -51,7 +59,14 @@ def gate(
     from segcore.cli.output import STDOUT
 
     policies, pytest_args = _split(words)
-    result = judge(policies, pytest_args=pytest_args, report=report, json=json, pushing=not no_push)
+    result = judge(
+        policies,
+        pytest_args=pytest_args,
+        report=report,
+        json=json,
+        images=images,
+        pushing=not no_push,
+    )
     if result.error is not None:
         raise result.error
     for found in result.reports:
@@ -98,6 +113,7 @@ def judge(
     pytest_args: Sequence[str] = (),
     report: str | None = None,
     json: str | None = None,
+    images: str | None = None,
     pushing: bool = False,
 ) -> SessionResult:
     """Run the gates and write what was asked for; other commands judge through this too.
@@ -107,9 +123,11 @@ def judge(
     policies, pytest_args, pushing
         See :func:`segcore_gates.session.run_gates`.
     report : str or None
-        A folder for report.json, junit.xml and summary.md; it is made.
+        A folder for report.html, report.json, junit.xml, summary.md and image-class.csv; it is made.
     json : str or None
         A file for the JSON report; ``-`` is standard output, and then pytest prints to standard error.
+    images : str or None
+        A folder of photos for report.html.
 
     Raises
     ------
@@ -117,10 +135,11 @@ def judge(
         A policy is not a file, or something cannot be written.
     """
     from segcore.cli.output import STDOUT, require_destination, write
-    from segcore_gates.markdown import markdown
     from segcore_gates.session import run_gates
 
     require_destination(json)
+    photos = _photos(images, report=report)
+    broken: Exception | None = None
     with _report_folder(report) as folder:
         document = folder / "report.json"
         with contextlib.redirect_stdout(sys.stderr) if json == STDOUT else contextlib.nullcontext():
@@ -129,14 +148,35 @@ def judge(
                 pytest_args=pytest_args,
                 junit=None if report is None else folder / "junit.xml",
                 json=document,
-                pushing=pushing,
+                pushing=pushing or report is not None,
             )
         if document.exists():
             if json is not None:
                 write(json, document.read_text("utf-8"))
             if report is not None:
-                (folder / "summary.md").write_text(markdown(result.reports), "utf-8")
+                from segcore_gates.report_files import write_report_files
+
+                try:
+                    write_report_files(folder, result, photos=photos)
+                except Exception as error:  # the verdicts are written all the same
+                    broken = error
+                    (Path(report) / "report.html").unlink(missing_ok=True)
+    if broken is not None:
+        raise broken
     return result
+
+
+def _photos(folder: str | None, *, report: str | None) -> Photos | None:
+    """The photos of a folder; looked for before anything is judged, so that a wrong name ends early."""
+    from segcore.errors import UsageError
+
+    if folder is None:
+        return None
+    if report is None:
+        raise UsageError("--images puts photos into report.html: name its folder with --report DIR")
+    from segcore_gates.html.photos import Photos
+
+    return Photos(folder)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "judge_regression"]
 
 
-def judge_regression(check: RegressionRule, batch: PolicyBatch, *, strict: bool = False) -> Record:
+def judge_regression(check: RegressionRule, batch: PolicyBatch, strict: bool = False) -> Record:
     """Compare one value with that of the last accepted batch.
 
     Both are taken over the images that both golds have.  A drop above the limit fails, whatever the
