@@ -136,7 +136,7 @@ def test_reports_are_whole_whenever_a_gate_is_killed(tmp_path, write_batch):
     lines = driven(
         tmp_path,
         """
-import json, contextlib, io
+import csv, json, contextlib, io
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from segcore_gates.cli.gate import judge
@@ -148,14 +148,19 @@ def look():
         assert json.loads(Path(file).read_text())["outcome"] == "reject"
     assert len(ET.parse("out/junit.xml").findall(".//testcase")) == 3
     assert Path("out/summary.md").read_text().endswith("\\n")
+    assert Path("out/report.html").read_text().rstrip().endswith("</html>")
+    with open("out/image-class.csv", newline="") as stream:
+        assert {len(row) for row in csv.reader(stream)} == {columns}
     return sorted(p.name for p in Path("out").iterdir() if not p.name.startswith("."))
 write()
+with open("out/image-class.csv", newline="") as stream:
+    columns = len(next(csv.reader(stream)))
 for names in killed(write, moments=25, within=0.4, look=look):
     print(*names)
 """,
     )
 
-    assert lines == ["junit.xml report.json summary.md"] * 25
+    assert lines == ["image-class.csv junit.xml report.html report.json summary.md"] * 25
 
 
 def full(_descriptor):
@@ -173,6 +178,26 @@ def test_on_a_full_disk_the_reports_of_before_stay(tmp_path, write_batch, monkey
         judge(["batch.gate.yaml"], report="out", pytest_args=["-k", "nothing"])
 
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def test_where_one_file_of_a_report_does_not_fit_no_part_of_it_is_left(
+    tmp_path, write_batch, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_batch(tmp_path)
+    real = os.fsync
+
+    def too_small_for_the_page(descriptor):
+        if ".report.html." in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            full(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(output.os, "fsync", too_small_for_the_page)
+
+    with pytest.raises(UsageError, match="No space left"):
+        judge(["batch.gate.yaml"], report="out")
+
+    assert sorted(path.name for path in Path("out").iterdir()) == ["junit.xml", "report.json"]
 
 
 def test_a_folder_that_cannot_be_synchronised_is_written_to_all_the_same(tmp_path, monkeypatch):

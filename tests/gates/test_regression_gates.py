@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from regression_batches import IOU, accept, compare, opened, policy
+from regression_batches import HEAD, IOU, accept, compare, opened, policy
 from scipy import stats
 
 from segcore.errors import UsageError
@@ -154,6 +155,17 @@ def test_a_warning_does_not_block_unless_warnings_do(tmp_path, write_batch):
         (Verdict.WARN, False),
         (Verdict.WARN, True),
     ]
+
+
+def test_a_loss_may_be_waived_down_to_a_floor(tmp_path, write_batch):
+    day = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=7)
+    waiver = f"waivers:\n  - {{gate: '{CAR}', until: {day}, floor: 0.05, reason: night, by: maria}}\n"
+    path = accepted_then(write_batch, tmp_path, before=(FULL, FULL), now=(FULL, LESS), more=waiver)
+    waived = compare(path)[CAR]
+    path.write_text(path.read_text().replace("floor: 0.05", "floor: 0.04"))
+
+    assert (waived.verdict, waived.blocks) == (Verdict.WAIVED, False)
+    assert compare(path)[CAR].verdict is Verdict.FAIL
 
 
 # -- evidence -------------------------------------------------------------------------------------
@@ -463,6 +475,58 @@ def test_the_precision_of_a_class_that_is_not_delivered_any_more_is_zero(tmp_pat
     record = compare(path)["regression[right,car]"]
 
     assert (record.verdict, record.value) == (Verdict.FAIL, 1.0)
+
+
+def test_a_group_is_compared_by_what_its_classes_add_up_to(tmp_path, write_batch):
+    """Of 50 + 50 pixels 10 are lost; with other classes it is another question."""
+    head = HEAD.replace("gates:\n", "groups: {both: [car, person]}\ngates:\n")
+    gates = "  class-iou: {metric: iou, classes: [both], min: {default: 0.1}}\n"
+    gold = ({"car": (0, 5), "person": (5, 10)},)
+    path = accepted_then(
+        write_batch,
+        tmp_path,
+        gold=gold,
+        before=gold,
+        now=({"car": (0, 4), "person": (5, 10)},),
+        gates=gates,
+        head=head,
+        max_drop="{both: 0.05}",
+    )
+    record = compare(path)["regression[class-iou,both]"]
+    path.write_text(path.read_text().replace("[car, person]}", "[car, person, rider]}"))
+
+    changed = compare(path)["regression[class-iou,both]"]
+
+    assert (record.verdict, record.value) == (Verdict.FAIL, 0.1)
+    assert (changed.verdict, changed.reason.split(":")[1]) == (
+        Verdict.ERROR,
+        " the gate is set otherwise",
+    )
+
+
+def test_panoptic_quality_is_compared_by_segments(tmp_path, write_objects):
+    """Two cars of 400 pixels; then one is missed, and of the other half is: PQ 1 to 2 x .6 / 3."""
+    gate = (
+        "pq: {metric: pq, classes: [car], min: {default: 0.1}}\n"
+        "sq: {metric: sq, classes: [car], min: {default: 0.1}}\n"
+        "rq: {metric: rq, classes: [car], min: {default: 0.1}}\n"
+    )
+    section = "regression: {baseline: a.json, of: [pq, sq, rq], max_drop: {default: 0.6}}\n"
+    classes = ", ".join(
+        f"{{id: {k}, name: {name}, thing: true}}" for k, name in enumerate(("car", "person", "rider"), 1)
+    )
+    told = {"push": section, "ontology": f"ontology: {{classes: [{classes}]}}\n"}
+    gold = [{"car": [(0, 0, 20, 20), (50, 50, 20, 20)]}]
+    path = write_objects(tmp_path, gold, gold, gate, **told)
+    accept(path)
+    write_objects(tmp_path, gold, [{"car": [(0, 0, 20, 12)]}], gate, **told)
+
+    found = compare(path)
+
+    assert found["regression[pq,car]"].value == pytest.approx(1 - 2 * 0.6 / 3)
+    assert found["regression[sq,car]"].value == pytest.approx(0.4)
+    assert found["regression[rq,car]"].value == pytest.approx(1 / 3)
+    assert [record.verdict for record in found.values()] == [Verdict.PASS] * 3
 
 
 def test_average_precision_is_compared_over_the_same_images_only(tmp_path, write_objects):
