@@ -33,7 +33,8 @@ def label(group: Group) -> str:
         return escaped(first.id)
     sizes = {record.settings.get("size") for record in group}
     names = {record.class_name for record in group}
-    gate = first.id.removesuffix(f"[{first.class_name}]") if len(sizes) == 1 else first.gate
+    own = first.id.removesuffix(f"[{first.class_name}]")
+    gate = own if len(sizes) == 1 and own != first.id else first.gate
     classes = "1 class" if len(names) == 1 else f"{len(names)} classes"
     return escaped(f"{gate}, {classes}") + ("" if len(sizes) == 1 else f", {len(group)} gates")
 

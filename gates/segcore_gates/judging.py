@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.lints.judge import judge_lint
 from segcore_gates.lints.rules import LintRule
+from segcore_gates.regression.checks import RegressionRule
+from segcore_gates.regression.judging import judge_regression
 from segcore_gates.rules import Rule
 from segcore_gates.slices.check import SliceCheck
 from segcore_gates.slices.judging import judge_slice
@@ -52,6 +54,7 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
 
 _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
     FormatLockRule: judge_format,
+    RegressionRule: judge_regression,
     Rule: _rule,
     LintRule: judge_lint,
     SliceCheck: judge_slice,

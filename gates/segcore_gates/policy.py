@@ -21,6 +21,7 @@ from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, 
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.lints.policy import Lints
+from segcore_gates.regression.policy import Regression
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
@@ -223,6 +224,9 @@ class Policy(Model):
     )
     lints: Lints | None = Field(
         default=None, description="What is looked for before anything is measured."
+    )
+    regression: Regression | None = Field(
+        default=None, description="How much worse than the last accepted batch a batch may be."
     )
     attributes: Text | None = Field(
         default=None,

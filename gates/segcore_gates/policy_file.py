@@ -283,6 +283,8 @@ class _Loader:
                 else gate
                 for gate_id, gate in raw["gates"].items()
             }
+        if isinstance(raw.get("regression"), dict) and "of" in raw["regression"]:
+            raw["regression"] = {**raw["regression"], "of": self._as_text(("regression", "of"))}
         if isinstance(raw.get("waivers"), list):
             raw["waivers"] = [
                 {

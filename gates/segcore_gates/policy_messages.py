@@ -22,9 +22,6 @@ __all__ = ["explain"]
 
 _Path = tuple[str | int, ...]
 
-_LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"regression"}),
-}
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})
 _LESS_IS_BETTER: Final = {"min": "max", "warn_below": "warn_above"}
@@ -136,8 +133,6 @@ def _alternatives(annotation: Any) -> list[Any]:
 def _unknown_key(path: _Path, document: YamlDocument) -> tuple[str, _Path, str]:
     key = str(path[-1])
     model = _model(document, path[:-1])
-    if key in _LATER_KEYS.get(model, ()):
-        return "policy.unsupported", path, f"{key!r} is not supported by this version of segcore"
     hint = did_you_mean(key, [field.alias or name for name, field in model.model_fields.items()])
     others = [metric for metric, other in GATE_MODELS.items() if key in other.model_fields]
     if others and path[0] == "gates" and len(path) == 3:
@@ -217,8 +212,11 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         return f"expected a number of pixels, 0 or more, {got}"
     if path[0] == "waivers" and path[-1] == "floor":
         return f"expected a number, 0 or more, {got}"
-    if kind == "dict_type" and (in_px or _is_share(path, document)):
-        example = "5" if in_px else "0.85"
+    if path[:2] == ("regression", "max_drop") and len(path) == 3:
+        return f"expected a number, 0 or more, in the unit of the gates, {got}"
+    drops = path == ("regression", "max_drop")
+    if kind == "dict_type" and (drops or in_px or _is_share(path, document)):
+        example = "0.01" if drops else "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example
         return (
             f"limits are given by class: write {path[-1]}: {{default: {printable(written, limit=40)}}}"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segcore.cli.output import write
 from segcore.errors import SegcoreError
 from segcore_gates.html.content import BatchContent, look_at
 from segcore_gates.html.page import page
@@ -46,12 +47,13 @@ def write_report_files(folder: Path, result: SessionResult, *, photos: Photos | 
             contents[report.path] = look_at(batch, report.records, photos=photos)
         except SegcoreError as error:
             contents[report.path] = str(error)
-    (folder / "report.html").write_text(page(result.reports, contents, run=run), "utf-8")
+    # each whole or not at all: what could be written is kept where the next one fails
+    write(os.fspath(folder / "report.html"), page(result.reports, contents, run=run))
     seen = {path: content for path, content in contents.items() if isinstance(content, BatchContent)}
     rows = [(path, content.evaluation) for path, content in seen.items()]
-    (folder / "image-class.csv").write_text(image_class_csv(rows), "utf-8", newline="")
+    write(os.fspath(folder / "image-class.csv"), image_class_csv(rows))
     sla = {path: tuple(one.line for one in content.sla) for path, content in seen.items()}
-    (folder / "summary.md").write_text(markdown(result.reports, sla=sla), "utf-8")
+    write(os.fspath(folder / "summary.md"), markdown(result.reports, sla=sla))
     job = os.environ.get("GITHUB_STEP_SUMMARY")
     if job and any(sla.values()):
         append_job_summary(job, accuracy(sla))  # the session wrote the rest of it

@@ -264,6 +264,14 @@ def _what(record: Record) -> str:
 
 
 def _measure(record: Record) -> str:
+    """The measure, or what became of it: ``loss of IoU``, ``rise of HD95``."""
+    if record.limit_kind is not LimitKind.MAX_DROP:
+        return _measured(record)
+    less_is_better = record.unit or record.metric is Metric.BAD_IMAGE_SHARE
+    return f"{'rise' if less_is_better else 'loss'} of {_measured(record)}"
+
+
+def _measured(record: Record) -> str:
     """``F1@0.5``, ``NSD@2px``, ``boundary AP@0.5/0.02``: with what decides on its meaning."""
     told, tolerance = record.settings, record.settings.get("tolerance_px")
     below = told.get("below_iou")

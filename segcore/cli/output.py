@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from segcore.wording import escaped
 __all__ = [
     "csv_text",
     "json_text",
+    "move",
     "progress",
     "require_destination",
     "share",
@@ -31,6 +34,9 @@ STDOUT: Final = "-"
 
 PATIENCE_S: Final = 2.0
 """Work shorter than this shows no progress bar."""
+
+_CANNOT_SYNC: Final = frozenset({errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
+"""What file systems say that have no such thing, and folders that may be written and not listed."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -157,21 +163,46 @@ def write(file: str, text: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A process number is not enough: on a shared folder each container has a process 1.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("wb") as stream:
+        with part.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(path.parent)
+
+
+def move(file: Path, target: Path) -> None:
+    """Move a file of the same file system so that ``target`` is the old one or the whole new one.
+
+    Raises
+    ------
+    OSError
+        The file cannot be moved.
+    """
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    file.replace(target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names of a folder outlive a power failure, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(descriptor)
         finally:
-            os.close(folder)
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:  # the file itself is written
+            raise
 
 
 @contextlib.contextmanager

@@ -47,6 +47,7 @@ WHOLE = {
         "b": {"metric": "mean-iou", "min": 0.5, "warn_below": 0.6, "support": {"instances": 2}},
         "c": {"metric": "iou", "min": {"default": 0.5}, "warn_below": {"car": 0.5}, "classes": "things"},
     },
+    "regression": {"baseline": "a.json", "of": ["a", "b"], "max_drop": {"default": 0.1, "car": 0.2}},
     "push": {"label-studio": {"project": 7, "title": "failing", "masks": True}},
 }
 ODD_VALUES = [

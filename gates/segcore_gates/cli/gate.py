@@ -184,6 +184,7 @@ def _report_folder(report: str | None) -> Iterator[Path]:
     """A folder to write into; what is in it at the end moves to ``report``, each file at once."""
     import tempfile
 
+    from segcore.cli.output import move
     from segcore.errors import UsageError
 
     try:
@@ -194,7 +195,7 @@ def _report_folder(report: str | None) -> Iterator[Path]:
             yield folder
             if report is not None:
                 for file in sorted(folder.iterdir()):
-                    file.replace(Path(report) / file.name)
+                    move(file, Path(report) / file.name)
     except OSError as error:
         raise UsageError(f"cannot write to {report or 'the temporary folder'}: {error}") from error
 

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from segcore.tally import ImageCounts
     from segcore_gates.rules import Rule
 
-__all__ = ["BAD_IMAGE_SHARE"]
+__all__ = ["BAD_IMAGE_SHARE", "bad_images"]
 
 
-def _bad(rule: Rule, counts: ImageCounts) -> list[bool]:
+def bad_images(rule: Rule, counts: ImageCounts) -> list[bool]:
+    """Whether the class is wrong on each image."""
     if rule.below_iou is None:
         raise TypeError(f"{rule.id} does not say below which IoU an image is bad")
     limit = Fraction(str(rule.below_iou))
@@ -44,12 +45,12 @@ def _bad_image_share(rule: Rule, evaluation: Evaluation) -> Finding:
     if found.absent:
         return found
     counts = evaluation.image_counts(*class_indices(rule, evaluation))
-    bad = _bad(rule, counts)
+    bad = bad_images(rule, counts)
     return replace(found, value=Fraction(sum(bad), len(bad)), worst=_worst(counts, bad, evaluation))
 
 
 def _sample(rule: Rule, evaluation: Evaluation) -> Proportion:
-    bad = _bad(rule, evaluation.image_counts(*class_indices(rule, evaluation)))
+    bad = bad_images(rule, evaluation.image_counts(*class_indices(rule, evaluation)))
     return Proportion(sum(bad), len(bad))
 
 

@@ -43,7 +43,16 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
 
-__all__ = ["ASSD", "BOUNDARY_F1", "BOUNDARY_IOU", "HD95", "NSD"]
+__all__ = [
+    "ASSD",
+    "BOUNDARY_F1",
+    "BOUNDARY_IOU",
+    "HD95",
+    "NSD",
+    "Outlines",
+    "outline_f1",
+    "outlines_of",
+]
 
 
 def _bands(rule: Rule, evaluation: Evaluation) -> ImageCounts:
@@ -94,7 +103,7 @@ def _one_sided(gold: Integers, delivery: Integers) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Outlines:
+class Outlines:
     """Surface pixels by image, of a class or of the classes of a group together: all and those near.
 
     Near are those within the tolerance of the other side's surface of the same class.
@@ -107,7 +116,8 @@ class _Outlines:
     delivery_near: Integers
 
 
-def _outlines(rule: Rule, evaluation: Evaluation) -> _Outlines:
+def outlines_of(rule: Rule, evaluation: Evaluation) -> Outlines:
+    """The outlines of the class or group of a rule."""
     squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
     parts = [_surfaces(index, evaluation) for index in class_indices(rule, evaluation)]
     keys, place = np.unique([key for part in parts for key in part.keys], return_inverse=True)
@@ -117,7 +127,7 @@ def _outlines(rule: Rule, evaluation: Evaluation) -> _Outlines:
         np.add.at(sums, place, np.concatenate(columns))
         return sums
 
-    return _Outlines(
+    return Outlines(
         keys=tuple(keys.tolist()),
         gold=by_image([part.gold.totals() for part in parts]),
         gold_near=by_image([part.gold.within(squared_px) for part in parts]),
@@ -126,7 +136,7 @@ def _outlines(rule: Rule, evaluation: Evaluation) -> _Outlines:
     )
 
 
-def _nsd_parts(images: _Outlines) -> tuple[Integers, Integers]:
+def _nsd_parts(images: Outlines) -> tuple[Integers, Integers]:
     return images.gold_near + images.delivery_near, images.gold + images.delivery
 
 
@@ -135,7 +145,7 @@ def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = _outlines(rule, evaluation)
+    images = outlines_of(rule, evaluation)
     near, all_of_them = _nsd_parts(images)
     values = [Fraction(*pair) for pair in zip(near.tolist(), all_of_them.tolist(), strict=True)]
     return replace(
@@ -146,13 +156,13 @@ def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
 
 
 def _nsd_sample(rule: Rule, evaluation: Evaluation) -> Sample:
-    return Sample(*_nsd_parts(_outlines(rule, evaluation)))
+    return Sample(*_nsd_parts(outlines_of(rule, evaluation)))
 
 
 NSD = How(title="NSD", view=_view, find=_nsd, sample=_nsd_sample)
 
 
-def _f1(gold_near: int, gold: int, delivery_near: int, delivery: int) -> Fraction:
+def outline_f1(gold_near: int, gold: int, delivery_near: int, delivery: int) -> Fraction:
     """2 P R / (P + R) with P = delivery_near / delivery and R = gold_near / gold; 0 where both are."""
     below = gold_near * delivery + delivery_near * gold
     return Fraction(2 * gold_near * delivery_near, below) if below else Fraction(0)
@@ -163,12 +173,12 @@ def _boundary_f1(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = _outlines(rule, evaluation)
+    images = outlines_of(rule, evaluation)
     columns = [images.gold_near, images.gold, images.delivery_near, images.delivery]
-    values = [_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    values = [outline_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return replace(
         found,
-        value=_f1(*(int(column.sum()) for column in columns)),
+        value=outline_f1(*(int(column.sum()) for column in columns)),
         worst=_worst_shares(images, values),
     )
 
@@ -182,7 +192,7 @@ BOUNDARY_F1 = How(
 )
 
 
-def _worst_shares(images: _Outlines, values: list[Fraction]) -> tuple[WorstImage, ...]:
+def _worst_shares(images: Outlines, values: list[Fraction]) -> tuple[WorstImage, ...]:
     """The images of least value; among equals the one with more outline, then the key."""
     sides, pixels = _one_sided(images.gold, images.delivery), images.gold + images.delivery
     rows = zip(images.keys, values, sides, pixels.tolist(), strict=True)

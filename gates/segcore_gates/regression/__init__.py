@@ -1,0 +1,1 @@
+"""Comparing a batch with the last one that was accepted: the baseline, its file and the checks."""
