@@ -1,0 +1,207 @@
+"""What each metric says of the counts, before it is held against a limit."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, Optional, Union
+
+from segcore_gates.evidence.verifier.binomial import SharePoints
+from segcore_gates.evidence.verifier.documents import rational
+from segcore_gates.evidence.verifier.ratios import RatioPoints
+from segcore_gates.evidence.verifier.tables import BatchCounts
+
+__all__ = ["Measured", "measure", "recomputed"]
+
+_FIXED = 10**12
+_BY_PIXELS = {"iou", "bad-image-share", "boundary-iou", "nsd", "boundary-f1", "hd95", "assd"}
+_BY_OBJECTS = {"f1", "precision", "recall", "good-object-share", "matched-iou"}
+_BY_SEGMENTS = {"pq", "sq", "rq"}
+_MEANS = {"mean-iou", "mean-pq"}
+
+
+class Measured:
+    """A value with the evidence behind it.
+
+    Attributes
+    ----------
+    value : Fraction, float or None
+    images, instances : int or None
+        Of the gold.
+    absent, of_size, error : bool
+        There is nothing to judge; of one size only; it cannot be judged.
+    settled : bool
+        Neither evidence nor a bound is asked for.
+    points : RatioPoints, SharePoints or None
+        What bounds are made of.
+    """
+
+    def __init__(self, value: Any = None, images: Optional[int] = None, **more: Any) -> None:
+        self.value: Union[Fraction, float, None] = value
+        self.images = images
+        self.instances: Optional[int] = more.get("instances")
+        self.absent = bool(more.get("absent"))
+        self.of_size = bool(more.get("of_size"))
+        self.error = bool(more.get("error"))
+        self.settled = bool(more.get("settled"))
+        self.points: Union[RatioPoints, SharePoints, None] = more.get("points")
+
+
+def recomputed(rule: dict[str, Any]) -> bool:
+    """Whether the table says what the metric of a rule says."""
+    return rule["metric"] in _BY_PIXELS | _BY_OBJECTS | _BY_SEGMENTS | _MEANS
+
+
+def measure(rule: dict[str, Any], counts: BatchCounts) -> Measured:
+    """The metric of a rule, of its class or of all."""
+    metric = rule["metric"]
+    if metric in _BY_PIXELS:
+        return _of_pixels(rule, counts)
+    if metric == "mean-iou":
+        return _mean_iou(counts)
+    if metric == "mean-pq":
+        return _mean_pq(rule, counts)
+    return _of_objects(rule, counts)
+
+
+def _of_pixels(rule: dict[str, Any], counts: BatchCounts) -> Measured:
+    rows = counts.rows("pixels", rule["class"])
+    both, gold, delivery = rows["intersection"], rows["gold"], rows["delivery"]
+    images = sum(1 for n in gold if n)
+    if not sum(gold) + sum(delivery):
+        return Measured(None, images, instances=rows["instances"], absent=True)
+    value, points = _PIXEL_VALUES[rule["metric"]](rule, counts, list(zip(both, gold, delivery)))
+    settled = not sum(delivery)
+    return Measured(value, images, instances=rows["instances"], settled=settled, points=points)
+
+
+def _ratio(points: list[tuple[int, int]]) -> tuple[Fraction, RatioPoints]:
+    return Fraction(sum(i for i, _ in points), sum(u for _, u in points)), RatioPoints(points)
+
+
+def _iou(rule: Any, counts: Any, rows: list[tuple[int, int, int]]) -> Any:
+    return _ratio([(i, g + d - i) for i, g, d in rows])
+
+
+def _bad_images(rule: Any, counts: Any, rows: list[tuple[int, int, int]]) -> Any:
+    limit = rational(rule["below_iou"])
+    bad = sum(1 for i, g, d in rows if Fraction(i, g + d - i) < limit)
+    return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
+
+
+def _boundary(rule: Any, counts: BatchCounts, rows: Any) -> Any:
+    bands = counts.rows(rule["table"], rule["class"])
+    return _iou(rule, counts, list(zip(bands["intersection"], bands["gold"], bands["delivery"])))
+
+
+def _outline_columns(rule: Any, counts: BatchCounts) -> list[list[int]]:
+    rows = counts.rows(rule["table"], rule["class"])
+    return [rows[name] for name in ("gold_near", "gold", "delivery_near", "delivery")]
+
+
+def _nsd(rule: Any, counts: BatchCounts, rows: Any) -> Any:
+    quadruples = zip(*_outline_columns(rule, counts))
+    return _ratio([(g + d, all_g + all_d) for g, all_g, d, all_d in quadruples])
+
+
+def _boundary_f1(rule: Any, counts: BatchCounts, rows: Any) -> Any:
+    gold_near, gold, delivery_near, delivery = map(sum, _outline_columns(rule, counts))
+    recall = Fraction(gold_near, gold) if gold else Fraction(0)
+    precision = Fraction(delivery_near, delivery) if delivery else Fraction(0)
+    both = precision + recall
+    return (2 * precision * recall / both if both else Fraction(0)), None
+
+
+def _distance(rule: Any, counts: BatchCounts, rows: Any) -> Any:
+    values = counts.rows(rule["table"], rule["class"])["distance"]
+    return math.fsum(values) / len(values), None
+
+
+_PIXEL_VALUES: dict[str, Any] = {
+    "iou": _iou,
+    "bad-image-share": _bad_images,
+    "boundary-iou": _boundary,
+    "nsd": _nsd,
+    "boundary-f1": _boundary_f1,
+    "hd95": _distance,
+    "assd": _distance,
+}
+
+
+def _mean_iou(counts: BatchCounts) -> Measured:
+    shares = []
+    for rows in counts.classes("pixels"):
+        both = sum(rows["intersection"])
+        union = sum(rows["gold"]) + sum(rows["delivery"]) - both
+        if union:
+            shares.append(Fraction(both, union))
+    if not shares:
+        return Measured(None, counts.gold, absent=True)
+    return Measured(sum(shares, Fraction(0)) / len(shares), counts.gold)
+
+
+def _mean_pq(rule: dict[str, Any], counts: BatchCounts) -> Measured:
+    found = []
+    for rows in counts.classes("segments"):
+        kind = "things" if rows["thing"] is True else "stuff"
+        if rows["image"] and rule["classes"] in ("all", kind):
+            weight = sum(rows["matched"]) + sum(rows["missed"]) / 2 + sum(rows["extra"]) / 2
+            found.append(math.fsum(iou for ious in rows["ious"] for iou in ious) / weight)
+    if not found:
+        return Measured(None, counts.gold, absent=True)
+    return Measured(math.fsum(found) / len(found), counts.gold)
+
+
+def _of_objects(rule: dict[str, Any], counts: BatchCounts) -> Measured:
+    metric, name = rule["metric"], rule["class"]
+    rows = counts.rows(rule["table"], name)
+    if metric not in _BY_SEGMENTS and rows["thing"] is False:
+        return Measured(error=True)  # stuff has no objects
+    cells = list(zip(rows["matched"], rows["missed"], rows["extra"], rows["ious"]))
+    images = sum(1 for m, s, _, _ in cells if m + s)
+    instances = sum(m + s for m, s, _, _ in cells)
+    extra = sum(e for _, _, e, _ in cells)
+    in_gold, in_delivery = rows["in_gold"], rows["in_delivery"]
+    extra_counts = metric in {"f1", "precision", "pq", "rq"}
+    points = _object_points(metric, cells)
+    if not instances and not (extra and (extra_counts or not in_gold)):
+        of_size = rule["size"] is not None and (in_gold or in_delivery)
+        return Measured(None, images, instances=instances, absent=True, of_size=of_size)
+    if not (in_gold and in_delivery):
+        settled = not (extra_counts and not in_gold)
+        return Measured(Fraction(0), images, instances=instances, settled=settled, points=points)
+    value, settled = _object_value(metric, cells)
+    return Measured(value, images, instances=instances, settled=settled, points=points)
+
+
+def _parts(metric: str, cells: list[Any]) -> list[tuple[Any, int]]:
+    """Of each image what is right, and of how much."""
+    if metric == "precision":
+        return [(m, m + e) for m, _, e, _ in cells]
+    if metric in {"recall", "good-object-share"}:
+        return [(m, m + s) for m, s, _, _ in cells]
+    return [(2 * m, 2 * m + s + e) for m, s, e, _ in cells]
+
+
+def _object_points(metric: str, cells: list[Any]) -> Optional[RatioPoints]:
+    if metric in {"matched-iou", "sq"}:
+        return None
+    points = _parts(metric, cells)
+    if metric == "pq":
+        sums = [round(2 * math.fsum(ious) * _FIXED) for _, _, _, ious in cells]
+        points = [(part, whole * _FIXED) for part, (_, whole) in zip(sums, points)]
+    kept = [(part, whole) for part, whole in points if whole]
+    return RatioPoints(kept) if kept else None
+
+
+def _object_value(metric: str, cells: list[Any]) -> tuple[Union[Fraction, float], bool]:
+    """The value, and whether nothing is there to be counted."""
+    ious = [iou for _, _, _, here in cells for iou in here]
+    if metric in {"matched-iou", "sq"}:
+        return (math.fsum(ious) / len(ious), False) if ious else (Fraction(0), True)
+    points = _parts(metric, cells)
+    whole = sum(u for _, u in points)
+    if metric == "pq":
+        return 2 * math.fsum(ious) / whole, False
+    part = sum(i for i, _ in points)
+    return (Fraction(part, whole), False) if whole else (Fraction(0), True)

@@ -1,0 +1,121 @@
+"""The counts of a bundle, checked before anything is made of them."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from segcore_gates.evidence.verifier.container import RejectedError
+
+__all__ = ["BatchCounts"]
+
+_COLUMNS = {
+    "pixels": ("intersection", "gold", "delivery"),
+    "boundary": ("intersection", "gold", "delivery"),
+    "outlines": ("gold_near", "gold", "delivery_near", "delivery"),
+    "distances": ("distance",),
+    "objects": ("matched", "missed", "extra", "ious"),
+    "segments": ("matched", "missed", "extra", "ious"),
+}
+_FLAGS = {
+    "pixels": ("instances",),
+    "objects": ("in_gold", "in_delivery", "thing"),
+    "segments": ("in_gold", "in_delivery", "thing"),
+}
+
+
+class BatchCounts:
+    """What was counted, image by image.
+
+    Parameters
+    ----------
+    counts : dict
+        ``counts.json``.
+    names : sequence of str
+        The classes.
+    """
+
+    def __init__(self, counts: dict[str, Any], names: Sequence[str]) -> None:
+        images = counts["images"]
+        self.gold: int = images["gold"]
+        self.missing: list[str] = images["missing"]
+        self.extra: list[str] = images["extra"]
+        self._tables: dict[str, Any] = counts["tables"]
+        self.keys: list[str] = images["keys"]
+        for keys in (self.keys, self.missing, self.extra, images["paired"]):
+            _require(keys == sorted(set(keys)), "images are listed twice or out of order")
+        _require(_whole(self.gold) and len(self.missing) <= self.gold, "images.gold")
+        undelivered = set(self.missing)
+        for name, table in self._tables.items():
+            kind = name.split(" ")[0]
+            _require(kind in _COLUMNS and table.keys() <= set(names), name)
+            for class_name, rows in table.items():
+                where = "%s[%s]" % (name, class_name)
+                _require(rows.keys() == {"image", *_COLUMNS[kind], *_FLAGS.get(kind, ())}, where)
+                self._check(kind, rows, undelivered, where)
+
+    def classes(self, table: str) -> list[dict[str, Any]]:
+        """The columns of every class."""
+        _require(table in self._tables, "no table %r" % table)
+        return list(self._tables[table].values())
+
+    def rows(self, table: str, class_name: str) -> dict[str, Any]:
+        """The columns of a class."""
+        _require(class_name in self._tables.get(table, {}), "no %s[%s]" % (table, class_name))
+        found: dict[str, Any] = self._tables[table][class_name]
+        return found
+
+    def _check(self, kind: str, rows: dict[str, Any], undelivered: set[str], where: str) -> None:
+        at = rows["image"]
+        _require(all(map(_whole, at)) and at == sorted(set(at)), where)
+        _require(not at or at[-1] < len(self.keys), where)
+        columns = [rows[name] for name in _COLUMNS[kind]]
+        _require(all(len(column) == len(at) for column in columns), where)
+        for place, *cells in zip(at, *columns):
+            lost = self.keys[place] in undelivered
+            _require(_CHECKS[kind](cells, lost), "%s, image %s" % (where, self.keys[place]))
+
+
+def _pixels(cells: Sequence[int], lost: bool) -> bool:
+    both, gold, delivery = cells
+    fits = all(map(_whole, cells)) and both <= min(gold, delivery) and gold + delivery > 0
+    return fits and not (lost and delivery)
+
+
+def _outlines(cells: Sequence[int], lost: bool) -> bool:
+    gold_near, gold, delivery_near, delivery = cells
+    fits = all(map(_whole, cells)) and gold_near <= gold and delivery_near <= delivery
+    return fits and gold + delivery > 0 and not (lost and delivery)
+
+
+def _distances(cells: Sequence[float], lost: bool) -> bool:
+    return isinstance(cells[0], float) and cells[0] >= 0
+
+
+def _objects(cells: Sequence[Any], lost: bool) -> bool:
+    matched, missed, extra, ious = cells
+    fits = all(map(_whole, (matched, missed, extra))) and len(ious) == matched
+    return (
+        fits
+        and matched + missed + extra > 0
+        and all(isinstance(iou, float) and 0 < iou <= 1 for iou in ious)
+        and not (lost and matched + extra)
+    )
+
+
+_CHECKS = {
+    "pixels": _pixels,
+    "boundary": _pixels,
+    "outlines": _outlines,
+    "distances": _distances,
+    "objects": _objects,
+    "segments": _objects,
+}
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise RejectedError("counts.json: %s: these counts cannot be" % what)
