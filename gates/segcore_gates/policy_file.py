@@ -34,7 +34,7 @@ from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
 
-__all__ = ["LoadedPolicy", "load_policy"]
+__all__ = ["LoadedPolicy", "load_policy", "read_policy"]
 
 _Path = tuple[str | int, ...]
 
@@ -115,18 +115,37 @@ def load_policy(
     InvalidInputError
         The policy has no ontology and the gold, which would have to name the classes, is faulty.
     """
-    file = str(path)
     try:
-        data = read_bytes(file, limit=MAX_YAML_BYTES, follow_symlinks=True)
-        document = parse_yaml(data, file=file)
+        data = read_bytes(str(path), limit=MAX_YAML_BYTES, follow_symlinks=True)
     except RefusedFileError as e:
         problem = f"expected {e.expected}, got {e.got}"
         raise PolicyError(
-            [PolicyProblem(code=e.code, file=file, line=None, path="", message=problem)]
+            [PolicyProblem(code=e.code, file=str(path), line=None, path="", message=problem)]
         ) from None
+    return read_policy(data, path=path, environ=environ, open_source=open_source)
+
+
+def read_policy(
+    data: bytes,
+    *,
+    path: Path,
+    environ: Mapping[str, str],
+    open_source: Callable[[Spec], Source] | None = None,
+    ontology: Ontology | None = None,
+) -> LoadedPolicy:
+    """Check the bytes of a policy; see :func:`load_policy`.
+
+    Parameters
+    ----------
+    ontology : Ontology or None
+        The classes, where they are known already; the policy's own are then not looked for.
+    """
+    try:
+        document = parse_yaml(data, file=str(path))
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    return _Loader(path, document, environ, open_source).load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source, ontology)
+    return loader.load(sha256=hashlib.sha256(data).hexdigest())
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -140,8 +159,10 @@ class _Loader:
         document: YamlDocument,
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
+        ontology: Ontology | None,
     ) -> None:
         self._open_source = open_source
+        self._known_ontology = ontology
         self._path = path
         self._document = document
         self._problems: dict[PolicyProblem, None] = {}
@@ -158,7 +179,7 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
-        ontology = self._ontology(raw, gold)
+        ontology = self._known_ontology or self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)

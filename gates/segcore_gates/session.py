@@ -44,6 +44,8 @@ class SessionResult:
         Those this process has read, by the path of their report; with pytest-xdist the workers did.
     evaluations : Evaluations
         Of this process.
+    strict : bool
+        Whether warnings and thin evidence blocked.
     """
 
     reports: tuple[PolicyReport, ...]
@@ -51,6 +53,7 @@ class SessionResult:
     error: Exception | None
     policies: Mapping[str, LoadedPolicy] = field(default_factory=dict)
     evaluations: Evaluations = field(default_factory=lambda: Evaluations(None, progress=True))
+    strict: bool = False
 
 
 def run_gates(
@@ -117,6 +120,7 @@ def run_gates(
         error=command.error,
         policies=command.policies,
         evaluations=command.evaluations,
+        strict=command.strict,
     )
 
 
@@ -128,6 +132,7 @@ class _Command:
         self.reports: list[PolicyReport] = []
         self.error: Exception | None = None
         self.policies: dict[str, LoadedPolicy] = {}
+        self.strict = False
         self.evaluations = Evaluations(None)
 
     def pytest_addoption(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -157,6 +162,7 @@ class _Command:
         self.reports = [] if controller is None else controller.reports()
         self.evaluations = pytest_plugin.evaluations(session.config)
         self.error = self.evaluations.internal_error
+        self.strict = bool(session.config.getoption("--gate-strict"))
         self.policies = session.config.stash.get(pytest_plugin.POLICIES, {})
 
 

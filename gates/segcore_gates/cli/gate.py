@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +38,14 @@ def gate(
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
     ] = None,
+    evidence: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write what the verdicts follow from, for segcore verify."),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The evidence of the batch before, which this one follows."),
+    ] = None,
     no_push: Annotated[
         bool, typer.Option("--no-push", help="Do not write to the platforms the policies push to.")
     ] = False,
@@ -51,7 +59,16 @@ def gate(
     from segcore.cli.output import STDOUT
 
     policies, pytest_args = _split(words)
-    result = judge(policies, pytest_args=pytest_args, report=report, json=json, pushing=not no_push)
+    following = _following(policies, evidence, previous)
+    result = judge(
+        policies,
+        pytest_args=pytest_args,
+        report=report,
+        json=json,
+        pushing=not no_push,
+        evidence=evidence,
+        previous=following,
+    )
     if result.error is not None:
         raise result.error
     for found in result.reports:
@@ -60,6 +77,27 @@ def gate(
     if not result.reports and result.exit_code == ExitCode.INSUFFICIENT:
         typer.echo("segcore gate: no gate was selected, so nothing was judged", err=True)
     return result.exit_code if no_push else _push(result, aside=json == STDOUT)
+
+
+def _following(policies: Sequence[str], evidence: str | None, previous: str | None) -> str | None:
+    """The digest of the bundle that the evidence follows; refuses what cannot be, before any work."""
+    from segcore.cli.output import STDOUT, require_destination
+    from segcore.errors import UsageError
+
+    if evidence is None:
+        if previous is not None:
+            raise UsageError("--previous is for --evidence: name a file for the evidence too")
+        return None
+    if len(policies) != 1 or evidence == STDOUT:
+        raise UsageError("--evidence is a file, and of one batch: name one policy")
+    require_destination(evidence)
+    if previous is None:
+        return None
+    if Path(previous).exists() and Path(evidence).exists() and Path(previous).samefile(evidence):
+        raise UsageError(f"{evidence} is the evidence of the batch before: name another file")
+    from segcore_gates.evidence.reading import bundle_digest
+
+    return bundle_digest(previous)
 
 
 def _push(result: SessionResult, *, aside: bool) -> int:
@@ -99,6 +137,8 @@ def judge(
     report: str | None = None,
     json: str | None = None,
     pushing: bool = False,
+    evidence: str | None = None,
+    previous: str | None = None,
 ) -> SessionResult:
     """Run the gates and write what was asked for; other commands judge through this too.
 
@@ -110,12 +150,18 @@ def judge(
         A folder for report.json, junit.xml and summary.md; it is made.
     json : str or None
         A file for the JSON report; ``-`` is standard output, and then pytest prints to standard error.
+    evidence : str or None
+        A file for the evidence of the one policy; see :mod:`segcore_gates.evidence`.
+    previous : str or None
+        The digest of the evidence that it follows.
 
     Raises
     ------
     UsageError
         A policy is not a file, or something cannot be written.
     """
+    from json import loads
+
     from segcore.cli.output import STDOUT, require_destination, write
     from segcore_gates.markdown import markdown
     from segcore_gates.session import run_gates
@@ -136,7 +182,37 @@ def judge(
                 write(json, document.read_text("utf-8"))
             if report is not None:
                 (folder / "summary.md").write_text(markdown(result.reports), "utf-8")
+            if evidence is not None:
+                run = loads(document.read_text("utf-8"))["run"]
+                _write_evidence(evidence, result, run=run, previous=previous, aside=json == STDOUT)
     return result
+
+
+def _write_evidence(
+    file: str, result: SessionResult, *, run: Mapping[str, str], previous: str | None, aside: bool
+) -> None:
+    """Write the evidence of the one report; without a verdict there is none, and it says so."""
+    from segcore.cli.output import write
+    from segcore_gates.evidence.bundle import evidence_of
+    from segcore_gates.evidence.verifier.documents import digest
+    from segcore_gates.judged import policy_in
+    from segcore_gates.report import FailureKind
+
+    found = result.reports[0] if len(result.reports) == 1 else None
+    unjudged = found is None or found.sha256 is None
+    if found is None or unjudged or found.failure and found.failure.kind is not FailureKind.INVALID:
+        typer.echo("no evidence is written: no gate was judged", err=True)
+        return
+    data = evidence_of(
+        found,
+        policy_in(result, found),
+        result.evaluations,
+        run={**run, "day": run["at"][:10]},
+        strict=result.strict,
+        previous=previous,
+    )
+    write(file, data)
+    typer.echo(f"evidence: {escaped(file)} sha256 {digest(data)}", err=aside)
 
 
 @contextlib.contextmanager

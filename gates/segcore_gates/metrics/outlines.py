@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
 
-__all__ = ["ASSD", "BOUNDARY_F1", "BOUNDARY_IOU", "HD95", "NSD"]
+__all__ = [
+    "ASSD",
+    "BOUNDARY_F1",
+    "BOUNDARY_IOU",
+    "HD95",
+    "NSD",
+    "surfaces_of",
+    "within_tolerance",
+]
 
 
 def _bands(rule: Rule, evaluation: Evaluation) -> ImageCounts:
@@ -75,7 +83,7 @@ BOUNDARY_IOU = How(
 )
 
 
-def _surfaces(rule: Rule, evaluation: Evaluation) -> ImageSurfaces:
+def surfaces_of(rule: Rule, evaluation: Evaluation) -> ImageSurfaces:
     """The outlines of the rule's class, image by image."""
     if evaluation.surfaces is None:
         raise TypeError("the view of a rule on outlines has none")
@@ -86,7 +94,7 @@ def _view(_: Rule) -> View:
     return View(surfaces=True)
 
 
-def _near(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
+def within_tolerance(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
     """Surface pixels within the tolerance of the other side, of gold and of the delivery, by image."""
     squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
     return images.gold.within(squared_px), images.delivery.within(squared_px)
@@ -99,7 +107,7 @@ def _one_sided(images: ImageSurfaces) -> list[str]:
 
 
 def _nsd_parts(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
-    gold, delivery = _near(rule, images)
+    gold, delivery = within_tolerance(rule, images)
     return gold + delivery, images.gold.totals() + images.delivery.totals()
 
 
@@ -108,7 +116,7 @@ def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = _surfaces(rule, evaluation)
+    images = surfaces_of(rule, evaluation)
     near, all_of_them = _nsd_parts(rule, images)
     values = [Fraction(*pair) for pair in zip(near.tolist(), all_of_them.tolist(), strict=True)]
     return replace(
@@ -119,7 +127,7 @@ def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
 
 
 def _nsd_sample(rule: Rule, evaluation: Evaluation) -> Sample:
-    return Sample(*_nsd_parts(rule, _surfaces(rule, evaluation)))
+    return Sample(*_nsd_parts(rule, surfaces_of(rule, evaluation)))
 
 
 NSD = How(title="NSD", view=_view, find=_nsd, sample=_nsd_sample)
@@ -136,9 +144,9 @@ def _boundary_f1(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = _surfaces(rule, evaluation)
+    images = surfaces_of(rule, evaluation)
     gold, delivery = images.gold.totals(), images.delivery.totals()
-    columns = [_near(rule, images)[0], gold, _near(rule, images)[1], delivery]
+    columns = [within_tolerance(rule, images)[0], gold, within_tolerance(rule, images)[1], delivery]
     values = [_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return replace(
         found,
@@ -178,7 +186,7 @@ def _distance(
         found = class_pixels(rule, evaluation)
         if found.absent:
             return found
-        images = _surfaces(rule, evaluation)
+        images = surfaces_of(rule, evaluation)
         values = of(images).tolist()
         rows = zip(images.keys, values, _one_sided(images), strict=True)
         apart = [WorstImage(image=key, value=v, reason=reason) for key, v, reason in rows if v > 0]
