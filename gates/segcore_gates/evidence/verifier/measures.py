@@ -11,13 +11,14 @@ from segcore_gates.evidence.verifier.documents import rational
 from segcore_gates.evidence.verifier.ratios import RatioPoints
 from segcore_gates.evidence.verifier.tables import BatchCounts
 
-__all__ = ["Measured", "measure", "recomputed"]
+__all__ = ["Measured", "has_bound", "measure", "recomputed"]
 
 _FIXED = 10**12
 _BY_PIXELS = {"iou", "bad-image-share", "boundary-iou", "nsd", "boundary-f1", "hd95", "assd"}
 _BY_OBJECTS = {"f1", "precision", "recall", "good-object-share", "matched-iou"}
 _BY_SEGMENTS = {"pq", "sq", "rq"}
 _MEANS = {"mean-iou", "mean-pq"}
+_WITHOUT_BOUND = _MEANS | {"boundary-f1", "hd95", "assd", "matched-iou", "sq"}
 
 
 class Measured:
@@ -50,6 +51,11 @@ class Measured:
 def recomputed(rule: dict[str, Any]) -> bool:
     """Whether the table says what the metric of a rule says."""
     return rule["metric"] in _BY_PIXELS | _BY_OBJECTS | _BY_SEGMENTS | _MEANS
+
+
+def has_bound(rule: dict[str, Any]) -> bool:
+    """Whether the metric of a rule is a ratio of sums over images, or a share of them."""
+    return rule["metric"] not in _WITHOUT_BOUND
 
 
 def measure(rule: dict[str, Any], counts: BatchCounts) -> Measured:

@@ -7,7 +7,7 @@ from typing import Any, Optional, Union
 
 from segcore_gates.evidence.verifier.binomial import SharePoints
 from segcore_gates.evidence.verifier.documents import rational
-from segcore_gates.evidence.verifier.measures import Measured, measure, recomputed
+from segcore_gates.evidence.verifier.measures import Measured, has_bound, measure, recomputed
 from segcore_gates.evidence.verifier.ratios import RatioPoints, adjusted
 from segcore_gates.evidence.verifier.tables import BatchCounts
 
@@ -61,12 +61,12 @@ def judged(rule: dict[str, Any], counts: BatchCounts, p: Optional[float]) -> Sai
         said.verdict = "MISSING"
         level = (rule["absent_size"] if found.of_size else None) or rule["absent"]
         said.blocks = level == "error"
-    elif rule["judge"] == "bound" and found.points is None:
-        said.verdict = "ERROR"
+    elif rule["judge"] == "bound" and not has_bound(rule):
+        said.verdict, found.value = "ERROR", None
     elif found.settled:
         met = found.value is not None and not beyond(found.value, kind, limit)
         said.verdict = "PASS" if met else "FAIL"
-    elif rule["judge"] == "bound":
+    elif rule["judge"] == "bound" and found.points is not None:
         _by_bound(rule, said, p)
     else:
         _by_estimate(rule, said)
