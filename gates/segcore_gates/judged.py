@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from segcore_gates.rules import Rule
     from segcore_gates.session import SessionResult
 
-__all__ = ["JudgedBatch", "Judging", "coverage_fails", "image_limits", "judged_batch", "judged_in", "policy_in"]
+__all__ = [
+    "JudgedBatch",
+    "Judging",
+    "coverage_fails",
+    "image_limits",
+    "judged_batch",
+    "judged_in",
+    "policy_in",
+]
 
 _P = TypeVar("_P")
 _NAMES: Final = 5

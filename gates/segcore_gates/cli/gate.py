@@ -199,8 +199,8 @@ def _write_evidence(
     from segcore_gates.report import FailureKind
 
     found = result.reports[0] if len(result.reports) == 1 else None
-    unjudged = found is None or found.sha256 is None
-    if found is None or unjudged or found.failure and found.failure.kind is not FailureKind.INVALID:
+    kinds = {None, FailureKind.INVALID}
+    if found is None or not found.file or (found.failure and found.failure.kind) not in kinds:
         typer.echo("no evidence is written: no gate was judged", err=True)
         return
     data = evidence_of(

@@ -10,9 +10,7 @@ __all__ = ["verify"]
 
 
 def verify(
-    bundle: Annotated[
-        str, typer.Argument(metavar="BUNDLE", help="What segcore gate --evidence wrote.")
-    ],
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="What segcore gate --evidence wrote.")],
     *,
     previous: Annotated[
         str | None, typer.Option(metavar="FILE", help="The evidence of the batch before.")

@@ -118,9 +118,7 @@ def evidence_of(
     return data
 
 
-def _counts(
-    report: PolicyReport, policy: LoadedPolicy, evaluations: Evaluations
-) -> dict[str, Any]:
+def _counts(report: PolicyReport, policy: LoadedPolicy, evaluations: Evaluations) -> dict[str, Any]:
     if report.failure is not None:
         return no_counts()
     batch = PolicyBatch(policy, evaluations)
@@ -181,7 +179,8 @@ class _Told:
         if not isinstance(value, str):
             return value
         for path, written in self._pairs:
-            value = re.sub(rf"(?<![^\s:=&?\"'(]){re.escape(path)}", lambda _, w=written: w, value)
+            # written is not a pattern, so nothing in it is replaced
+            value = written.join(re.split(rf"(?<![^\s:=&?\"'(]){re.escape(path)}", value))
         return value
 
 

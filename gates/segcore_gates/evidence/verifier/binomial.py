@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Callable
 
 __all__ = ["SharePoints", "at_most"]
 
@@ -46,7 +46,7 @@ class SharePoints:
         """Whether the true share is at most ``ceiling``: more bad ones would have been seen."""
         if ceiling >= 1:
             return True
-        return 0 < ceiling and at_most(self.bad, self.images, ceiling) <= alpha
+        return ceiling > 0 and at_most(self.bad, self.images, ceiling) <= alpha
 
     def breaks(self, ceiling: Fraction, alpha: Fraction) -> bool:
         """Whether the true share is above it."""

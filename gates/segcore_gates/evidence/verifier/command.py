@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from segcore_gates.evidence.verifier.container import MAX_BYTES, NoBundleError, RejectedError
 from segcore_gates.evidence.verifier.verification import Verification, verified
@@ -21,32 +21,32 @@ def lines_of(found: Verification) -> list[str]:
         ("limit checked against the recorded value", found.limited, _named(found.limited)),
         ("without a value", found.unjudged, _named(found.unjudged)),
     ]
-    counted = ["%s: %d%s" % (what, len(ids), names) for what, ids, names in parts if ids]
+    counted = [f"{what}: {len(ids)}{names}" for what, ids, names in parts if ids]
     return [
-        "bundle: sha256 %s" % bundle.digest,
-        "policy: sha256 %s" % bundle.manifest["policy"]["sha256"],
-        "outcome: %s" % bundle.manifest["outcome"],
+        f"bundle: sha256 {bundle.digest}",
+        "policy: sha256 {}".format(bundle.manifest["policy"]["sha256"]),
+        "outcome: {}".format(bundle.manifest["outcome"]),
         *counted,
         found.chain,
-        *["WRONG: %s" % printable_line(problem) for problem in found.problems],
+        *[f"WRONG: {printable_line(problem)}" for problem in found.problems],
     ]
 
 
 def _named(ids: Sequence[str]) -> str:
     shown = ", ".join(printable_line(one) for one in ids[:5])
-    return " (%s%s)" % (shown, ", ..." if len(ids) > 5 else "") if ids else ""
+    return " ({}{})".format(shown, ", ..." if len(ids) > 5 else "") if ids else ""
 
 
 def printable_line(text: str) -> str:
     """Text of a bundle without control characters and without an end; names come from vendors."""
-    shown = "".join(c if c.isprintable() else "\\u%04x" % ord(c) for c in text[:400])
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:400])
     return shown.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Verify a file; 0 if it holds, 1 if not, 3 if it is no bundle, 4 for a wrong call."""
     words = list(arguments)
-    earlier: Optional[str] = None
+    earlier: str | None = None
     if len(words) == 3 and "--previous" in words[:2]:
         at = words.index("--previous")
         earlier = words[at + 1]
@@ -57,11 +57,11 @@ def main(arguments: Sequence[str]) -> int:
         data = _bytes(words[0])
         found = verified(data, previous=None if earlier is None else _bytes(earlier))
     except OSError as error:
-        return _say(["cannot read: %s" % error], 3)
+        return _say([f"cannot read: {error}"], 3)
     except NoBundleError as error:
-        return _say(["no evidence bundle: %s" % error], 3)
+        return _say([f"no evidence bundle: {error}"], 3)
     except RejectedError as error:
-        return _say(["REJECTED: %s" % printable_line(str(error))], 1)
+        return _say([f"REJECTED: {printable_line(str(error))}"], 1)
     end = "REJECTED" if found.problems else "the bundle is whole and its verdicts follow from its counts"
     return _say([*lines_of(found), end], 1 if found.problems else 0)
 

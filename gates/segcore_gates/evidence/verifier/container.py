@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import Mapping
+from collections.abc import Mapping
 
 __all__ = ["MAX_BYTES", "NoBundleError", "RejectedError", "packed", "unpacked"]
 
@@ -45,7 +45,7 @@ def packed(members: Mapping[str, bytes]) -> bytes:
     for name in sorted(members):
         data = members[name]
         if not _NAME.fullmatch(name):
-            raise ValueError("no name of a member: %r" % name)
+            raise ValueError(f"no name of a member: {name!r}")
         about = (_VERSION, 0, 0, 0, _DATE, zlib.crc32(data), len(data), len(data), len(name), 0)
         encoded = name.encode("ascii")
         header = _LOCAL.pack(b"PK\3\4", *about) + encoded
@@ -54,7 +54,7 @@ def packed(members: Mapping[str, bytes]) -> bytes:
         directory.append(central)
         offset += len(header) + len(data)
         if offset > MAX_BYTES:
-            raise ValueError("more than %d bytes" % MAX_BYTES)
+            raise ValueError(f"more than {MAX_BYTES} bytes")
     entries = b"".join(directory)
     count = len(directory)
     end = _END.pack(b"PK\5\6", 0, 0, count, count, len(entries), offset, 0)
@@ -72,8 +72,9 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         It is not what :func:`packed` makes of its members.
     """
     if not data.startswith(b"PK\3\4") or len(data) > 2 * MAX_BYTES:
-        raise NoBundleError("it is no zip file of at most %d bytes" % MAX_BYTES)
-    members, at = {}, 0
+        raise NoBundleError(f"it is no zip file of at most {MAX_BYTES} bytes")
+    members: dict[str, bytes] = {}
+    at = 0
     while data.startswith(b"PK\3\4", at):
         begins = at + _LOCAL.size
         if begins > len(data) or len(members) == _MAX_MEMBERS:

@@ -32,7 +32,7 @@ def parsed(data: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         same = False
     if not same or not isinstance(value, dict):
-        raise RejectedError("%s is no object of canonical JSON" % name)
+        raise RejectedError(f"{name} is no object of canonical JSON")
     return value
 
 

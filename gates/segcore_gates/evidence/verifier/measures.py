@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, Optional, Union
+from typing import Any
 
 from segcore_gates.evidence.verifier.binomial import SharePoints
 from segcore_gates.evidence.verifier.documents import rational
@@ -37,15 +37,15 @@ class Measured:
         What bounds are made of.
     """
 
-    def __init__(self, value: Any = None, images: Optional[int] = None, **more: Any) -> None:
-        self.value: Union[Fraction, float, None] = value
+    def __init__(self, value: Any = None, images: int | None = None, **more: Any) -> None:
+        self.value: Fraction | float | None = value
         self.images = images
-        self.instances: Optional[int] = more.get("instances")
+        self.instances: int | None = more.get("instances")
         self.absent = bool(more.get("absent"))
         self.of_size = bool(more.get("of_size"))
         self.error = bool(more.get("error"))
         self.settled = bool(more.get("settled"))
-        self.points: Union[RatioPoints, SharePoints, None] = more.get("points")
+        self.points: RatioPoints | SharePoints | None = more.get("points")
 
 
 def recomputed(rule: dict[str, Any]) -> bool:
@@ -76,62 +76,44 @@ def _of_pixels(rule: dict[str, Any], counts: BatchCounts) -> Measured:
     images = sum(1 for n in gold if n)
     if not sum(gold) + sum(delivery):
         return Measured(None, images, instances=rows["instances"], absent=True)
-    value, points = _PIXEL_VALUES[rule["metric"]](rule, counts, list(zip(both, gold, delivery)))
+    value, points = _pixel_value(rule, counts, list(zip(both, gold, delivery)))
     settled = not sum(delivery)
     return Measured(value, images, instances=rows["instances"], settled=settled, points=points)
 
 
-def _ratio(points: list[tuple[int, int]]) -> tuple[Fraction, RatioPoints]:
-    return Fraction(sum(i for i, _ in points), sum(u for _, u in points)), RatioPoints(points)
+_Valued = tuple[Any, Any]
+"""A value, and the points of its bounds or None."""
 
 
-def _iou(rule: Any, counts: Any, rows: list[tuple[int, int, int]]) -> Any:
-    return _ratio([(i, g + d - i) for i, g, d in rows])
-
-
-def _bad_images(rule: Any, counts: Any, rows: list[tuple[int, int, int]]) -> Any:
-    limit = rational(rule["below_iou"])
-    bad = sum(1 for i, g, d in rows if Fraction(i, g + d - i) < limit)
-    return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
-
-
-def _boundary(rule: Any, counts: BatchCounts, rows: Any) -> Any:
-    bands = counts.rows(rule["table"], rule["class"])
-    return _iou(rule, counts, list(zip(bands["intersection"], bands["gold"], bands["delivery"])))
-
-
-def _outline_columns(rule: Any, counts: BatchCounts) -> list[list[int]]:
-    rows = counts.rows(rule["table"], rule["class"])
-    return [rows[name] for name in ("gold_near", "gold", "delivery_near", "delivery")]
-
-
-def _nsd(rule: Any, counts: BatchCounts, rows: Any) -> Any:
-    quadruples = zip(*_outline_columns(rule, counts))
-    return _ratio([(g + d, all_g + all_d) for g, all_g, d, all_d in quadruples])
-
-
-def _boundary_f1(rule: Any, counts: BatchCounts, rows: Any) -> Any:
-    gold_near, gold, delivery_near, delivery = map(sum, _outline_columns(rule, counts))
-    recall = Fraction(gold_near, gold) if gold else Fraction(0)
-    precision = Fraction(delivery_near, delivery) if delivery else Fraction(0)
+def _pixel_value(rule: dict[str, Any], counts: BatchCounts, rows: list[tuple[int, int, int]]) -> _Valued:
+    """The metric of a class that either side has; ``rows`` are intersection, gold and delivery."""
+    metric = rule["metric"]
+    if metric == "iou":
+        return _ratio([(i, g + d - i) for i, g, d in rows])
+    if metric == "bad-image-share":
+        limit = rational(rule["below_iou"])
+        bad = sum(1 for i, g, d in rows if Fraction(i, g + d - i) < limit)
+        return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
+    own = counts.rows(rule["table"], rule["class"])
+    if metric == "boundary-iou":
+        bands = zip(own["intersection"], own["gold"], own["delivery"])
+        return _ratio([(i, g + d - i) for i, g, d in bands])
+    if metric in {"hd95", "assd"}:
+        return math.fsum(own["distance"]) / len(own["distance"]), None
+    gold_near, gold, delivery_near, delivery = (
+        own[name] for name in ("gold_near", "gold", "delivery_near", "delivery")
+    )
+    if metric == "nsd":
+        near = [g + d for g, d in zip(gold_near, delivery_near)]
+        return _ratio(list(zip(near, [g + d for g, d in zip(gold, delivery)])))
+    recall = Fraction(sum(gold_near), max(sum(gold), 1))
+    precision = Fraction(sum(delivery_near), max(sum(delivery), 1))
     both = precision + recall
     return (2 * precision * recall / both if both else Fraction(0)), None
 
 
-def _distance(rule: Any, counts: BatchCounts, rows: Any) -> Any:
-    values = counts.rows(rule["table"], rule["class"])["distance"]
-    return math.fsum(values) / len(values), None
-
-
-_PIXEL_VALUES: dict[str, Any] = {
-    "iou": _iou,
-    "bad-image-share": _bad_images,
-    "boundary-iou": _boundary,
-    "nsd": _nsd,
-    "boundary-f1": _boundary_f1,
-    "hd95": _distance,
-    "assd": _distance,
-}
+def _ratio(points: list[tuple[int, int]]) -> tuple[Fraction, RatioPoints]:
+    return Fraction(sum(i for i, _ in points), sum(u for _, u in points)), RatioPoints(points)
 
 
 def _mean_iou(counts: BatchCounts) -> Measured:
@@ -189,7 +171,7 @@ def _parts(metric: str, cells: list[Any]) -> list[tuple[Any, int]]:
     return [(2 * m, 2 * m + s + e) for m, s, e, _ in cells]
 
 
-def _object_points(metric: str, cells: list[Any]) -> Optional[RatioPoints]:
+def _object_points(metric: str, cells: list[Any]) -> RatioPoints | None:
     if metric in {"matched-iou", "sq"}:
         return None
     points = _parts(metric, cells)
@@ -200,7 +182,7 @@ def _object_points(metric: str, cells: list[Any]) -> Optional[RatioPoints]:
     return RatioPoints(kept) if kept else None
 
 
-def _object_value(metric: str, cells: list[Any]) -> tuple[Union[Fraction, float], bool]:
+def _object_value(metric: str, cells: list[Any]) -> tuple[Fraction | float, bool]:
     """The value, and whether nothing is there to be counted."""
     ious = [iou for _, _, _, here in cells for iou in here]
     if metric in {"matched-iou", "sq"}:

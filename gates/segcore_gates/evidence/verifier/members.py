@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from segcore_gates.evidence.verifier.container import NoBundleError, RejectedError, unpacked
 from segcore_gates.evidence.verifier.documents import canonical, digest, parsed
@@ -66,7 +66,7 @@ class Bundle:
         further = [name for name in self.members if name not in MEMBERS]
         for what, names in (("missing", missing), ("not part of a bundle", further)):
             if names:
-                raise RejectedError("%s: %s" % (what, ", ".join(names)))
+                raise RejectedError("{}: {}".format(what, ", ".join(names)))
 
     def _require_digests(self) -> None:
         """Every member is the one that was hashed."""
@@ -79,7 +79,7 @@ class Bundle:
         for name in HASHED:
             data = self.members[name]
             if stated[name] != {"sha256": digest(data), "size": len(data)}:
-                raise RejectedError("%s is not what the manifest says it is" % name)
+                raise RejectedError(f"{name} is not what the manifest says it is")
 
     def _run(self) -> dict[str, Any]:
         found = self._object("run.json")
@@ -93,7 +93,10 @@ class Bundle:
         faults = self._object("faults.json")["faults"]
         said = {
             "the policy's digest": (self.manifest["policy"], self.report["policy"]),
-            "the policy's bytes": (self.manifest["policy"]["sha256"], digest(self.members["policy.yaml"])),
+            "the policy's bytes": (
+                self.manifest["policy"]["sha256"],
+                digest(self.members["policy.yaml"]),
+            ),
             "the ontology's digest": (
                 self.manifest["ontology"]["sha256"],
                 digest(self.members["ontology.json"]),
@@ -105,9 +108,9 @@ class Bundle:
         }
         for what, (one, other) in said.items():
             if one != other:
-                raise RejectedError("%s: two members disagree" % what)
+                raise RejectedError(f"{what}: two members disagree")
 
-    def require_previous(self, previous: Optional[bytes]) -> str:
+    def require_previous(self, previous: bytes | None) -> str:
         """That the bundle follows another one; what is known of the chain.
 
         Raises
@@ -119,8 +122,8 @@ class Bundle:
         if previous is None:
             if stated is None:
                 return "chain: it names no earlier bundle"
-            return "chain: not checked, it follows the bundle %s (--previous)" % stated["sha256"]
+            return "chain: not checked, it follows the bundle {} (--previous)".format(stated["sha256"])
         earlier = Bundle(previous)
         if stated != {"sha256": earlier.digest}:
             raise RejectedError("the earlier bundle is not the one that this one follows")
-        return "chain: it follows the bundle %s" % earlier.digest
+        return f"chain: it follows the bundle {earlier.digest}"

@@ -6,16 +6,14 @@ The lower end counts one hypothetical image that was missed as a whole, of root-
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Optional, Sequence, Union
 
 from segcore_gates.evidence.verifier.student_t import t_above, t_quantile
 
 __all__ = ["RatioPoints", "adjusted"]
 
 _FEWEST_TO_FAIL = 5
-
-Exact = Union[int, Fraction]
 
 
 class RatioPoints:
@@ -51,7 +49,7 @@ class RatioPoints:
         below = mean < 0 and mean**2 * self.images > quantile**2 * variance
         return below and self._seen.roots(float(quantile))[2]
 
-    def p_value(self, floor: Fraction) -> Optional[float]:
+    def p_value(self, floor: Fraction) -> float | None:
         """Of "the true ratio is at least ``floor``"; None with too few images."""
         if self.images < _FEWEST_TO_FAIL:
             return None
@@ -72,7 +70,15 @@ class RatioPoints:
 class _Deviations:
     """Means and variances of ``part - ratio x whole`` over ``n`` points, from sums over them."""
 
-    def __init__(self, n: int, i: Exact, u: Exact, ii: Exact, uu: Exact, iu: Exact) -> None:
+    def __init__(
+        self,
+        n: int,
+        i: int | Fraction,
+        u: int | Fraction,
+        ii: int | Fraction,
+        uu: int | Fraction,
+        iu: int | Fraction,
+    ) -> None:
         self._n, free = n, max(n - 1, 1)
         self._i, self._u = Fraction(i) / n, Fraction(u) / n
         self._ii = (ii - n * self._i**2) / free

@@ -7,7 +7,7 @@ continued fraction, so that it shares nothing with the way the judge takes.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 __all__ = ["t_above", "t_quantile"]
 
@@ -31,7 +31,7 @@ def t_above(t: float, degrees: int) -> float:
     return tail if t >= 0 else 1 - tail
 
 
-@lru_cache(maxsize=None)
+@cache
 def t_quantile(probability: float, degrees: int) -> float:
     """The value that is exceeded with the probability 1 - ``probability``, which is above one half."""
     low, high = 0.0, 1.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from segcore_gates.evidence.verifier.container import RejectedError
 
@@ -49,18 +50,18 @@ class BatchCounts:
             kind = name.split(" ")[0]
             _require(kind in _COLUMNS and table.keys() <= set(names), name)
             for class_name, rows in table.items():
-                where = "%s[%s]" % (name, class_name)
+                where = f"{name}[{class_name}]"
                 _require(rows.keys() == {"image", *_COLUMNS[kind], *_FLAGS.get(kind, ())}, where)
                 self._check(kind, rows, undelivered, where)
 
     def classes(self, table: str) -> list[dict[str, Any]]:
         """The columns of every class."""
-        _require(table in self._tables, "no table %r" % table)
+        _require(table in self._tables, f"no table {table!r}")
         return list(self._tables[table].values())
 
     def rows(self, table: str, class_name: str) -> dict[str, Any]:
         """The columns of a class."""
-        _require(class_name in self._tables.get(table, {}), "no %s[%s]" % (table, class_name))
+        _require(class_name in self._tables.get(table, {}), f"no {table}[{class_name}]")
         found: dict[str, Any] = self._tables[table][class_name]
         return found
 
@@ -72,7 +73,7 @@ class BatchCounts:
         _require(all(len(column) == len(at) for column in columns), where)
         for place, *cells in zip(at, *columns):
             lost = self.keys[place] in undelivered
-            _require(_CHECKS[kind](cells, lost), "%s, image %s" % (where, self.keys[place]))
+            _require(_CHECKS[kind](cells, lost), f"{where}, image {self.keys[place]}")
 
 
 def _pixels(cells: Sequence[int], lost: bool) -> bool:
@@ -88,7 +89,8 @@ def _outlines(cells: Sequence[int], lost: bool) -> bool:
 
 
 def _distances(cells: Sequence[float], lost: bool) -> bool:
-    return isinstance(cells[0], float) and cells[0] >= 0
+    # One that was not delivered is as far off as can be.
+    return isinstance(cells[0], float) and (cells[0] > 0 if lost else cells[0] >= 0)
 
 
 def _objects(cells: Sequence[Any], lost: bool) -> bool:
@@ -118,4 +120,4 @@ def _whole(value: object) -> bool:
 
 def _require(holds: bool, what: str) -> None:
     if not holds:
-        raise RejectedError("counts.json: %s: these counts cannot be" % what)
+        raise RejectedError(f"counts.json: {what}: these counts cannot be")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Optional, Union
+from typing import Any
 
 from segcore_gates.evidence.verifier.binomial import SharePoints
 from segcore_gates.evidence.verifier.documents import rational
@@ -24,9 +24,9 @@ class Said:
         self.blocks = False
 
 
-def beyond(value: Union[Fraction, float], kind: str, limit: str) -> bool:
+def beyond(value: Fraction | float, kind: str, limit: str) -> bool:
     """Whether a limit is broken; a float stands for what it is to twelve decimals."""
-    exact = value if isinstance(value, Fraction) else Fraction("%.12f" % value)
+    exact = value if isinstance(value, Fraction) else Fraction(f"{value:.12f}")
     return exact < rational(limit) if kind in _AT_LEAST else exact > rational(limit)
 
 
@@ -42,7 +42,7 @@ def adjusted_in_gates(rules: list[dict[str, Any]], counts: BatchCounts) -> dict[
     return {rule_id: p for gate in gates.values() for rule_id, p in adjusted(gate).items()}
 
 
-def judged(rule: dict[str, Any], counts: BatchCounts, p: Optional[float]) -> Said:
+def judged(rule: dict[str, Any], counts: BatchCounts, p: float | None) -> Said:
     """A rule by the counts, before its consequence.
 
     Parameters
@@ -97,7 +97,7 @@ def _by_estimate(rule: dict[str, Any], said: Said) -> None:
         said.verdict, said.kind, said.limit = "WARN", soft_kind, soft
 
 
-def _by_bound(rule: dict[str, Any], said: Said, p: Optional[float]) -> None:
+def _by_bound(rule: dict[str, Any], said: Said, p: float | None) -> None:
     points = said.found.points
     soft_kind, soft = _soft_limit(rule)
     if _keeps(points, said.limit, rule):
@@ -125,7 +125,7 @@ def _breaks(points: Any, limit: str, rule: dict[str, Any]) -> bool:
     return holds
 
 
-def interval(rule: dict[str, Any], points: Any) -> Optional[tuple[float, float]]:
+def interval(rule: dict[str, Any], points: Any) -> tuple[float, float] | None:
     """Both bounds that the record of a rule shows."""
     if isinstance(points, SharePoints):
         return points.interval(_alpha(rule))
@@ -167,7 +167,7 @@ def _limit(rule: dict[str, Any]) -> tuple[str, str]:
     return ("min", rule["minimum"]) if rule["maximum"] is None else ("max", rule["maximum"])
 
 
-def _soft_limit(rule: dict[str, Any]) -> tuple[str, Optional[str]]:
+def _soft_limit(rule: dict[str, Any]) -> tuple[str, str | None]:
     if rule["maximum"] is None:
         return "warn_below", rule["warn_below"]
     return "warn_above", rule["warn_above"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, Optional
+from typing import Any
 
 from segcore_gates.evidence.verifier.container import RejectedError
 from segcore_gates.evidence.verifier.measures import recomputed
@@ -47,7 +47,7 @@ class Verification:
         self.unjudged: list[str] = []
 
 
-def verified(data: bytes, *, previous: Optional[bytes] = None) -> Verification:
+def verified(data: bytes, *, previous: bytes | None = None) -> Verification:
     """Check a bundle.
 
     Parameters
@@ -69,7 +69,7 @@ def verified(data: bytes, *, previous: Optional[bytes] = None) -> Verification:
     try:
         _verify(bundle, found)
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError) as error:
-        raise RejectedError("a member is not of its form: %r" % error) from None
+        raise RejectedError(f"a member is not of its form: {error!r}") from None
     return found
 
 
@@ -94,10 +94,10 @@ def _verify(bundle: Bundle, found: Verification) -> None:
         if rule["kind"] == "metric" and (rule["metric"] == "coverage" or recomputed(rule)):
             said = judged(rule, counts, p_values.get(rule["id"]))
         for problem in _compared(rule, record, said, bundle, found):
-            found.problems.append("%s: %s" % (record["id"], problem))
+            found.problems.append("{}: {}".format(record["id"], problem))
     outcome = outcome_of(records, len(rules))
     if outcome != bundle.manifest["outcome"]:
-        found.problems.append("the verdicts come to %r, the manifest says otherwise" % outcome)
+        found.problems.append(f"the verdicts come to {outcome!r}, the manifest says otherwise")
     if bundle.report["not_run"] != len(rules) - len(records):
         found.problems.append("another number of rules was not run")
 
@@ -111,13 +111,13 @@ def _require_refusal(bundle: Bundle, found: Verification) -> None:
 def _compared(
     rule: dict[str, Any],
     record: dict[str, Any],
-    said: Optional[Said],
+    said: Said | None,
     bundle: Bundle,
     found: Verification,
 ) -> list[str]:
     """What is wrong with one record."""
     problems = [
-        "its %s is not that of its rule" % name
+        f"its {name} is not that of its rule"
         for name, own in (("metric", "metric"), ("severity", "severity"), ("line", "policy_line"))
         if rule[name] != record[own]
     ]
@@ -144,9 +144,9 @@ def _compared(
         ("instances required", support["instances_required"], rule["support_instances"]),
     ):
         if recorded != own:
-            problems.append("%s: recorded %s, by the counts %s" % (name, recorded, own))
+            problems.append(f"{name}: recorded {recorded}, by the counts {own}")
     if not _near(record["value"], said.found.value, 1e-12):
-        problems.append("value: recorded %s, by the counts %s" % (record["value"], said.found.value))
+        problems.append("value: recorded {}, by the counts {}".format(record["value"], said.found.value))
     if said.verdict not in {"ERROR", "MISSING"}:
         problems += _interval_kept(rule, record, said)
     return problems
@@ -167,7 +167,7 @@ def _interval_kept(rule: dict[str, Any], record: dict[str, Any], said: Said) -> 
         return ["its interval is of another confidence"]
     if all(_near(one, other, 1e-8) for one, other in pairs):
         return []
-    return ["interval: recorded %s to %s, by the counts %s to %s" % (*map(str, pairs[0]), *pairs[1])]
+    return ["interval: recorded {} to {}, by the counts {} to {}".format(*map(str, pairs[0]), *pairs[1])]
 
 
 def _excused(
