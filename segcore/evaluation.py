@@ -209,9 +209,12 @@ class Evaluation(MeasuredBatch):
         """Pixels, int64 (K + 1, K + 1): rows gold, columns delivery, the last of each "other"."""
         return self.tallies.confusion
 
-    def image_counts(self, class_index: int) -> ImageCounts:
-        """One class over the images where gold or delivery hold it, in key order."""
-        return self.tallies.image_counts(class_index)
+    def image_counts(self, *class_indices: int) -> ImageCounts:
+        """One class over the images where gold or delivery hold it, in key order.
+
+        Of several classes, what is counted of each is summed image by image.
+        """
+        return self.tallies.image_counts(*class_indices)
 
     @cached_property
     def classes(self) -> tuple[ClassScores, ...]:

@@ -70,7 +70,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageCounts:
-    """One class over the images in which gold or delivery hold it.
+    """One class over the images in which gold or delivery hold it, or several classes summed.
 
     Attributes
     ----------
@@ -218,15 +218,22 @@ class TallyTable:
         order = np.argsort(self.classes, kind="stable")
         return order, np.searchsorted(self.classes[order], np.arange(self.pooled.num_classes + 1))
 
-    def image_counts(self, class_index: int) -> ImageCounts:
-        """One class, image by image."""
+    def image_counts(self, *class_indices: int) -> ImageCounts:
+        """One class, or the sum of several, image by image."""
         order, begins = self._by_class
-        rows = order[begins[class_index] : begins[class_index + 1]]
+        rows = _joined([order[begins[index] : begins[index + 1]] for index in class_indices])
+        images, place = np.unique(self.images[rows], return_inverse=True)
+
+        def by_image(column: Counts) -> IntArray:
+            sums = np.zeros(len(images), np.int64)
+            np.add.at(sums, place, column[rows])
+            return sums
+
         return ImageCounts(
-            keys=tuple(self.keys[i] for i in self.images[rows]),
-            intersection=self.intersection[rows].astype(np.int64),
-            gold_pixels=self.gold_pixels[rows].astype(np.int64),
-            delivery_pixels=self.delivery_pixels[rows].astype(np.int64),
+            keys=tuple(self.keys[i] for i in images),
+            intersection=by_image(self.intersection),
+            gold_pixels=by_image(self.gold_pixels),
+            delivery_pixels=by_image(self.delivery_pixels),
         )
 
 

@@ -23,7 +23,7 @@ from segcore_gates.judging import judge
 from segcore_gates.metrics import view_of
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.policy_file import load_policy
-from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations
+from segcore_gates.pytest_plugin import COMMAND, PAYLOAD, POLICIES, PUSHING, evaluations, today
 from segcore_gates.records import Record
 from segcore_gates.report import Failure, FailureKind, Inputs
 from segcore_gates.rules import Rule
@@ -60,6 +60,7 @@ class GateFile(pytest.File):
                 seen_from_here(self.path),
                 environ=os.environ,
                 open_source=evaluations(self.config).open,
+                today=today(self.config),
             )
         except SegcoreError as error:
             refused = Inputs.refused(error) if isinstance(error, InvalidInputError) else None
@@ -187,6 +188,7 @@ class GateItem(pytest.Item):
             "name": loaded.policy.name,
             "sha256": loaded.sha256,
             "rules": len(loaded.checks),
+            "waivers": [waiver.to_json() for waiver in loaded.waivers.values()],
             "index": self._index,
             "record": record.to_json(),
             "view": view,
@@ -206,7 +208,7 @@ class GateItem(pytest.Item):
             "upper": None if interval is None else interval.upper,
             "images": record.images,
             "reason": record.reason or None,
-            **{key: value for key, value in record.settings.items() if not isinstance(value, dict)},
+            **{k: v for k, v in record.settings.items() if not isinstance(v, (dict, list))},
         }
         self.user_properties += [
             (f"segcore.{key}", escaped(value) if isinstance(value, str) else value)

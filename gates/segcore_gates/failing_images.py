@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.instance_matching import Pairs
-from segcore_gates.metrics.finding import Counts, Credit, class_index, exact
+from segcore_gates.limits import exact
+from segcore_gates.metrics.finding import Counts, Credit, class_indices
 
 if TYPE_CHECKING:
     from segcore.evaluation import MeasuredBatch
@@ -116,9 +117,11 @@ def _classes(rule: Rule, evaluation: _Evaluation) -> list[tuple[str, ClassObject
     if isinstance(evaluation, InstanceEvaluation):
         return [(rule.class_name or "", counted(rule, evaluation))]
     if rule.class_name is not None:
-        return [(rule.class_name, segments_of(evaluation, class_index(rule, evaluation)))]
+        return [(rule.class_name, segments_of(evaluation, class_indices(rule, evaluation)))]
     wanted = {"all": (True, False), "things": (True,), "stuff": (False,)}[rule.kinds]
-    return [(c.name, segments_of(evaluation, c.index)) for c in evaluation.classes if c.thing in wanted]
+    return [
+        (c.name, segments_of(evaluation, (c.index,))) for c in evaluation.classes if c.thing in wanted
+    ]
 
 
 def _worth(rule: Rule, ious: Floats, credit: Credit) -> Floats:

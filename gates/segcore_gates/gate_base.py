@@ -57,6 +57,8 @@ class MetricGate(Model):
     """Whether the ontology has to say which classes are things."""
     takes_stuff: ClassVar[bool] = True
     """Whether it can judge a class of stuff, which has no objects."""
+    takes_groups: ClassVar[bool] = True
+    """Whether what it counts of several classes can be summed."""
 
     severity: Level | None = Field(default=None, description=SEVERITY)
     judge: Judge | None = Field(
@@ -117,6 +119,8 @@ class FloorGate(ClassGate):
 
 class CeilingGate(ClassGate):
     """A metric of which less is better, in pixels."""
+
+    takes_groups: ClassVar[bool] = False
 
     max: PerClassPx = Field(
         description="The ceiling of each class in pixels; default covers the classes that are not named."

@@ -219,6 +219,8 @@ class GoodObjectShareGate(FloorGate):
 
 
 class _RankedGate(SizedGate):
+    takes_groups: ClassVar[bool] = False
+
     iou: Overlaps = Field(
         description='The overlap: 0.5, 0.75 (steps of 0.05); "0.5:0.95" is the mean over all ten.'
     )

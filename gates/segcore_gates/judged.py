@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from segcore.errors import UsageError
 from segcore_gates.hand_written import seen_from_here
+from segcore_gates.judging import judge
 from segcore_gates.metrics import METRICS
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.records import Record, Verdict
 from segcore_gates.rules import Metric
-from segcore_gates.verdict import Evaluated, judge_all
+from segcore_gates.verdict import Evaluated
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation
@@ -142,7 +143,7 @@ def image_limits(
         fails = METRICS[rule.metric].judges_pixels and record.verdict is Verdict.FAIL
         least = rule.minimum if rule.below_iou is None else rule.below_iou
         limit = least if fails else 0.0
-        for name in names if rule.class_name is None else (rule.class_name,):
+        for name in names if rule.class_name is None else rule.members or (rule.class_name,):
             limits[name] = max(limits.get(name, 0.0), limit)
     return limits
 
@@ -165,7 +166,7 @@ def judged_batch(policy: LoadedPolicy, evaluations: Evaluations) -> JudgedBatch:
     """
     batch = PolicyBatch(policy, evaluations, keep_sources=True)
     evaluation, gold, delivery = batch.pixels()
-    records = judge_all(policy.rules, batch.evaluation)
+    records = tuple(judge(rule, batch) for rule in policy.rules)
     return JudgedBatch(
         policy=policy,
         evaluation=evaluation,
@@ -240,7 +241,8 @@ def policy_in(session: SessionResult, report: PolicyReport) -> LoadedPolicy:
     if policy is not None:
         return policy
     path = seen_from_here(Path(report.file))
-    return load_policy(path, environ=os.environ, open_source=session.evaluations.open)
+    opened = session.evaluations.open
+    return load_policy(path, environ=os.environ, open_source=opened, today=session.today)
 
 
 def _digests(inputs: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:

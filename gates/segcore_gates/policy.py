@@ -10,6 +10,7 @@ from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, 
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.waivers.policy import WaiverEntry
 
 __all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
 
@@ -177,8 +178,15 @@ class Policy(Model):
     defaults: Defaults = Field(
         default=Defaults(), description="What every gate takes unless it says otherwise."
     )
+    groups: dict[str, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="Classes judged together where a gate names the group: rare: [rider, train].",
+    )
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
+    )
+    waivers: tuple[WaiverEntry, ...] = Field(
+        default=(), description="Checks that may fail for a while, each down to a floor."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,

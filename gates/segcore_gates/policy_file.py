@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from segcore.ontology import Ontology
 from segcore.ontology_file import named_ontology, ontology_from_document
 from segcore.sources import Source, Spec
 from segcore.wording import printable
+from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
 from segcore_gates.policy_messages import explain
@@ -33,8 +35,10 @@ from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.waivers.resolution import resolve_waivers
+from segcore_gates.waivers.waiver import Waiver
 
-__all__ = ["LoadedPolicy", "load_policy", "read_policy"]
+__all__ = ["LoadedPolicy", "load_policy"]
 
 _Path = tuple[str | int, ...]
 
@@ -65,6 +69,10 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    waivers : Mapping of str to Waiver
+        By the id of the check that each of them excuses.
+    today : date
+        The day by which waivers expire.
     """
 
     path: Path
@@ -77,6 +85,8 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
 
     @property
@@ -94,6 +104,8 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    today: datetime.date | None = None,
+    ontology: Ontology | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -105,6 +117,10 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    today : date or None
+        The day by which waivers expire; None is :func:`segcore_gates.day.today`.
+    ontology : Ontology or None
+        The classes, where they are known; None looks for those of the policy or the gold.
 
     Raises
     ------
@@ -115,36 +131,18 @@ def load_policy(
     InvalidInputError
         The policy has no ontology and the gold, which would have to name the classes, is faulty.
     """
+    file = str(path)
     try:
-        data = read_bytes(str(path), limit=MAX_YAML_BYTES, follow_symlinks=True)
+        data = read_bytes(file, limit=MAX_YAML_BYTES, follow_symlinks=True)
+        document = parse_yaml(data, file=file)
     except RefusedFileError as e:
         problem = f"expected {e.expected}, got {e.got}"
         raise PolicyError(
-            [PolicyProblem(code=e.code, file=str(path), line=None, path="", message=problem)]
+            [PolicyProblem(code=e.code, file=file, line=None, path="", message=problem)]
         ) from None
-    return read_policy(data, path=path, environ=environ, open_source=open_source)
-
-
-def read_policy(
-    data: bytes,
-    *,
-    path: Path,
-    environ: Mapping[str, str],
-    open_source: Callable[[Spec], Source] | None = None,
-    ontology: Ontology | None = None,
-) -> LoadedPolicy:
-    """Check the bytes of a policy; see :func:`load_policy`.
-
-    Parameters
-    ----------
-    ontology : Ontology or None
-        The classes, where they are known already; the policy's own are then not looked for.
-    """
-    try:
-        document = parse_yaml(data, file=str(path))
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    loader = _Loader(path, document, environ, open_source, ontology)
+    loader = _Loader(path, document, environ, open_source, today or day.today(), ontology)
     return loader.load(sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -159,10 +157,12 @@ class _Loader:
         document: YamlDocument,
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
+        today: datetime.date,
         ontology: Ontology | None,
     ) -> None:
         self._open_source = open_source
-        self._known_ontology = ontology
+        self._classes = ontology
+        self._today = today
         self._path = path
         self._document = document
         self._problems: dict[PolicyProblem, None] = {}
@@ -179,8 +179,9 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
-        ontology = self._known_ontology or self._ontology(raw, gold)
+        ontology = self._classes or self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
+        waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
@@ -190,6 +191,7 @@ class _Loader:
                 ontology=ontology,
                 document=self._document,
                 refuse=self.refuse,
+                groups=policy.groups if policy is not None else {},
             )
             around = Around(
                 ontology=ontology,
@@ -199,7 +201,9 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            checks = rules if policy is None else resolve_sections(policy, around)
+            if policy is not None:
+                checks = resolve_sections(policy, around)
+                waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
         return LoadedPolicy(
@@ -213,6 +217,8 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            waivers=waivers,
+            today=self._today,
             _document=self._document,
         )
 
@@ -246,7 +252,7 @@ class _Loader:
         """What is written, with text where text is meant: a class called 123, a checksum of digits."""
         self._refuse_nothing(value, ())
         raw = dict(value)
-        for key in ("name", "gold", "delivery"):
+        for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
         if isinstance(raw.get("gates"), dict):
@@ -256,6 +262,16 @@ class _Loader:
                 else gate
                 for gate_id, gate in raw["gates"].items()
             }
+        if isinstance(raw.get("waivers"), list):
+            raw["waivers"] = [
+                {
+                    key: value if key == "floor" else self._as_text(("waivers", i, key))
+                    for key, value in entry.items()
+                }
+                if isinstance(entry, dict)
+                else entry
+                for i, entry in enumerate(raw["waivers"])
+            ]
         return raw
 
     def _refuse_nothing(self, value: object, path: _Path) -> None:

@@ -23,7 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "lints", "regression", "slices", "waivers"}),
+    Policy: frozenset({"format", "lints", "regression", "slices"}),
     Coverage: frozenset({"sampled_from"}),
     Defaults: frozenset({"seed"}),
 }
@@ -210,6 +210,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
     in_px = _in_px(path, document)
     if (in_px and len(path) > 3) or (path[0] == "gates" and path[2:] == ("tolerance_px",)):
         return f"expected a number of pixels, 0 or more, {got}"
+    if path[0] == "waivers" and path[-1] == "floor":
+        return f"expected a number, 0 or more, {got}"
     if kind == "dict_type" and (in_px or _is_share(path, document)):
         example = "5" if in_px else "0.85"
         written = document.text(path) if isinstance(value, (int, float)) else example
@@ -220,6 +222,8 @@ def _value_problem(error: ErrorDetails, path: _Path, document: YamlDocument) -> 
         return "it is empty: name at least one" if value else "it is empty"
     if kind in {"int_type", "greater_than_equal"}:
         return f"expected a whole number, {context.get('ge', 0)} or more, {got}"
+    if kind == "string_pattern_mismatch" and path[-1] != "sha256":
+        return f"expected text, {got}"
     if kind == "string_pattern_mismatch":
         return f"expected 12 to 64 hex digits (0-9, a-f), {got}"
     if kind in {"string_type", "string_too_short"}:

@@ -6,6 +6,7 @@ standard library only; everything else waits for the first ``*.gate.yaml``.
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import tempfile
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from segcore_gates.report import PolicyReport
     from segcore_gates.reporter import Reporter
 
-__all__ = ["COMMAND", "PAYLOAD", "POLICIES", "PUSHING", "Evaluate", "evaluations"]
+__all__ = ["COMMAND", "PAYLOAD", "POLICIES", "PUSHING", "Evaluate", "evaluations", "today"]
 
 PAYLOAD = pytest.StashKey[dict[str, Any]]()
 """On an item: what its report carries to the controller, plain JSON values."""
@@ -46,7 +47,10 @@ _NEEDS = pytest.StashKey[list[str]]()
 _REASON = pytest.StashKey[str]()
 _INSTALL = 'pip install "segcore[gates]"'
 
+_TODAY = pytest.StashKey[datetime.date]()
+
 _WORKER_KEY = "segcore_directory"
+_WORKER_DAY = "segcore_today"
 
 
 class Evaluate(Protocol):
@@ -85,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         if _WORKER_KEY in config.workerinput:
             config.stash[_SHARED] = Path(config.workerinput[_WORKER_KEY])
+            config.stash[_TODAY] = datetime.date.fromisoformat(config.workerinput[_WORKER_DAY])
         return
     config.pluginmanager.register(_Controller(config), "segcore-controller")
     if config.pluginmanager.hasplugin("xdist"):
@@ -144,14 +149,15 @@ def pytest_make_collect_report(
 def pytest_report_teststatus(
     report: pytest.CollectReport | pytest.TestReport,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-    """Count warnings and thin evidence apart from passes."""
+    """Count warnings, waivers and thin evidence apart from passes."""
     payload = getattr(report, "segcore_gate", None)
     if payload is None or report.when != "call" or not report.passed:
         return None
     found = payload["record"]["verdict"]
     if found == "PASS":
         return None
-    return found.lower(), found[0], (found, {"yellow": True})
+    letter = "w" if found == "WAIVED" else found[0]
+    return found.lower(), letter, (found, {"yellow": True})
 
 
 @pytest.fixture
@@ -211,6 +217,15 @@ def evaluations(config: pytest.Config) -> Evaluations:
     return config.stash[_EVALUATIONS]
 
 
+def today(config: pytest.Config) -> datetime.date:
+    """The day by which the waivers of this session expire, the same in every process."""
+    if _TODAY not in config.stash:
+        from segcore_gates import day
+
+        config.stash[_TODAY] = day.today()
+    return config.stash[_TODAY]
+
+
 def _attach(
     node: pytest.Item | pytest.Collector, report: pytest.CollectReport | pytest.TestReport
 ) -> None:
@@ -229,7 +244,7 @@ class _Unavailable(pytest.File):
 
 
 class _Sharing:
-    """Gives the workers one folder; registered only where pytest-xdist knows the hook."""
+    """Gives the workers one folder and one day; registered only where pytest-xdist knows the hook."""
 
     def pytest_configure_node(self, node: Any) -> None:
         """Make the folder for the first worker: 0700, removed at the end."""
@@ -237,6 +252,7 @@ class _Sharing:
         if _SHARED not in stash:
             stash[_SHARED] = Path(tempfile.mkdtemp(prefix="segcore-gates-"))
         node.workerinput[_WORKER_KEY] = str(stash[_SHARED])
+        node.workerinput[_WORKER_DAY] = today(node.config).isoformat()
 
 
 class _Controller:

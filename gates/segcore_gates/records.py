@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from segcore_gates.rules import Judge, Level, LimitKind, Metric
@@ -216,6 +217,8 @@ class Record:
         How many rows there are.
     waiver : mapping or None
         The waiver that is about this check, as the report has it.
+    exact : Fraction, float or None
+        The value before it was rounded, where it is known; a record that crossed a process has none.
     """
 
     id: str
@@ -245,6 +248,7 @@ class Record:
     details: tuple[Mapping[str, Plain], ...] = ()
     details_total: int = 0
     waiver: Mapping[str, Plain] | None = None
+    exact: Fraction | float | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The record of the JSON report; what not every check has only where it has it."""

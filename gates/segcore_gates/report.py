@@ -138,6 +138,8 @@ class PolicyReport:
     inputs : Inputs
     failure : Failure or None
         Why nothing was judged.
+    waivers : tuple of mapping
+        Of the policy, as written there, with what became of each.
     """
 
     path: str
@@ -149,6 +151,7 @@ class PolicyReport:
     records: tuple[Record, ...] = ()
     inputs: Inputs = field(default_factory=Inputs)
     failure: Failure | None = None
+    waivers: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def not_run(self) -> int:
@@ -179,7 +182,7 @@ class PolicyReport:
             "policy": {"path": self.path, "name": self.name, "sha256": self.sha256},
             "gates": [record.to_json() for record in self.records],
             "not_run": self.not_run,
-            "waivers": [],
+            "waivers": [dict(waiver) for waiver in self.waivers],
             "error": None if self.failure is None else self.failure.to_json(),
         }
 

@@ -129,6 +129,8 @@ def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
         if item["inputs"] is not None:
             views.setdefault(item["view"], _inputs(item))
     failed = next((item for item in ordered if item["failure"] is not None), any_item)
+    records = tuple(Record.from_json(item["record"]) for item in ordered)
+    applied = {record.id: record.waiver for record in records if record.waiver is not None}
     return PolicyReport(
         path=path,
         file=any_item["file"],
@@ -136,9 +138,10 @@ def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
         name=any_item["name"],
         sha256=any_item["sha256"],
         rules=any_item["rules"],
-        records=tuple(Record.from_json(item["record"]) for item in ordered),
+        records=records,
         inputs=Inputs.of_all(views),
         failure=_failure(failed),
+        waivers=tuple(applied.get(given["gate"], given) for given in any_item["waivers"]),
     )
 
 

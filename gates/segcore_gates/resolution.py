@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from segcore.documents import YamlDocument
 from segcore.ontology import Ontology
 from segcore.wording import did_you_mean, printable
+from segcore_gates.class_groups import Groups, named_groups, resolve_groups
 from segcore_gates.gate_base import BatchGate, ClassGate
 from segcore_gates.gate_values import PerClass
 from segcore_gates.gates import Gate, SizedGate
@@ -57,13 +58,14 @@ _MAX_RULES: Final = 100_000
 
 
 def check_class_names(document: YamlDocument, ontology: Ontology, refuse: Refuse) -> None:
-    """Refuse every class name in the gates that is not in the ontology.
+    """Refuse every name in the gates that is neither a class of the ontology nor a group.
 
     Works on the document, not on the models, so that names are checked in gates that hold other
     errors too.
     """
     gates = document.value.get("gates") if isinstance(document.value, dict) else None
-    known = frozenset(ontology.names)
+    groups = document.value.get("groups") if isinstance(document.value, dict) else None
+    known = frozenset(ontology.names) | frozenset(groups if isinstance(groups, dict) else ())
     for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
         if not isinstance(gate, dict):
             continue
@@ -106,8 +108,11 @@ def resolve_rules(
     ontology: Ontology,
     document: YamlDocument,
     refuse: Refuse,
+    groups: Groups | None = None,
 ) -> tuple[Rule, ...]:
     """The rules of a policy: coverage, then the gates as written, classes in ontology order."""
+    of_classes = [gate for gate in gates.values() if isinstance(gate, ClassGate)]
+    known = resolve_groups(groups or {}, of_classes, ontology, refuse)
     rules = [_coverage_rule(coverage, defaults, document)]
     for gate_id, gate in gates.items():
         path = ("gates", gate_id)
@@ -130,7 +135,7 @@ def resolve_rules(
                 )
             )
         else:
-            rules += _class_rules(gate_id, gate, defaults, ontology, document, refuse)
+            rules += _class_rules(gate_id, gate, defaults, ontology, known, document, refuse)
         if len(rules) > _MAX_RULES:
             refuse("limits.entries", path, f"the gates so far give more than {_MAX_RULES} rules")
             break
@@ -142,20 +147,27 @@ def _class_rules(
     gate: ClassGate,
     defaults: Defaults,
     ontology: Ontology,
+    groups: Groups,
     document: YamlDocument,
     refuse: Refuse,
 ) -> Iterator[Rule]:
     path: _Path = ("gates", gate_id)
-    judged = _judged_classes(gate, ontology, (*path, "classes"), refuse)
+    together = named_groups(gate, groups)
+    if together and not gate.takes_groups:
+        problem = f"{gate.metric} of several classes is no sum: name the classes of {_listed(together)}"
+        refuse("policy.bad_value", path, problem)
+    judged = (*_judged_classes(gate, ontology, (*path, "classes"), refuse), *together)
     if not gate.takes_stuff:
-        _refuse_stuff(gate, judged, ontology, (*path, "classes"), refuse)
+        members = {name for group in judged for name in groups.get(group, (group,))}
+        _refuse_stuff(gate, members, ontology, (*path, "classes"), refuse)
     for limits in _limits(gate, path, refuse):
-        for name, hard, soft, line in limits.by_class(judged, ontology, refuse):
+        for name, hard, soft, line in limits.by_class(judged, (*ontology.names, *groups), refuse):
             yield _rule(
                 gate_id,
                 gate,
                 defaults,
                 class_name=name,
+                members=groups.get(name, ()),
                 size=limits.size,
                 limits=limits.fields(hard, soft),
                 line=document.line(line),
@@ -180,14 +192,14 @@ class _Limits:
         return {"minimum": hard, "warn_below": soft}
 
     def by_class(
-        self, judged: tuple[str, ...], ontology: Ontology, refuse: Refuse
+        self, judged: tuple[str, ...], known: tuple[str, ...], refuse: Refuse
     ) -> Iterator[tuple[str, float, float | None, _Path]]:
         """The limits of each class, and the place of the one that decides."""
         hard, soft = self.hard, self.soft
         if _DEFAULT in soft and _DEFAULT in hard and self._never_warns(soft[_DEFAULT], hard[_DEFAULT]):
             problem = self._says(soft[_DEFAULT], hard[_DEFAULT])
             refuse("policy.threshold", (*self.soft_path, _DEFAULT), problem)
-        left_out = frozenset(ontology.names).difference(judged)
+        left_out = frozenset(known).difference(judged)
         for path, limits in ((self.path, hard), (self.soft_path, soft)):
             for name in limits:
                 if name in left_out:
@@ -265,7 +277,7 @@ def _judged_classes(gate: ClassGate, ontology: Ontology, path: _Path, refuse: Re
 
 
 def _refuse_stuff(
-    gate: ClassGate, judged: tuple[str, ...], ontology: Ontology, path: _Path, refuse: Refuse
+    gate: ClassGate, judged: Collection[str], ontology: Ontology, path: _Path, refuse: Refuse
 ) -> None:
     """An error for classes of stuff, as the metric is about objects."""
     stuff = [c.name for c in ontology.classes if c.thing is False and c.name in judged]
@@ -310,6 +322,7 @@ def _rule(
     defaults: Defaults,
     *,
     class_name: str | None,
+    members: tuple[str, ...] = (),
     size: Size | None = None,
     limits: Mapping[str, Any],
     line: int,
@@ -326,6 +339,7 @@ def _rule(
         gate=gate_id,
         metric=Metric(gate.metric),
         class_name=class_name,
+        members=members,
         severity=gate.severity or defaults.severity,
         judge=judge,
         confidence=gate.confidence or defaults.confidence,
@@ -344,7 +358,7 @@ def _rule(
     )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(printable(name, limit=40) for name in names[:5]) + more
 

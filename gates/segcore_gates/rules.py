@@ -225,6 +225,8 @@ class Rule(Check):
         The IoU below which a class is wrong on an image.
     kinds : str
         Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
+    members : tuple of str
+        The classes of the group that ``class_name`` names, in ontology order; empty for a class.
     """
 
     class_name: str | None
@@ -247,6 +249,7 @@ class Rule(Check):
     tolerance_px: float | None = None
     below_iou: float | None = None
     kinds: str = ""
+    members: tuple[str, ...] = ()
 
     @property
     def limit(self) -> tuple[LimitKind, float]:
@@ -268,6 +271,7 @@ class Rule(Check):
             "tolerance_px": self.tolerance_px,
             "below_iou": self.below_iou,
             "classes": self.kinds or None,
+            "group": list(self.members) or None,
         }
         return {key: value for key, value in given.items() if value is not None}
 

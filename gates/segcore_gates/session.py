@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import glob
 import os
 import shlex
@@ -44,6 +45,8 @@ class SessionResult:
         Those this process has read, by the path of their report; with pytest-xdist the workers did.
     evaluations : Evaluations
         Of this process.
+    today : date or None
+        The day by which its waivers expired.
     strict : bool
         Whether warnings and thin evidence blocked.
     """
@@ -53,6 +56,7 @@ class SessionResult:
     error: Exception | None
     policies: Mapping[str, LoadedPolicy] = field(default_factory=dict)
     evaluations: Evaluations = field(default_factory=lambda: Evaluations(None, progress=True))
+    today: datetime.date | None = None
     strict: bool = False
 
 
@@ -120,6 +124,7 @@ def run_gates(
         error=command.error,
         policies=command.policies,
         evaluations=command.evaluations,
+        today=command.today,
         strict=command.strict,
     )
 
@@ -132,8 +137,9 @@ class _Command:
         self.reports: list[PolicyReport] = []
         self.error: Exception | None = None
         self.policies: dict[str, LoadedPolicy] = {}
-        self.strict = False
         self.evaluations = Evaluations(None)
+        self.today: datetime.date | None = None
+        self.strict = False
 
     def pytest_addoption(self, pluginmanager: pytest.PytestPluginManager) -> None:
         """Register the plugin under the name of its entry point, which is then passed over."""
@@ -161,8 +167,9 @@ class _Command:
         controller = session.config.pluginmanager.get_plugin("segcore-controller")
         self.reports = [] if controller is None else controller.reports()
         self.evaluations = pytest_plugin.evaluations(session.config)
-        self.error = self.evaluations.internal_error
+        self.today = pytest_plugin.today(session.config)
         self.strict = bool(session.config.getoption("--gate-strict"))
+        self.error = self.evaluations.internal_error
         self.policies = session.config.stash.get(pytest_plugin.POLICIES, {})
 
 

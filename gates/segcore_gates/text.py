@@ -25,6 +25,7 @@ from segcore_gates.proportion import fewest_images
 from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Judge, LimitKind, Metric
+from segcore_gates.waivers.waiver import idle, unexcused
 
 __all__ = [
     "cells_of",
@@ -45,6 +46,8 @@ __all__ = [
 _WIDTH = 48
 _NOTE_LINES = 3
 
+_SAID_BY_REASON = {Verdict.THIN, Verdict.WAIVED}
+
 _TOLD_BY_COVERAGE = {"delivery.missing_image", "delivery.extra_image"}
 
 
@@ -60,13 +63,15 @@ def headline(record: Record) -> str:
     where = f"{name}, " if name else ""
     if record.unit == FOUND:
         return f"{escaped(record.id)} {shown_value(record)}, {escaped(record.reason)}"
-    if record.value is None or not _misses(record) or record.verdict is Verdict.THIN:
+    if record.value is None or not _misses(record) or record.verdict in _SAID_BY_REASON:
         found = "" if record.value is None else f"{_measure(record)} {shown_value(record)}, "
         return f"{found}{escaped(record.reason)}" + (f"  ({name})" if name else "")
     value, limit = _apart(record.value, record.limit, record.unit)
     sign, by = ("<", "short") if record.limit_kind.at_least else (">", "over")
     distance = f"{by} by {_digits(abs(record.limit - record.value), record.unit)}"
-    return f"{_measure(record)} {value} {sign} {limit}  ({where}{distance})"
+    beside = escaped(unexcused(record))
+    found = f"{_measure(record)} {value} {sign} {limit}  ({where}{distance})"
+    return f"{found}; {beside}" if beside else found
 
 
 def explain(record: Record, *, policy: str, node_id: str) -> str:
@@ -153,7 +158,7 @@ def note(group: Group) -> str:
         and record.limit_kind in {LimitKind.MIN, LimitKind.MAX}
         and record.reason.startswith(("below", "above"))
     ):
-        return ""
+        return escaped(unexcused(record))
     return reason(group)
 
 
@@ -178,6 +183,7 @@ def remarks(report: PolicyReport) -> list[str]:
         why = "not proven, let pass by `thin` in the policy"
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
     lines += filter(None, map(_hopeless, report.records))
+    lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from segcore.evaluation import MeasuredBatch
 from segcore_gates.consequence import rule_record, unit_of, with_consequence
 from segcore_gates.coverage import delivered
+from segcore_gates.limits import beyond, written
 from segcore_gates.metrics import METRICS
-from segcore_gates.metrics.finding import Finding, How, exact, plural
+from segcore_gates.metrics.finding import Finding, How, plural
 from segcore_gates.proportion import Proportion, fewest_images
 from segcore_gates.records import (
     Interval,
@@ -159,7 +159,7 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
 def _settled(rule: Rule, finding: Finding) -> Record:
     """No evidence could change it."""
     value = finding.value
-    met = value is not None and not _beyond(value, *rule.limit)
+    met = value is not None and not beyond(value, *rule.limit)
     return _measured(rule, finding, Verdict.PASS if met else Verdict.FAIL, finding.settled)
 
 
@@ -168,13 +168,13 @@ def _estimate(rule: Rule, finding: Finding) -> Record:
     kind, limit = rule.limit
     soft_kind, soft = _soft_limit(rule)
     value = finding.value
-    if value is None or _beyond(value, kind, limit):
+    if value is None or beyond(value, kind, limit):
         side = "below the floor" if kind is LimitKind.MIN else "above the ceiling"
         reason = finding.failing or f"{side} of {number(limit, unit_of(rule))}"
         return _measured(rule, finding, Verdict.FAIL, reason)
     if thin := _thin(rule, finding):
         return _measured(rule, finding, Verdict.THIN, thin)
-    if soft is not None and _beyond(value, soft_kind, soft):
+    if soft is not None and beyond(value, soft_kind, soft):
         side = "below" if soft_kind is LimitKind.WARN_BELOW else "above"
         record = _measured(rule, finding, Verdict.WARN, f"{side} {number(soft, unit_of(rule))}")
         return replace(record, limit_kind=soft_kind, limit=soft)
@@ -183,19 +183,19 @@ def _estimate(rule: Rule, finding: Finding) -> Record:
 
 def _p_broken(rule: Rule, sample: Sample | Proportion) -> float | None:
     if isinstance(sample, Proportion):
-        return sample.p_above(_written(rule.limit[1]))
-    return sample.p_below(_written(rule.minimum))
+        return sample.p_above(written(rule.limit[1]))
+    return sample.p_below(written(rule.minimum))
 
 
 def _bound(rule: Rule, finding: Finding, sample: Sample, p: float | None) -> Record:
     """Certify, condemn, or ask for more images."""
-    floor, confidence = _written(rule.minimum), rule.confidence
+    floor, confidence = written(rule.minimum), rule.confidence
     lower, upper = sample.lower(confidence), sample.upper(confidence)
     if sample.certifies(floor, confidence):
         if thin := _thin(rule, finding):
             return _measured(rule, finding, Verdict.THIN, thin)
         soft = rule.warn_below
-        if soft is not None and not sample.certifies(_written(soft), confidence):
+        if soft is not None and not sample.certifies(written(soft), confidence):
             reason = f"the lower bound {lower:.4f} is below {number(soft)}"
             record = _measured(rule, finding, Verdict.WARN, reason)
             return replace(record, limit_kind=LimitKind.WARN_BELOW, limit=soft)
@@ -214,13 +214,13 @@ def _bound(rule: Rule, finding: Finding, sample: Sample, p: float | None) -> Rec
 def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float | None) -> Record:
     """The same for a share of images, of which less is better."""
     limit, confidence = rule.limit[1], rule.confidence
-    ceiling, shown = _written(limit), number(limit)
+    ceiling, shown = written(limit), number(limit)
     lower, upper = sample.lower(confidence), sample.upper(confidence)
     if sample.keeps(ceiling, confidence):
         if thin := _thin(rule, finding):
             return _measured(rule, finding, Verdict.THIN, thin)
         soft = rule.warn_above
-        if soft is not None and not sample.keeps(_written(soft), confidence):
+        if soft is not None and not sample.keeps(written(soft), confidence):
             reason = f"the upper bound {upper:.4f} is above {number(soft)}"
             record = _measured(rule, finding, Verdict.WARN, reason)
             return replace(record, limit_kind=LimitKind.WARN_ABOVE, limit=soft)
@@ -246,26 +246,16 @@ def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float |
 
 def _measured(rule: Rule, finding: Finding, found: Verdict, reason: str) -> Record:
     value = None if finding.value is None else float(finding.value)
-    return rule_record(
+    record = rule_record(
         rule, found, reason, value=value, images=finding.images, instances=finding.instances
     )
+    return replace(record, exact=finding.value)
 
 
 def _soft_limit(rule: Rule) -> tuple[LimitKind, float | None]:
     if rule.maximum is None:
         return LimitKind.WARN_BELOW, rule.warn_below
     return LimitKind.WARN_ABOVE, rule.warn_above
-
-
-def _beyond(value: Fraction | float, kind: LimitKind, limit: float) -> bool:
-    """Whether the limit is broken; at it, it is kept."""
-    measured, written = exact(value), _written(limit)
-    return measured < written if kind.at_least else measured > written
-
-
-def _written(limit: float) -> Fraction:
-    """The decimal as it was written: .8 is 4/5, so a class passes at its threshold."""
-    return Fraction(str(limit))
 
 
 def _thin(rule: Rule, finding: Finding) -> str:

@@ -82,7 +82,7 @@ class Limits:
         worst: dict[str, Record] = {}
         order = list(Verdict)
         for rule, record in zip(rules, records, strict=True):
-            if rule.class_name is not None and rule.metric is Metric.IOU:
+            if rule.class_name is not None and not rule.members and rule.metric is Metric.IOU:
                 known = worst.setdefault(rule.class_name, record)
                 if order.index(record.verdict) > order.index(known.verdict):
                     worst[rule.class_name] = record

@@ -133,7 +133,7 @@ def require_destination(file: str | None) -> None:
 
 
 def write(file: str, text: str | bytes) -> None:
-    """Write ``text``, as UTF-8, or bytes, so that ``file`` is the old one or the whole new one, never a part.
+    """Write ``text``, as UTF-8, or bytes; ``file`` is the old one or the whole new one, never a part.
 
     ``-`` is standard output, for text.  A device or pipe is written to, not replaced.
 

@@ -8,7 +8,7 @@ import pytest
 from judged_batches import seen
 from object_gate_scenes import ASKED, BOXES, DELIVERY, GOLD, SIZED, SIZES, a_bit_more, gate, sized
 
-from segcore_gates.metrics.finding import exact
+from segcore_gates.limits import exact
 from segcore_gates.records import Verdict
 
 # -- limits ---------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_every_good_policy_is_valid(name):
         ("missing-keys", "$.gates.a: lacks min"),
         ("missing-keys", "$.gates.b: lacks metric"),
         ("no-gates", "$.gates: too few keys"),
-        ("later-keys", "$.waivers: unknown"),
+        ("later-keys", "$.regression: unknown"),
         ("bad-images", "$.gates.a: lacks below_iou"),
         ("bad-images", "$.gates.b.min: unknown"),
         ("bad-images", "$.gates.d.max.default: maximum 1"),

@@ -207,7 +207,7 @@ def _write_evidence(
         found,
         policy_in(result, found),
         result.evaluations,
-        run={**run, "day": run["at"][:10]},
+        run=run,
         strict=result.strict,
         previous=previous,
     )

@@ -14,7 +14,7 @@ from segcore.errors import UsageError
 from segcore.files import read_bytes
 from segcore.limits import MAX_YAML_BYTES
 from segcore_gates.evidence.counts import counts_of, no_counts
-from segcore_gates.evidence.plain import check_json, ontology_json
+from segcore_gates.evidence.plain import check_json, ontology_json, waiver_json
 from segcore_gates.evidence.verifier.container import packed
 from segcore_gates.evidence.verifier.documents import canonical, digest
 from segcore_gates.evidence.verifier.members import HASHED
@@ -54,7 +54,7 @@ def evidence_of(
     evaluations : Evaluations
         Of the session; what is not known there is evaluated.
     run : mapping
-        What differs from run to run; with ``day``, the day in UTC on which waivers were looked at.
+        What differs from run to run.
     strict : bool
         Whether warnings block.
     previous : str, optional
@@ -86,7 +86,7 @@ def evidence_of(
                 "schema": 1,
                 "strict": strict,
                 "rules": [check_json(check) for check in policy.checks],
-                "waivers": [],
+                "waivers": [waiver_json(waiver) for waiver in policy.waivers.values()],
             }
         ),
         "verify.py": joined(),
@@ -108,7 +108,8 @@ def evidence_of(
     )
     members["manifest.json"] = manifest
     members["manifest.sha256"] = f"{digest(manifest)}  manifest.json\n".encode("ascii")
-    members["run.json"] = canonical({"run": dict(run), "sha256": digest(canonical(dict(run)))})
+    this_run = {**run, "day": policy.today.isoformat()}  # by which waivers expired
+    members["run.json"] = canonical({"run": this_run, "sha256": digest(canonical(this_run))})
     try:
         data = packed(members)
     except ValueError as error:

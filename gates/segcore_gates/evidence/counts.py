@@ -8,15 +8,17 @@ counts again need not know how objects are matched or outlines are measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.evaluation import Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.panoptic_evaluation import PanopticEvaluation
+from segcore.surface_scores import assd, hd95
 from segcore_gates.metrics import METRICS
-from segcore_gates.metrics.finding import class_index
+from segcore_gates.metrics.finding import class_indices
 from segcore_gates.metrics.objects import counted
-from segcore_gates.metrics.outlines import surfaces_of, within_tolerance
+from segcore_gates.metrics.outlines import outlines_of, surfaces_of
 from segcore_gates.metrics.segments import segments_of
 from segcore_gates.rules import Metric, Rule
 
@@ -99,11 +101,13 @@ def counts_of(rules: Iterable[Rule], evaluation: Callable[[Rule], MeasuredBatch]
         table = tables.setdefault(name, {})
         if isinstance(seen, PanopticEvaluation) and not table:
             table |= {
-                scores.name: _objects(segments_of(seen, scores.index), seen, scores.index)
+                scores.name: _objects(segments_of(seen, (scores.index,)), seen, scores.index)
                 for scores in seen.classes
             }
-        if rule.class_name is not None and rule.class_name not in table:
-            table[rule.class_name] = _columns(rule, seen, place)
+        for class_name in rule.members or filter(None, [rule.class_name]):
+            if class_name not in table:
+                alone = replace(rule, class_name=class_name, members=())
+                table[class_name] = _columns(alone, seen, place)
     if images is None:
         return no_counts()
     return {
@@ -125,27 +129,24 @@ def _keys(evaluation: MeasuredBatch) -> tuple[str, ...]:
 
 
 def _columns(rule: Rule, evaluation: MeasuredBatch, place: Mapping[str, int]) -> Columns:
-    index = class_index(rule, evaluation)
+    (index,) = class_indices(rule, evaluation)
     if isinstance(evaluation, InstanceEvaluation):
         return _objects(counted(rule, evaluation), evaluation, index)
     if not isinstance(evaluation, Evaluation):
         raise TypeError(f"{rule.id} is not judged by the {evaluation.task} evaluation")
     if rule.metric is Metric.BOUNDARY_IOU and evaluation.boundary is not None:
         return _pixels(evaluation.boundary.image_counts(index), place)
-    images = surfaces_of(rule, evaluation)
-    at = {"image": [place[key] for key in images.keys]}
     if rule.metric in _APART:
-        from segcore.surface_scores import assd, hd95
-
+        images = surfaces_of(index, evaluation)
         values = (hd95 if rule.metric is Metric.HD95 else assd)(images)
-        return {**at, "distance": values.tolist()}
-    gold_near, delivery_near = within_tolerance(rule, images)
+        return {"image": [place[key] for key in images.keys], "distance": values.tolist()}
+    outlines = outlines_of(rule, evaluation)
     return {
-        **at,
-        "gold_near": gold_near.tolist(),
-        "gold": images.gold.totals().tolist(),
-        "delivery_near": delivery_near.tolist(),
-        "delivery": images.delivery.totals().tolist(),
+        "image": [place[key] for key in outlines.keys],
+        "gold_near": outlines.gold_near.tolist(),
+        "gold": outlines.gold.tolist(),
+        "delivery_near": outlines.delivery_near.tolist(),
+        "delivery": outlines.delivery.tolist(),
     }
 
 

@@ -16,8 +16,9 @@ from segcore_gates.rules import Check, Rule
 
 if TYPE_CHECKING:
     from segcore.ontology import Ontology
+    from segcore_gates.waivers.waiver import Waiver
 
-__all__ = ["check_json", "ontology_json"]
+__all__ = ["check_json", "ontology_json", "waiver_json"]
 
 _RENAMED: Final = {"class_name": "class", "kinds": "classes"}
 
@@ -32,6 +33,12 @@ def check_json(check: Check) -> dict[str, Any]:
         return {**fields, "kind": "metric", "table": table_of(check)}
     kind, limit = check.limit
     return {**fields, "kind": type(check).__name__, "limit": {"kind": kind.value, "applied": str(limit)}}
+
+
+def waiver_json(waiver: Waiver) -> dict[str, Any]:
+    """One waiver, its floor as decimal text."""
+    found: dict[str, Any] = _plain(waiver)
+    return found
 
 
 def ontology_json(ontology: Ontology) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,12 @@ from segcore import __version__
 from segcore.errors import OntologyError, SegcoreError, SpecError, UsageError
 from segcore.files import read_bytes
 from segcore.ontology import Crowd, LabelClass, Ontology, Overlap
-from segcore_gates.evidence.plain import check_json
+from segcore_gates.evidence.plain import check_json, waiver_json
 from segcore_gates.evidence.verifier.container import MAX_BYTES, NoBundleError, RejectedError
 from segcore_gates.evidence.verifier.documents import digest
 from segcore_gates.evidence.verifier.members import Bundle
 from segcore_gates.evidence.verify_file import KNOWN, joined
-from segcore_gates.policy_file import read_policy
+from segcore_gates.policy_file import load_policy
 
 __all__ = ["Remarks", "bundle_bytes", "bundle_digest", "policy_remarks"]
 
@@ -71,12 +73,14 @@ def policy_remarks(bundle: Bundle) -> Remarks:
         problems.append(f"its verify.py is not that of segcore {version}: do not run it")
     stated = {rule["id"]: rule for rule in bundle.rules["rules"]}
     try:
-        resolved = _resolved(bundle)
+        resolved, waivers = _resolved(bundle)
     except (SegcoreError, KeyError, TypeError, ValueError) as error:
         problems.append(f"policy.yaml gives no rules: {error}")
         return Remarks(tuple(problems), tuple(notes))
     if list(stated) != list(resolved):
         problems.append("policy.yaml gives other rules than rules.json")
+    if waivers != bundle.rules["waivers"]:
+        problems.append("policy.yaml gives other waivers than rules.json")
     differing = [name for name, rule in resolved.items() if stated.get(name, rule) != rule]
     if differing and version != __version__:
         notes.append(f"segcore {version} resolved the policy, and this one differs in {len(differing)}")
@@ -94,21 +98,26 @@ class _Anything(Mapping[str, str]):
     def __contains__(self, name: object) -> bool:
         return True
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(())
 
     def __len__(self) -> int:
         return 0
 
 
-def _resolved(bundle: Bundle) -> dict[str, dict[str, Any]]:
-    policy = read_policy(
-        bundle.members["policy.yaml"],
-        path=Path("policy.yaml"),
-        environ=_Anything(),
-        ontology=_ontology(bundle.ontology),
-    )
-    return {check.id: check_json(check) for check in policy.checks}
+def _resolved(bundle: Bundle) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """The checks by their ids, and the waivers, as the policy inside gives them."""
+    with tempfile.TemporaryDirectory(prefix="segcore-verify-") as folder:
+        path = Path(folder, "policy.yaml")
+        path.write_bytes(bundle.members["policy.yaml"])
+        policy = load_policy(
+            path,
+            environ=_Anything(),
+            today=datetime.date.fromisoformat(bundle.run["day"]),
+            ontology=_ontology(bundle.ontology),
+        )
+    checks = {check.id: check_json(check) for check in policy.checks}
+    return checks, [waiver_json(waiver) for waiver in policy.waivers.values()]
 
 
 def _ontology(told: Mapping[str, Any]) -> Ontology:

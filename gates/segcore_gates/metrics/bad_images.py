@@ -16,7 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, class_index, lowest
+from segcore_gates.metrics.finding import Finding, How, class_indices, lowest
 from segcore_gates.metrics.pixels import class_pixels
 from segcore_gates.proportion import Proportion
 from segcore_gates.records import WorstImage
@@ -43,13 +43,13 @@ def _bad_image_share(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    counts = evaluation.image_counts(class_index(rule, evaluation))
+    counts = evaluation.image_counts(*class_indices(rule, evaluation))
     bad = _bad(rule, counts)
     return replace(found, value=Fraction(sum(bad), len(bad)), worst=_worst(counts, bad, evaluation))
 
 
 def _sample(rule: Rule, evaluation: Evaluation) -> Proportion:
-    bad = _bad(rule, evaluation.image_counts(class_index(rule, evaluation)))
+    bad = _bad(rule, evaluation.image_counts(*class_indices(rule, evaluation)))
     return Proportion(sum(bad), len(bad))
 
 

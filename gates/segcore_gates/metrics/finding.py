@@ -22,8 +22,7 @@ __all__ = [
     "Credit",
     "Finding",
     "How",
-    "class_index",
-    "exact",
+    "class_indices",
     "highest",
     "largest",
     "lowest",
@@ -31,7 +30,6 @@ __all__ = [
     "plural",
 ]
 
-_DECIMALS: Final = 12
 _WORST_IMAGES: Final = 5
 _CONFUSIONS: Final = 2
 
@@ -45,7 +43,8 @@ class Finding:
     Attributes
     ----------
     value : Fraction, float or None
-        A ratio of integers exactly, anything else as a float (see :func:`exact`); None where undefined.
+        A ratio of integers exactly, anything else as a float (see :func:`segcore_gates.limits.exact`);
+        None where undefined.
     images, instances : int or None
         The gold images and gold instances it rests on; None where they cannot be counted.
     absent : str
@@ -142,28 +141,21 @@ class How(Generic[E]):
     unit: str = ""
 
 
-def exact(value: Fraction | float) -> Fraction:
-    """The number that is compared with a limit.
-
-    A float stands for what was meant to twelve decimals: the sums behind AP and the mean of IoUs are
-    rounded some hundred times, each time by less than 2e-16, and a class must pass at its limit.  A
-    limit is the decimal that was written: .8 is 4/5.
-    """
-    return value if isinstance(value, Fraction) else Fraction(f"{value:.{_DECIMALS}f}")
-
-
-def class_index(rule: Rule, evaluation: MeasuredBatch) -> int:
-    """The place of the rule's class in the ontology of the evaluation.
+def class_indices(rule: Rule, evaluation: MeasuredBatch) -> tuple[int, ...]:
+    """The places of the rule's class, or of the classes of its group, in the ontology of the evaluation.
 
     Raises
     ------
     KeyError
         The evaluation has no class of that name.
     """
-    for index, name in enumerate(evaluation.ontology.names):
-        if name == rule.class_name:
-            return index
-    raise KeyError(f"{rule.id}: the evaluation has no class {rule.class_name!r}")
+    places = {name: index for index, name in enumerate(evaluation.ontology.names)}
+    found = []
+    for name in rule.members or (rule.class_name,):
+        if name not in places:
+            raise KeyError(f"{rule.id}: the evaluation has no class {name!r}")
+        found.append(places[name])
+    return tuple(found)
 
 
 def lowest(images: Sequence[WorstImage], weights: Sequence[int]) -> tuple[WorstImage, ...]:

@@ -113,15 +113,15 @@ class ClassObjects:
 
 
 def objects_of(
-    evaluation: InstanceEvaluation, index: int, asked: Asked, *, size: Size | None = None
+    evaluation: InstanceEvaluation, indices: tuple[int, ...], asked: Asked, *, size: Size | None = None
 ) -> ClassObjects:
-    """Count one class.
+    """Count one class, or several together.
 
     Parameters
     ----------
     evaluation : InstanceEvaluation
-    index : int
-        Of the class.
+    indices : tuple of int
+        Of the classes.
     asked : Asked
     size : Size or None
         Of gold objects by the area the gold states (COCO's rule, both ends of a band belong to it); an
@@ -129,7 +129,7 @@ def objects_of(
     """
     table, found = evaluation.tallies, _found(evaluation, asked)
     images = len(table)
-    gold, delivery = found.rows(index)
+    gold, delivery = map(np.concatenate, zip(*map(found.rows, indices), strict=True))
     gold = gold[~table.gold.crowd[gold]]
     near = gold[~found.gold[gold] & (found.ious[gold] >= MATCH_IOU)]
     extra = delivery[found.extra[delivery]]

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index, no_gold_of, plural
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_indices, no_gold_of, plural
 from segcore_gates.metrics.object_counts import Asked, ClassObjects, objects_of
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
@@ -62,7 +62,7 @@ def counted(rule: Rule, evaluation: InstanceEvaluation) -> ClassObjects:
     """The objects of the rule's class, as it asks for them."""
     boundary = rule.dilation is not None
     asked = Asked(curve=rule.curve) if rule.curve else Asked(iou=rule.ious[0], boundary=boundary)
-    return objects_of(evaluation, class_index(rule, evaluation), asked, size=rule.size)
+    return objects_of(evaluation, class_indices(rule, evaluation), asked, size=rule.size)
 
 
 def what(rule: Rule) -> str:
@@ -75,7 +75,8 @@ def without_objects(rule: Rule, evaluation: InstanceEvaluation) -> Finding | Non
 
     Where the policy's ontology says so the policy is refused; here the gold does.
     """
-    if evaluation.ontology.classes[class_index(rule, evaluation)].thing is not False:
+    classes = evaluation.ontology.classes
+    if all(classes[index].thing is not False for index in class_indices(rule, evaluation)):
         return None
     reason = f"{rule.class_name} is stuff, which has no objects: gate it with iou or pq"
     return Finding(error=reason, images=None)

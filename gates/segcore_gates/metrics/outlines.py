@@ -20,19 +20,20 @@ ASSD are means over images of lengths without an upper end: they have no bound.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segcore.surface_scores import Tolerance, assd, hd95, mean_of
-from segcore_gates.metrics.finding import Finding, How, class_index, highest, lowest
+from segcore_gates.metrics.finding import Finding, How, class_indices, highest, lowest
 from segcore_gates.metrics.pixels import class_pixels, worst_of
 from segcore_gates.records import WorstImage
 from segcore_gates.statistics import Sample
 from segcore_gates.views import View
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from segcore.evaluation import Evaluation
@@ -48,8 +49,9 @@ __all__ = [
     "BOUNDARY_IOU",
     "HD95",
     "NSD",
+    "Outlines",
+    "outlines_of",
     "surfaces_of",
-    "within_tolerance",
 ]
 
 
@@ -57,7 +59,7 @@ def _bands(rule: Rule, evaluation: Evaluation) -> ImageCounts:
     """The bands of the rule's class, image by image."""
     if evaluation.boundary is None:
         raise TypeError("the view of a rule on boundaries has none")
-    return evaluation.boundary.image_counts(class_index(rule, evaluation))
+    return evaluation.boundary.image_counts(*class_indices(rule, evaluation))
 
 
 def _boundary_iou(rule: Rule, evaluation: Evaluation) -> Finding:
@@ -83,32 +85,59 @@ BOUNDARY_IOU = How(
 )
 
 
-def surfaces_of(rule: Rule, evaluation: Evaluation) -> ImageSurfaces:
-    """The outlines of the rule's class, image by image."""
+def surfaces_of(index: int, evaluation: Evaluation) -> ImageSurfaces:
+    """The outlines of a class, image by image."""
     if evaluation.surfaces is None:
         raise TypeError("the view of a rule on outlines has none")
-    return evaluation.surfaces.image_surfaces(class_index(rule, evaluation))
+    return evaluation.surfaces.image_surfaces(index)
 
 
 def _view(_: Rule) -> View:
     return View(surfaces=True)
 
 
-def within_tolerance(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
-    """Surface pixels within the tolerance of the other side, of gold and of the delivery, by image."""
-    squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
-    return images.gold.within(squared_px), images.delivery.within(squared_px)
-
-
-def _one_sided(images: ImageSurfaces) -> list[str]:
+def _one_sided(gold: Integers, delivery: Integers) -> list[str]:
     """Of each image, which side alone has the class, if one does."""
-    pairs = zip(images.gold.totals().tolist(), images.delivery.totals().tolist(), strict=True)
+    pairs = zip(gold.tolist(), delivery.tolist(), strict=True)
     return ["only gold has it" if not d else "" if g else "only the delivery has it" for g, d in pairs]
 
 
-def _nsd_parts(rule: Rule, images: ImageSurfaces) -> tuple[Integers, Integers]:
-    gold, delivery = within_tolerance(rule, images)
-    return gold + delivery, images.gold.totals() + images.delivery.totals()
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlines:
+    """Surface pixels by image, of a class or of the classes of a group together: all and those near.
+
+    Near are those within the tolerance of the other side's surface of the same class.
+    """
+
+    keys: tuple[str, ...]
+    gold: Integers
+    gold_near: Integers
+    delivery: Integers
+    delivery_near: Integers
+
+
+def outlines_of(rule: Rule, evaluation: Evaluation) -> Outlines:
+    """The outlines of the rule's class, or of its group, by the tolerance of the rule."""
+    squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
+    parts = [surfaces_of(index, evaluation) for index in class_indices(rule, evaluation)]
+    keys, place = np.unique([key for part in parts for key in part.keys], return_inverse=True)
+
+    def by_image(columns: list[Integers]) -> Integers:
+        sums = np.zeros(len(keys), np.int64)
+        np.add.at(sums, place, np.concatenate(columns))
+        return sums
+
+    return Outlines(
+        keys=tuple(keys.tolist()),
+        gold=by_image([part.gold.totals() for part in parts]),
+        gold_near=by_image([part.gold.within(squared_px) for part in parts]),
+        delivery=by_image([part.delivery.totals() for part in parts]),
+        delivery_near=by_image([part.delivery.within(squared_px) for part in parts]),
+    )
+
+
+def _nsd_parts(images: Outlines) -> tuple[Integers, Integers]:
+    return images.gold_near + images.delivery_near, images.gold + images.delivery
 
 
 def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
@@ -116,18 +145,18 @@ def _nsd(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = surfaces_of(rule, evaluation)
-    near, all_of_them = _nsd_parts(rule, images)
+    images = outlines_of(rule, evaluation)
+    near, all_of_them = _nsd_parts(images)
     values = [Fraction(*pair) for pair in zip(near.tolist(), all_of_them.tolist(), strict=True)]
     return replace(
         found,
         value=Fraction(int(near.sum()), int(all_of_them.sum())),
-        worst=_worst_shares(images, values, all_of_them),
+        worst=_worst_shares(images, values),
     )
 
 
 def _nsd_sample(rule: Rule, evaluation: Evaluation) -> Sample:
-    return Sample(*_nsd_parts(rule, surfaces_of(rule, evaluation)))
+    return Sample(*_nsd_parts(outlines_of(rule, evaluation)))
 
 
 NSD = How(title="NSD", view=_view, find=_nsd, sample=_nsd_sample)
@@ -144,14 +173,13 @@ def _boundary_f1(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    images = surfaces_of(rule, evaluation)
-    gold, delivery = images.gold.totals(), images.delivery.totals()
-    columns = [within_tolerance(rule, images)[0], gold, within_tolerance(rule, images)[1], delivery]
+    images = outlines_of(rule, evaluation)
+    columns = [images.gold_near, images.gold, images.delivery_near, images.delivery]
     values = [_f1(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return replace(
         found,
         value=_f1(*(int(column.sum()) for column in columns)),
-        worst=_worst_shares(images, values, gold + delivery),
+        worst=_worst_shares(images, values),
     )
 
 
@@ -164,11 +192,10 @@ BOUNDARY_F1 = How(
 )
 
 
-def _worst_shares(
-    images: ImageSurfaces, values: list[Fraction], pixels: Integers
-) -> tuple[WorstImage, ...]:
+def _worst_shares(images: Outlines, values: list[Fraction]) -> tuple[WorstImage, ...]:
     """The images of least value; among equals the one with more outline, then the key."""
-    rows = zip(images.keys, values, _one_sided(images), pixels.tolist(), strict=True)
+    sides, pixels = _one_sided(images.gold, images.delivery), images.gold + images.delivery
+    rows = zip(images.keys, values, sides, pixels.tolist(), strict=True)
     imperfect = [
         (WorstImage(image=key, value=float(value), reason=reason), n)
         for key, value, reason, n in rows
@@ -186,9 +213,11 @@ def _distance(
         found = class_pixels(rule, evaluation)
         if found.absent:
             return found
-        images = surfaces_of(rule, evaluation)
+        (index,) = class_indices(rule, evaluation)
+        images = surfaces_of(index, evaluation)
         values = of(images).tolist()
-        rows = zip(images.keys, values, _one_sided(images), strict=True)
+        sides = _one_sided(images.gold.totals(), images.delivery.totals())
+        rows = zip(images.keys, values, sides, strict=True)
         apart = [WorstImage(image=key, value=v, reason=reason) for key, v, reason in rows if v > 0]
         return replace(found, value=mean_of(values), worst=highest(apart))
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from segcore_gates.metrics.finding import Finding, How, class_index, largest, lowest, plural
+import numpy as np
+
+from segcore_gates.metrics.finding import Finding, How, class_indices, largest, lowest, plural
 from segcore_gates.records import OTHER, Confusion, WorstImage
 from segcore_gates.statistics import Sample
 from segcore_gates.views import SEMANTIC
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from segcore.evaluation import Evaluation
@@ -29,24 +30,27 @@ def class_pixels(rule: Rule, evaluation: Evaluation) -> Finding:
     Neither side has it: missing.  Only the gold has it: settled, whatever the evidence.  Support is
     counted in gold images and gold instances, these where the gold tells instances apart.
     """
-    scores = evaluation.classes[class_index(rule, evaluation)]
-    images, instances = scores.support_images, scores.support_instances
-    if not scores.union:
+    indices = class_indices(rule, evaluation)
+    scores = [evaluation.classes[index] for index in indices]
+    images = int(np.count_nonzero(evaluation.image_counts(*indices).gold_pixels))
+    known = [c.support_instances for c in scores if c.support_instances is not None]
+    instances = sum(known) if len(known) == len(scores) else None
+    if not any(c.union for c in scores):
         absent = "neither gold nor delivery contains the class"
         return Finding(absent=absent, images=images, instances=instances)
-    settled = f"{scores.name} is in {plural(images, 'gold image')} and nowhere in the delivery"
-    failing = f"{scores.name} is in the delivery and nowhere in the gold"
+    settled = f"{rule.class_name} is in {plural(images, 'gold image')} and nowhere in the delivery"
+    failing = f"{rule.class_name} is in the delivery and nowhere in the gold"
     return Finding(
         images=images,
         instances=instances,
-        settled="" if scores.delivery_pixels else settled,
-        failing="" if scores.gold_pixels else failing,
-        confusions=_confusions(evaluation, scores.index),
+        settled="" if any(c.delivery_pixels for c in scores) else settled,
+        failing="" if any(c.gold_pixels for c in scores) else failing,
+        confusions=_confusions(evaluation, indices),
     )
 
 
 def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
-    """Pooled intersection over union of a class.
+    """Pooled intersection over union of a class, or of a group, whose classes are summed.
 
     Neither side has it: missing.  Only the gold has it: 0, whatever the evidence.  Only the delivery
     has it: 0.  An image without it on either side does not count; one that was not delivered counts with
@@ -55,11 +59,12 @@ def _class_iou(rule: Rule, evaluation: Evaluation) -> Finding:
     found = class_pixels(rule, evaluation)
     if found.absent:
         return found
-    scores = evaluation.classes[class_index(rule, evaluation)]
+    indices = class_indices(rule, evaluation)
+    scores = [evaluation.classes[index] for index in indices]
     return replace(
         found,
-        value=Fraction(scores.intersection, scores.union),
-        worst=worst_of(evaluation.image_counts(scores.index)),
+        value=Fraction(sum(c.intersection for c in scores), sum(c.union for c in scores)),
+        worst=worst_of(evaluation.image_counts(*indices)),
     )
 
 
@@ -73,21 +78,21 @@ def _mean_iou(rule: Rule, evaluation: Evaluation) -> Finding:  # noqa: ARG001 - 
 
 
 def _sample(rule: Rule, evaluation: Evaluation) -> Sample:
-    counts = evaluation.image_counts(class_index(rule, evaluation))
+    counts = evaluation.image_counts(*class_indices(rule, evaluation))
     return Sample(counts.intersection, counts.union)
 
 
-def _confusions(evaluation: Evaluation, index: int) -> tuple[Confusion, ...]:
-    matrix = evaluation.confusion
-    names = [*evaluation.ontology.names, OTHER]
-    missed = _shares(matrix[index], index, names, extra=False)
-    return largest([*missed, *_shares(matrix[:, index], index, names, extra=True)])
+def _confusions(evaluation: Evaluation, indices: tuple[int, ...]) -> tuple[Confusion, ...]:
+    """Of all pixels of these classes that are not right, those of one taken for another too."""
+    wrong = evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    names, at = [*evaluation.ontology.names, OTHER], list(indices)
+    missed = _shares(wrong[at].sum(axis=0), names, extra=False)
+    return largest([*missed, *_shares(wrong[:, at].sum(axis=1), names, extra=True)])
 
 
-def _shares(
-    pixels: npt.NDArray[np.int64], index: int, names: Sequence[str], *, extra: bool
-) -> list[Confusion]:
-    counted = [(k, int(n)) for k, n in enumerate(pixels) if k != index and n]
+def _shares(pixels: npt.NDArray[np.int64], names: Sequence[str], *, extra: bool) -> list[Confusion]:
+    counted = [(k, int(n)) for k, n in enumerate(pixels) if n]
     total = sum(n for _, n in counted)
     return [Confusion(class_name=names[k], extra=extra, pixels=n, share=n / total) for k, n in counted]
 

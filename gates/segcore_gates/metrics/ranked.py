@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from segcore.average_precision import BANDS, IOU_THRESHOLDS, mean
-from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_indices
 from segcore_gates.metrics.objects import counted, f1_parts, one_sided, without_objects
 from segcore_gates.views import View
 
@@ -34,7 +34,8 @@ def _how(title: str, curve: Literal["precision", "recall"], about: str) -> How[I
             return known
         band = list(BANDS).index("all" if rule.size is None else rule.size.value)
         ranked = evaluation.boundary_average_precision if rule.dilation else evaluation.average_precision
-        values = getattr(ranked, curve)[band, class_index(rule, evaluation)]
+        (index,) = class_indices(rule, evaluation)
+        values = getattr(ranked, curve)[band, index]
         return Finding(
             value=mean(values[[IOU_THRESHOLDS.index(iou) for iou in rule.ious]].tolist()) or Fraction(0),
             images=objects.support_images,

@@ -28,7 +28,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_index
+from segcore_gates.metrics.finding import Counts, Credit, Finding, How, class_indices
 from segcore_gates.metrics.object_counts import ClassObjects, confusions_of
 from segcore_gates.metrics.objects import f1_parts, one_sided
 from segcore_gates.statistics import Sample
@@ -47,21 +47,21 @@ _BOTH: Final = Counts(missed=True, extra=True)
 _BY_IOU: Final = Counts(missed=True, extra=True, credit=Credit.IOU)
 _FIXED_POINT: Final = 10**12
 
-_KNOWN: WeakKeyDictionary[PanopticEvaluation, dict[int, ClassObjects]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[PanopticEvaluation, dict[tuple[int, ...], ClassObjects]] = WeakKeyDictionary()
 """PQ, SQ and RQ of a class ask for the same."""
 
 
-def segments_of(evaluation: PanopticEvaluation, index: int) -> ClassObjects:
-    """The segments of one class."""
+def segments_of(evaluation: PanopticEvaluation, indices: tuple[int, ...]) -> ClassObjects:
+    """The segments of one class, or of several together."""
     known = _KNOWN.setdefault(evaluation, {})
-    if index not in known:
-        known[index] = _counted(evaluation, index)
-    return known[index]
+    if indices not in known:
+        known[indices] = _counted(evaluation, indices)
+    return known[indices]
 
 
-def _counted(evaluation: PanopticEvaluation, index: int) -> ClassObjects:
+def _counted(evaluation: PanopticEvaluation, indices: tuple[int, ...]) -> ClassObjects:
     table, found = evaluation.tallies, evaluation.matching
-    of_gold, of_delivery = table.gold.classes == index, table.delivery.classes == index
+    of_gold, of_delivery = (np.isin(side.classes, indices) for side in (table.gold, table.delivery))
     pairs = found.matched.where(of_gold[found.matched.gold])
     missed, extra = found.missed[of_gold[found.missed]], found.extra[of_delivery[found.extra]]
 
@@ -94,7 +94,7 @@ def _judged(
     parts: Callable[[ClassObjects], tuple[Numbers, npt.NDArray[np.int64]]],
 ) -> Finding:
     """A class by what counts in both sides, where extra segments count."""
-    segments = segments_of(evaluation, class_index(rule, evaluation))
+    segments = segments_of(evaluation, class_indices(rule, evaluation))
     known = one_sided(rule, segments, extra_counts=True, noun="segments")
     if known is not None:
         return known
@@ -121,7 +121,7 @@ def _pq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
 
 
 def _pq_sample(rule: Rule, evaluation: PanopticEvaluation) -> Sample:
-    parts, wholes = _pq_parts(segments_of(evaluation, class_index(rule, evaluation)))
+    parts, wholes = _pq_parts(segments_of(evaluation, class_indices(rule, evaluation)))
     return Sample(
         [round(part * _FIXED_POINT) for part in parts[wholes > 0].tolist()],
         [whole * _FIXED_POINT for whole in wholes[wholes > 0].tolist()],
@@ -142,7 +142,7 @@ def _rq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
 
 
 def _rq_sample(rule: Rule, evaluation: PanopticEvaluation) -> Sample:
-    part, whole = f1_parts(segments_of(evaluation, class_index(rule, evaluation)))
+    part, whole = f1_parts(segments_of(evaluation, class_indices(rule, evaluation)))
     return Sample(part[whole > 0], whole[whole > 0])
 
 
@@ -154,7 +154,7 @@ def _sq(rule: Rule, evaluation: PanopticEvaluation) -> Finding:
 
     Missed and extra segments do not count, so gate PQ or RQ beside it.
     """
-    segments = segments_of(evaluation, class_index(rule, evaluation))
+    segments = segments_of(evaluation, class_indices(rule, evaluation))
     known = one_sided(rule, segments, extra_counts=False, noun="segments")
     if known is not None:
         return known

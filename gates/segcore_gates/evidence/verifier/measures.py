@@ -71,7 +71,7 @@ def measure(rule: dict[str, Any], counts: BatchCounts) -> Measured:
 
 
 def _of_pixels(rule: dict[str, Any], counts: BatchCounts) -> Measured:
-    rows = counts.rows("pixels", rule["class"])
+    rows = counts.rows("pixels", rule)
     both, gold, delivery = rows["intersection"], rows["gold"], rows["delivery"]
     images = sum(1 for n in gold if n)
     if not sum(gold) + sum(delivery):
@@ -94,7 +94,7 @@ def _pixel_value(rule: dict[str, Any], counts: BatchCounts, rows: list[tuple[int
         limit = rational(rule["below_iou"])
         bad = sum(1 for i, g, d in rows if Fraction(i, g + d - i) < limit)
         return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
-    own = counts.rows(rule["table"], rule["class"])
+    own = counts.rows(rule["table"], rule)
     if metric == "boundary-iou":
         bands = zip(own["intersection"], own["gold"], own["delivery"])
         return _ratio([(i, g + d - i) for i, g, d in bands])
@@ -141,8 +141,8 @@ def _mean_pq(rule: dict[str, Any], counts: BatchCounts) -> Measured:
 
 
 def _of_objects(rule: dict[str, Any], counts: BatchCounts) -> Measured:
-    metric, name = rule["metric"], rule["class"]
-    rows = counts.rows(rule["table"], name)
+    metric = rule["metric"]
+    rows = counts.rows(rule["table"], rule)
     if metric not in _BY_SEGMENTS and rows["thing"] is False:
         return Measured(error=True)  # stuff has no objects
     cells = list(zip(rows["matched"], rows["missed"], rows["extra"], rows["ious"]))

@@ -59,11 +59,13 @@ class BatchCounts:
         _require(table in self._tables, f"no table {table!r}")
         return list(self._tables[table].values())
 
-    def rows(self, table: str, class_name: str) -> dict[str, Any]:
-        """The columns of a class."""
-        _require(class_name in self._tables.get(table, {}), f"no {table}[{class_name}]")
-        found: dict[str, Any] = self._tables[table][class_name]
-        return found
+    def rows(self, table: str, rule: dict[str, Any]) -> dict[str, Any]:
+        """The columns of the class of a rule, or of the classes of its group, summed image by image."""
+        names = rule["members"] or [rule["class"]]
+        known = self._tables.get(table, {})
+        _require(all(name in known for name in names), f"no {table} of {rule['class']}")
+        parts: list[dict[str, Any]] = [known[name] for name in names]
+        return parts[0] if len(parts) == 1 else _summed(parts, _COLUMNS[table.split(" ")[0]])
 
     def _check(self, kind: str, rows: dict[str, Any], undelivered: set[str], where: str) -> None:
         at = rows["image"]
@@ -74,6 +76,26 @@ class BatchCounts:
         for place, *cells in zip(at, *columns):
             lost = self.keys[place] in undelivered
             _require(_CHECKS[kind](cells, lost), f"{where}, image {self.keys[place]}")
+
+
+def _summed(parts: list[dict[str, Any]], columns: Sequence[str]) -> dict[str, Any]:
+    rows: dict[int, list[Any]] = {}
+    for part in parts:
+        for place, *cells in zip(part["image"], *(part[name] for name in columns)):
+            before = rows.get(place)
+            rows[place] = cells if before is None else [one + other for one, other in zip(before, cells)]
+    order = sorted(rows)
+    found: dict[str, Any] = {"image": order}
+    for k, name in enumerate(columns):
+        found[name] = [rows[place][k] for place in order]
+    if "instances" in parts[0]:
+        counted = [part["instances"] for part in parts]
+        found["instances"] = None if None in counted else sum(counted)
+    if "thing" in parts[0]:
+        found["in_gold"] = any(part["in_gold"] for part in parts)
+        found["in_delivery"] = any(part["in_delivery"] for part in parts)
+        found["thing"] = False if any(part["thing"] is False for part in parts) else None
+    return found
 
 
 def _pixels(cells: Sequence[int], lost: bool) -> bool:
