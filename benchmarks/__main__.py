@@ -27,6 +27,7 @@ PARTS = {
     "k": "boundary",
     "l": "object_boundaries",
     "m": "segment_boundaries",
+    "n": "acceptance",
 }
 PEERS = (
     "numpy", "numba", "hotcoco", "pycocotools", "cityscapesscripts", "scikit-learn", "torchmetrics",

@@ -261,6 +261,9 @@ class _Run:
         faults = _refuse(sides, pair_faults)
         return plan.join(tables), {
             "images": images,
+            "annotators": {
+                key: who for key in images.paired if (who := sides[1].source.annotators(key))
+            },
             "inputs": tuple(side.info() for side in sides),
             "counts": {side.role: side.counts() for side in sides},
             "faults": faults,

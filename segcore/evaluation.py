@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore import __version__
 from segcore.class_scores import ClassScores, ratio
 from segcore.dilation import Dilation
 from segcore.errors import UsageError
-from segcore.faults import Fault
-from segcore.ontology import Ontology
+from segcore.measured_batch import Images, InputInfo, MeasuredBatch, SideCounts
 from segcore.surface_scores import SurfaceScores, mean_of, surface_scores
 from segcore.surface_tally import SurfaceTable
 from segcore.tally import ImageCounts, TallyTable
@@ -26,153 +23,6 @@ __all__ = ["ClassScores", "Evaluation", "Images", "InputInfo", "MeasuredBatch", 
 
 OTHER = "<other>"
 """The last row and column of every confusion: unlabeled, unclaimed, missing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
-    """Which images were judged, each tuple sorted by key.
-
-    Attributes
-    ----------
-    gold : int
-        Number of gold images.
-    paired, extra_in_delivery : tuple of str
-        Delivered keys; several may belong to one gold image (see :meth:`Source.image_of`).
-    missing_in_delivery : tuple of str
-        Gold keys.
-    """
-
-    gold: int
-    paired: tuple[str, ...]
-    missing_in_delivery: tuple[str, ...]
-    extra_in_delivery: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The ``images`` block of the contract."""
-        return {
-            "paired": len(self.paired),
-            "missing_in_delivery": list(self.missing_in_delivery),
-            "extra_in_delivery": list(self.extra_in_delivery),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputInfo:
-    """One input, as it was read.
-
-    Attributes
-    ----------
-    role : str
-        ``gold`` or ``delivery``.
-    spec : str
-        What the user named.
-    images : int
-        Images the input holds.
-    sha256 : str
-        Hash of the bytes the numbers come from.
-    """
-
-    role: str
-    spec: str
-    images: int
-    sha256: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of the contract."""
-        return {"role": self.role, "spec": self.spec, "images": self.images, "sha256": self.sha256}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideCounts:
-    """What became of one input's annotations: ``read == used + rejected + sum(ignored)``.
-
-    Attributes
-    ----------
-    read, used, rejected : int
-    ignored : mapping of str to int
-        How many were left out for which reason.
-    """
-
-    read: int
-    used: int
-    rejected: int
-    ignored: Mapping[str, int]
-
-    def __post_init__(self) -> None:
-        if self.read != self.used + self.rejected + sum(self.ignored.values()):
-            raise AssertionError(f"annotations went astray: {self}")
-
-    def ignored_text(self) -> str:
-        """What was ignored, the most first: ``3 ignored (stuff class)``; empty for nothing."""
-        ranked = sorted(self.ignored.items(), key=lambda item: (-item[1], item[0]))
-        return ", ".join(f"{n} ignored ({reason})" for reason, n in ranked if n)
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of the contract."""
-        return {
-            "annotations_read": self.read,
-            "used": self.used,
-            "rejected": self.rejected,
-            "ignored": dict(sorted(self.ignored.items())),
-        }
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MeasuredBatch(ABC):
-    """What every evaluation says, whatever its task.
-
-    Attributes
-    ----------
-    ontology : Ontology
-        The classes, in the order of every table.
-    images : Images
-        What was paired, missing and extra.
-    inputs : tuple of InputInfo
-    counts : mapping of str to SideCounts
-        ``gold`` and ``delivery``.
-    faults : tuple of Fault
-        Warnings only: an input with errors is never evaluated.
-    conventions : mapping of str to str
-        The rules behind the numbers, for the reader of a report.
-    task : str
-        By which it was measured.
-    """
-
-    ontology: Ontology
-    images: Images
-    inputs: tuple[InputInfo, ...]
-    counts: Mapping[str, SideCounts]
-    faults: tuple[Fault, ...]
-    conventions: Mapping[str, str]
-    task: str
-
-    @property
-    @abstractmethod
-    def classes(self) -> tuple[Any, ...]:
-        """The scores of every class, in ontology order."""
-
-    @abstractmethod
-    def table(self) -> dict[str, list[Any]]:
-        """Image x class counts as columns, one row for every class an image holds on either side."""
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """The document ``segcore score --json`` writes: plain values, undefined ones None."""
-
-    def document(self, task: str, **scores: Any) -> dict[str, Any]:
-        """The document of a task: what all have in common, and ``scores``."""
-        return {
-            "schema": 1,
-            "outcome": "scored",
-            "task": task,
-            "tool": {"name": "segcore", "version": __version__},
-            "inputs": [info.to_json() for info in self.inputs],
-            "images": self.images.to_json(),
-            "counts": {side: counts.to_json() for side, counts in self.counts.items()},
-            **scores,
-            "faults": [fault.to_json() for fault in self.faults],
-            "conventions": dict(self.conventions),
-        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -203,6 +53,9 @@ class Evaluation(MeasuredBatch):
     dilation: Dilation | None = None
     surfaces: SurfaceTable | None = None
     task: str = "semantic"
+
+    def _tables(self) -> Mapping[str, TallyTable | SurfaceTable | None]:
+        return {"tallies": self.tallies, "boundary": self.boundary, "surfaces": self.surfaces}
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:

@@ -161,6 +161,28 @@ class InstanceTable:
             boundaries=Boundaries.joined(boundaries) if boundaries else None,
         )
 
+    def take(self, images: Integers) -> InstanceTable:
+        """The table of some images, given by their places in ``keys``, rising."""
+        gold_offsets, gold = _rows_of(self.gold_offsets, images)
+        delivery_offsets, delivery = _rows_of(self.delivery_offsets, images)
+        overlap_offsets, overlaps = _rows_of(self.overlap_offsets, images)
+        bands = self.boundaries
+        return InstanceTable(
+            keys=tuple(map(self.keys.__getitem__, images.tolist())),
+            gold=self.gold.take(gold),
+            delivery=self.delivery.take(delivery),
+            overlaps=Overlaps(*(column[overlaps] for column in self.overlaps)),
+            gold_offsets=gold_offsets,
+            delivery_offsets=delivery_offsets,
+            overlap_offsets=overlap_offsets,
+            boundaries=bands
+            and Boundaries(
+                gold_px=bands.gold_px[gold],
+                delivery_px=bands.delivery_px[delivery],
+                shared_px=bands.shared_px[overlaps],
+            ),
+        )
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -224,6 +246,13 @@ def _joined(parts: Sequence[Overlaps]) -> Overlaps:
         if parts
         else (empty,) * 3
     )
+
+
+def _rows_of(offsets: Integers, images: Integers) -> tuple[Integers, Integers]:
+    """The offsets of some images by themselves, and which rows are theirs."""
+    sizes = np.diff(offsets)[images]
+    own = np.append(0, np.cumsum(sizes))
+    return own, np.arange(own[-1]) + np.repeat(offsets[images] - own[:-1], sizes)
 
 
 def _offsets(lengths: list[int]) -> Integers:

@@ -16,11 +16,13 @@ def pair(sides: tuple[Side, Side]) -> Images:
     gold, delivery = (side.source.keys() for side in sides)
     image_of = sides[1].source.image_of
     delivered, wanted = frozenset(map(image_of, delivery)), frozenset(gold)
+    paired = tuple(key for key in delivery if image_of(key) in wanted)
     images = Images(
         gold=len(gold),
-        paired=tuple(key for key in delivery if image_of(key) in wanted),
+        paired=paired,
         missing_in_delivery=tuple(key for key in gold if key not in delivered),
         extra_in_delivery=tuple(key for key in delivery if image_of(key) not in wanted),
+        image_keys={key: image for key in paired if (image := image_of(key)) != key},
     )
     log, name = sides[1].faults, sides[1].source.name
     if not images.paired and any(side.source.faults.errors for side in sides):

@@ -59,7 +59,9 @@ class SemanticTable:
                 num_classes=num_classes,
                 keep_cells=keep_cells,
             ),
-            boundary=TallyTable.from_tallies(bands, num_classes=num_classes) if boundary else None,
+            boundary=TallyTable.from_tallies(bands, num_classes=num_classes, keep_cells=keep_cells)
+            if boundary
+            else None,
             surfaces=SurfaceTable.from_tallies(outlines) if surfaces else None,
         )
 

@@ -186,6 +186,20 @@ class SurfaceTable:
             delivery=Histograms.joined([table.delivery for table in tables]),
         )
 
+    def take(self, images: Integers) -> SurfaceTable:
+        """The table of some images, given by their places in ``keys``, rising."""
+        sizes = np.diff(self.offsets)[images]
+        offsets = _offsets([sizes])
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[images] - offsets[:-1], sizes)
+        return SurfaceTable(
+            keys=tuple(map(self.keys.__getitem__, images.tolist())),
+            diagonals_squared_px=self.diagonals_squared_px[images],
+            offsets=offsets,
+            classes=self.classes[rows],
+            gold=self.gold.take(rows),
+            delivery=self.delivery.take(rows),
+        )
+
     def __len__(self) -> int:
         return len(self.keys)
 

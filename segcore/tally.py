@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ImageCells", "ImageCounts", "Tally", "TallyTable"]
+from segcore.errors import UsageError
+
+__all__ = ["ImageCells", "ImageCounts", "ImageInstances", "Tally", "TallyTable"]
 
 IntArray = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
@@ -92,6 +94,74 @@ class ImageCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageInstances:
+    """The gold instances of every image of a :class:`TallyTable`, of the classes that have some.
+
+    A class may have instances without a pixel, where others lie over them.
+
+    Attributes
+    ----------
+    offsets : int64 (n_images + 1,)
+        Image ``i`` owns ``offsets[i]:offsets[i + 1]`` of the next columns.
+    classes, counts : int32 (n_rows,)
+        Class by class, all counts above 0.
+    known : bool (n_images,)
+        Whether the gold of the image tells instances apart.
+    """
+
+    offsets: IntArray
+    classes: Counts
+    counts: Counts
+    known: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, tallies: Sequence[Tally]) -> ImageInstances:
+        """Those of tallies, one an image."""
+        classes: list[Counts] = []
+        counts: list[Counts] = []
+        for tally in tallies:
+            held: IntArray = np.empty(0, np.int64)
+            if tally.instances is not None:
+                held = np.flatnonzero(tally.instances).astype(np.int64)
+                counts.append(tally.instances[held].astype(np.int32))
+            classes.append(held.astype(np.int32))
+        return cls(
+            offsets=_offsets(np.fromiter(map(len, classes), np.int64, len(classes))),
+            classes=_column(classes),
+            counts=_column(counts),
+            known=np.fromiter((t.instances is not None for t in tallies), np.bool_, len(tallies)),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[ImageInstances]) -> ImageInstances:
+        """Several as one, in order."""
+        return cls(
+            offsets=_offsets(_joined([np.diff(part.offsets) for part in parts])),
+            classes=_column([part.classes for part in parts]),
+            counts=_column([part.counts for part in parts]),
+            known=np.concatenate([np.empty(0, np.bool_), *(part.known for part in parts)]),
+        )
+
+    def take(self, images: IntArray) -> ImageInstances:
+        """Those of some images, in that order."""
+        offsets, rows = _rows_of(self.offsets, images)
+        return ImageInstances(
+            offsets=offsets,
+            classes=self.classes[rows],
+            counts=self.counts[rows],
+            known=self.known[images],
+        )
+
+    def totals(self, *, num_classes: int) -> IntArray | None:
+        """Of all images: int64 (K,); None where an image does not know, and for no image."""
+        if not len(self.known) or not self.known.all():
+            return None
+        found = np.zeros(num_classes, np.int64)
+        np.add.at(found, self.classes, self.counts)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageCells:
     """The confusion of every image of a :class:`TallyTable`: only the cells that are not zero.
 
@@ -101,11 +171,13 @@ class ImageCells:
         Image ``i`` owns ``offsets[i]:offsets[i + 1]`` of the next columns.
     cells, pixels : int32 (n_cells,)
         As those of :class:`Tally`.
+    instances : ImageInstances
     """
 
     offsets: IntArray
     cells: Counts
     pixels: Counts
+    instances: ImageInstances
 
     @classmethod
     def joined(cls, parts: Sequence[ImageCells]) -> ImageCells:
@@ -114,7 +186,26 @@ class ImageCells:
             offsets=_offsets(_joined([np.diff(part.offsets) for part in parts])),
             cells=_column([part.cells for part in parts]),
             pixels=_column([part.pixels for part in parts]),
+            instances=ImageInstances.joined([part.instances for part in parts]),
         )
+
+    def take(self, images: IntArray) -> ImageCells:
+        """Those of some images, in that order."""
+        offsets, rows = _rows_of(self.offsets, images)
+        return ImageCells(
+            offsets=offsets,
+            cells=self.cells[rows],
+            pixels=self.pixels[rows],
+            instances=self.instances.take(images),
+        )
+
+    def pooled(self, *, num_classes: int) -> Tally:
+        """All images together, as :meth:`Tally.sum` has them."""
+        cells, place = np.unique(self.cells.astype(np.int64), return_inverse=True)
+        pixels = np.zeros(len(cells), np.int64)
+        np.add.at(pixels, place, self.pixels)
+        instances = self.instances.totals(num_classes=num_classes)
+        return Tally(num_classes=num_classes, cells=cells, pixels=pixels, instances=instances)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,7 +269,10 @@ class TallyTable:
             delivery_pixels=delivery_pixels[held].astype(np.int32),
             pooled=pooled,
             cells=ImageCells(
-                offsets=_offsets(sizes), cells=cells.astype(np.int32), pixels=pixels.astype(np.int32)
+                offsets=_offsets(sizes),
+                cells=cells.astype(np.int32),
+                pixels=pixels.astype(np.int32),
+                instances=ImageInstances.of([tally for _, tally in rows]),
             )
             if keep_cells
             else None,
@@ -197,6 +291,36 @@ class TallyTable:
             delivery_pixels=_column([table.delivery_pixels for table in tables]),
             pooled=Tally.sum([table.pooled for table in tables], num_classes=num_classes),
             cells=ImageCells.joined(cells) if cells and len(cells) == len(tables) else None,
+        )
+
+    def take(self, images: IntArray) -> TallyTable:
+        """The table of some images, as if there were no others.
+
+        Parameters
+        ----------
+        images : int64 (n,)
+            Their places in ``keys``, rising.
+
+        Raises
+        ------
+        UsageError
+            The confusions of the images were not kept.
+        """
+        if self.cells is None:
+            raise UsageError(
+                "the confusion of each image was not kept: evaluate(..., keep_cells=True) does"
+            )
+        offsets, rows = _rows_of(self.offsets, images)
+        cells = self.cells.take(images)
+        return TallyTable(
+            keys=tuple(map(self.keys.__getitem__, images.tolist())),
+            offsets=offsets,
+            classes=self.classes[rows],
+            intersection=self.intersection[rows],
+            gold_pixels=self.gold_pixels[rows],
+            delivery_pixels=self.delivery_pixels[rows],
+            pooled=cells.pooled(num_classes=self.pooled.num_classes),
+            cells=cells,
         )
 
     def __len__(self) -> int:
@@ -239,6 +363,13 @@ class TallyTable:
 
 def _offsets(lengths: IntArray) -> IntArray:
     return np.append(0, np.cumsum(lengths))
+
+
+def _rows_of(offsets: IntArray, images: IntArray) -> tuple[IntArray, IntArray]:
+    """The offsets of some images by themselves, and which rows are theirs."""
+    sizes = np.diff(offsets)[images]
+    own = _offsets(sizes)
+    return own, np.arange(own[-1]) + np.repeat(offsets[images] - own[:-1], sizes)
 
 
 def _joined(parts: list[IntArray]) -> IntArray:

@@ -42,8 +42,8 @@ def resolve_groups(
         elif group not in used:
             refuse("policy.bad_value", ("groups", group), f"no gate names the group {shown!r}")
         for i, name in enumerate(names):
-            if (problem := _bad_member(name, names[:i], groups, ontology)) is not None:
-                refuse(problem[0], ("groups", group, i), problem[1])
+            if (bad := _bad_member(name, names[:i], groups, ontology)) is not None:
+                refuse(bad[0], ("groups", group, i), bad[1])
         found[group] = tuple(name for name in ontology.names if name in names)
     return found
 

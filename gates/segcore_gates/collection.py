@@ -188,6 +188,7 @@ class GateItem(pytest.Item):
             "name": loaded.policy.name,
             "sha256": loaded.sha256,
             "rules": len(loaded.checks),
+            "sampling": loaded.sampling,
             "waivers": [waiver.to_json() for waiver in loaded.waivers.values()],
             "index": self._index,
             "record": record.to_json(),

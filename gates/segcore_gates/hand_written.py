@@ -61,7 +61,8 @@ def evaluate_for(
         loaded = load_policy(path, environ=os.environ, open_source=evaluations.open)
         from segcore_gates.metrics import view_of
 
-        counted = fewest([*map(view_of, loaded.rules), view])[view]
+        more = (other for check in loaded.checks for other in check.views)
+        counted = fewest([*map(view_of, loaded.rules), *more, view])[view]
         found = evaluations.get(loaded.gold, loaded.delivery, ontology=loaded.ontology, view=counted)
         require_pins(loaded, found)
         return found

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.rules import Rule
+from segcore_gates.slices.check import SliceCheck
+from segcore_gates.slices.judging import judge_slice
 from segcore_gates.verdict import verdict
 from segcore_gates.waivers.waiver import waived
 
@@ -45,4 +48,8 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
     return verdict(rule, batch.evaluation(rule), strict=strict, adjusted_p=batch.adjusted_p(rule))
 
 
-_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {Rule: _rule}
+_JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    FormatLockRule: judge_format,
+    Rule: _rule,
+    SliceCheck: judge_slice,
+}

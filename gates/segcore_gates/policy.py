@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
+from segcore_gates.format_lock.policy import FormatSection
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Policy"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy", "usable_gates"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -113,6 +125,25 @@ class Coverage(Model):
         default=ExtraImages.ALLOW,
         description="What delivered images without gold do: allow, warn or error.",
     )
+    sampled_from: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None,
+        description=(
+            "How many images the gold was drawn from at random; all of them together are judged."
+        ),
+    )
+
+
+class Looks(Model):
+    """When the batch of a pilot that is extended may be judged by the bound."""
+
+    at: Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)] = Field(
+        description="Numbers of gold images, rising: 25, 50, 100, 200. With any other nothing is proven."
+    )
+    strict: bool = Field(
+        default=False,
+        strict=True,
+        description="Share the error among the looks: each is judged at 1 - (1 - confidence) / looks.",
+    )
 
 
 class Defaults(Model):
@@ -135,6 +166,10 @@ class Defaults(Model):
     absent: Level = Field(
         default=Level.ERROR,
         description=ABSENT,
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=0,
+        description="Kept for tools that draw samples; no number of a gate depends on it.",
     )
 
 
@@ -185,8 +220,25 @@ class Policy(Model):
     gates: Annotated[dict[str, Gate], Field(min_length=1)] = Field(
         description="The gates by name; reports carry it: class-iou gives class-iou[car]."
     )
+    attributes: Text | None = Field(
+        default=None,
+        description=(
+            "A CSV with a column `image` and one for each attribute of images, for what no source says. "
+            "Relative to this file; may hold ${VARIABLE}."
+        ),
+    )
+    slices: Annotated[dict[str, Slice], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Gates on parts of the batch by name: slice[annotators]. They warn.",
+    )
+    format: FormatSection | None = Field(
+        default=None, description="The form the delivery must have, as it was locked."
+    )
     waivers: tuple[WaiverEntry, ...] = Field(
         default=(), description="Checks that may fail for a while, each down to a floor."
+    )
+    looks: Looks | None = Field(
+        default=None, description="When a pilot that is extended may be judged by the bound."
     )
     push: Annotated[dict[str, _PushOptions], Field(min_length=1)] | None = Field(
         default=None,
@@ -195,3 +247,16 @@ class Policy(Model):
             "each with its options. Text may hold ${VARIABLE}."
         ),
     )
+
+
+def usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
+    """The gates without errors of their own, so that their classes are checked in the same run."""
+    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
+    found: dict[str, Gate] = {}
+    gates = raw.get("gates")
+    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
+        try:
+            found[gate_id] = adapter.validate_python(gate)
+        except ValidationError:
+            continue
+    return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segcore.errors import UsageError
 from segcore_gates.hand_written import require_pins
 from segcore_gates.metrics import view_of
+from segcore_gates.slices.attributes import BatchAttributes
 from segcore_gates.verdict import adjusted_p_values
 from segcore_gates.views import SEMANTIC, View, fewest
 
@@ -39,11 +41,13 @@ class PolicyBatch:
         self._policy = policy
         self._evaluations = evaluations
         self._keep_sources = keep_sources
-        self._counted = fewest(map(view_of, policy.rules))
+        more = (view for check in policy.checks for view in check.views)
+        self._counted = fewest([*map(view_of, policy.rules), *more])
         self._seen: dict[View | None, MeasuredBatch] = {}
         self._digests: tuple[str, ...] | None = None
         self._adjusted: dict[str, Mapping[str, float]] = {}
         self._sources: tuple[Source, Source] | None = None
+        self._attributes: BatchAttributes | None = None
 
     @property
     def policy(self) -> LoadedPolicy:
@@ -65,7 +69,16 @@ class PolicyBatch:
         InvalidInputError
             An input was refused.
         """
-        wanted = view_of(rule)
+        return self.seen(view_of(rule))
+
+    def seen(self, wanted: View | None) -> MeasuredBatch:
+        """The evaluation of a view that a rule or another check of the policy needs.
+
+        Raises
+        ------
+        UsageError, InvalidInputError
+            See :meth:`evaluation`.
+        """
         if wanted not in self._seen:
             found = self._count(self._counted[wanted])
             self._seen[wanted] = found if wanted is None else wanted.of(found)
@@ -88,7 +101,25 @@ class PolicyBatch:
         if not (self._keep_sources or later):
             self._evaluations.drop_sources(policy.gold, policy.delivery, ontology=policy.ontology)
         self._require_same_inputs(found)
-        return found
+        if policy.attributes is None:
+            return found
+        return replace(found, annotators=self._known(found).annotators())
+
+    def attributes(self) -> BatchAttributes:
+        """What is known of the images beside their masks.
+
+        Raises
+        ------
+        PolicyError
+            The file of attributes names an image that neither side has.
+        """
+        return self._known(self.seen(next(iter(self._counted))))
+
+    def _known(self, evaluation: MeasuredBatch) -> BatchAttributes:
+        if self._attributes is None:
+            table = self._policy.attributes
+            self._attributes = BatchAttributes(evaluation, table, self.sources)
+        return self._attributes
 
     def adjusted_p(self, rule: Rule) -> float | None:
         """The p value of a rule, adjusted within its gate; None where none is asked for."""

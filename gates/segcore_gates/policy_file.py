@@ -6,11 +6,11 @@ import datetime
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from segcore.documents import YamlDocument, key_path, parse_yaml
 from segcore.errors import (
@@ -28,13 +28,16 @@ from segcore.sources import Source, Spec
 from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, Gate, InputSpec, Policy
+from segcore_gates.looks import with_looks
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy, usable_gates
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
 from segcore_gates.resolution import Around, check_class_names, resolve_rules
 from segcore_gates.rules import Check, Rule
 from segcore_gates.sections import resolve_sections
+from segcore_gates.slices.attribute_file import AttributeTable, load_attributes
+from segcore_gates.slices.policy import as_read
 from segcore_gates.waivers.resolution import resolve_waivers
 from segcore_gates.waivers.waiver import Waiver
 
@@ -69,6 +72,8 @@ class LoadedPolicy:
         Of the policy's bytes.
     push : Mapping of str to Push
         The platforms that are pushed to, by name, with their options.
+    attributes : AttributeTable or None
+        What the policy itself says of the images.
     waivers : Mapping of str to Waiver
         By the id of the check that each of them excuses.
     today : date
@@ -85,6 +90,7 @@ class LoadedPolicy:
     delivery_sha256: str | None
     sha256: str
     push: Mapping[str, Push] = field(default_factory=dict)
+    attributes: AttributeTable | None = None
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
@@ -93,6 +99,16 @@ class LoadedPolicy:
     def rules(self) -> tuple[Rule, ...]:
         """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
         return tuple(check for check in self.checks if isinstance(check, Rule))
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """How the gold was drawn, as plain values; see :class:`segcore_gates.looks.Sampling`."""
+        looks = self.policy.looks
+        return {
+            "sampled_from": self.policy.coverage.sampled_from,
+            "at": [] if looks is None else list(looks.at),
+            "strict": looks is not None and looks.strict,
+        }
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""
@@ -104,6 +120,7 @@ def load_policy(
     *,
     environ: Mapping[str, str],
     open_source: Callable[[Spec], Source] | None = None,
+    sections: bool = True,
     today: datetime.date | None = None,
     ontology: Ontology | None = None,
 ) -> LoadedPolicy:
@@ -117,10 +134,13 @@ def load_policy(
         The variables that paths may use as ``${NAME}``.
     open_source : callable or None
         Opens the gold where it has to name the classes; None is :func:`segcore.open`.
+    sections : bool
+        False for whoever writes what a section names: the files of sections are not read, and the
+        checks are those of the gates.
     today : date or None
         The day by which waivers expire; None is :func:`segcore_gates.day.today`.
     ontology : Ontology or None
-        The classes, where they are known; None looks for those of the policy or the gold.
+        The classes, where they are known already.
 
     Raises
     ------
@@ -136,14 +156,13 @@ def load_policy(
         data = read_bytes(file, limit=MAX_YAML_BYTES, follow_symlinks=True)
         document = parse_yaml(data, file=file)
     except RefusedFileError as e:
-        problem = f"expected {e.expected}, got {e.got}"
-        raise PolicyError(
-            [PolicyProblem(code=e.code, file=file, line=None, path="", message=problem)]
-        ) from None
+        message = f"expected {e.expected}, got {e.got}"
+        problem = PolicyProblem(code=e.code, file=file, line=None, path="", message=message)
+        raise PolicyError([problem]) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
-    loader = _Loader(path, document, environ, open_source, today or day.today(), ontology)
-    return loader.load(sha256=hashlib.sha256(data).hexdigest())
+    loader = _Loader(path, document, environ, open_source, today or day.today())
+    return loader.load(hashlib.sha256(data).hexdigest(), sections=sections, ontology=ontology)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -158,17 +177,15 @@ class _Loader:
         environ: Mapping[str, str],
         open_source: Callable[[Spec], Source] | None,
         today: datetime.date,
-        ontology: Ontology | None,
     ) -> None:
         self._open_source = open_source
-        self._classes = ontology
         self._today = today
         self._path = path
         self._document = document
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str) -> LoadedPolicy:
+    def load(self, sha256: str, *, sections: bool, ontology: Ontology | None) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -179,13 +196,14 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
-        ontology = self._classes or self._ontology(raw, gold)
+        attributes = self._attributes(raw.get("attributes") if sections else None)
+        ontology = ontology or self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         waivers: dict[str, Waiver] = {}
         if ontology is not None:
             check_class_names(self._document, ontology, self.refuse)
             rules = resolve_rules(
-                policy.gates if policy is not None else _usable_gates(raw),
+                policy.gates if policy is not None else usable_gates(raw),
                 coverage=policy.coverage if policy is not None else Coverage(),
                 defaults=policy.defaults if policy is not None else Defaults(),
                 ontology=ontology,
@@ -201,8 +219,10 @@ class _Loader:
                 refuse=self.refuse,
                 located=self._paths.located,
             )
-            if policy is not None:
-                checks = resolve_sections(policy, around)
+            checks = rules
+            if policy is not None and sections:
+                rules = with_looks(rules, policy.looks, self.refuse)
+                checks = resolve_sections(policy, replace(around, rules=rules))
                 waivers = resolve_waivers(policy.waivers, checks, today=self._today, refuse=self.refuse)
         if self._problems or policy is None or gold is None or delivery is None or ontology is None:
             raise self._error()
@@ -217,6 +237,7 @@ class _Loader:
             delivery_sha256=_pin(policy.delivery),
             sha256=sha256,
             push=push,
+            attributes=attributes,
             waivers=waivers,
             today=self._today,
             _document=self._document,
@@ -255,6 +276,8 @@ class _Loader:
         for key in ("name", "gold", "delivery", "groups"):
             if key in raw:
                 raw[key] = self._as_text((key,))
+        if isinstance(raw.get("slices"), dict):
+            raw["slices"] = as_read(raw["slices"], self._as_text)
         if isinstance(raw.get("gates"), dict):
             raw["gates"] = {
                 gate_id: {**gate, "classes": self._as_text(("gates", gate_id, "classes"))}
@@ -330,6 +353,15 @@ class _Loader:
                         self.refuse(problem.code, (*path, *problem.steps), problem.message)
         return found
 
+    def _attributes(self, given: object) -> AttributeTable | None:
+        """The file of attributes; None where there is none, or it was refused."""
+        path = self._paths.located(given, ("attributes",)) if isinstance(given, str) and given else None
+        try:
+            return None if path is None else load_attributes(path)
+        except PolicyError as error:
+            self._problems |= dict.fromkeys(error.problems)
+            return None
+
     def _ontology(self, raw: dict[str, Any], gold: Spec | None) -> Ontology | None:
         given = raw.get("ontology")
         try:
@@ -362,19 +394,6 @@ class _Loader:
             )
             self.refuse("policy.missing_key", (), problem)
         return ontology
-
-
-def _usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
-    """The gates without errors of their own, so that their classes are checked in the same run."""
-    adapter: TypeAdapter[Gate] = TypeAdapter(Gate)
-    found: dict[str, Gate] = {}
-    gates = raw.get("gates")
-    for gate_id, gate in gates.items() if isinstance(gates, dict) else ():
-        try:
-            found[gate_id] = adapter.validate_python(gate)
-        except ValidationError:
-            continue
-    return found
 
 
 def _pin(given: str | InputSpec) -> str | None:

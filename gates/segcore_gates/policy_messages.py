@@ -13,7 +13,7 @@ from segcore.wording import did_you_mean, printable
 from segcore_gates.gate_base import CeilingGate, ShareCeilingGate
 from segcore_gates.gate_values import likely_overlap
 from segcore_gates.gates import GATE_MODELS
-from segcore_gates.policy import Coverage, Defaults, Policy
+from segcore_gates.policy import Policy
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,9 +23,7 @@ __all__ = ["explain"]
 _Path = tuple[str | int, ...]
 
 _LATER_KEYS: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Policy: frozenset({"format", "lints", "regression", "slices"}),
-    Coverage: frozenset({"sampled_from"}),
-    Defaults: frozenset({"seed"}),
+    Policy: frozenset({"lints", "regression"}),
 }
 _CEILINGS: Final = frozenset({"max", "warn_above"})
 _OF_OBJECTS: Final = frozenset({"curve", "iou", "sizes"})
@@ -94,6 +92,8 @@ def _is_share(path: _Path, document: YamlDocument) -> bool:
         return path[2] in {"below_iou", "confidence", "iou", "min", "warn_below"} or (
             path[2] in inside and len(path) > 3 and path[2:] != ("sizes", "absent")
         )
+    if path[0] == "slices":
+        return path[2:] == ("max_gap",)
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
 
 
@@ -167,6 +167,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         "confidence": "a share between 0.5 and 1 (neither of them itself)",
         "gold_images": "all, or a share between 0 and 1",
         "below_iou": "a share above 0, up to 1",
+        "max_gap": "a share above 0, up to 1",
         "iou": "a share above 0, up to 1",
     }.get(str(path[-1]), "a share between 0 and 1")
     if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):

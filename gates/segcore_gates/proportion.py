@@ -5,17 +5,24 @@ how bad they are, or how large.  Bounds are those of Clopper and Pearson (1934),
 confidence that is asked for: the true share is above the upper one with a probability of at most 1 -
 confidence, whatever it is.  Where rounding could decide whether a limit is kept, integers do.
 
-Reference: Hanley and Lippman-Hand 1983 (none bad in n images still allows about 3 / n).
+Where the images were drawn without replacement from a population with an end, the number of bad ones is
+hypergeometric.  How many images of the population hold the class is not known, only how many may: those
+that were looked at and do, and all that were not.  One image is added to what the bounds allow, so that
+they hold for any smaller number, too; without an end nothing is added.
+
+References: Hanley and Lippman-Hand 1983 (none bad in n images still allows about 3 / n); Cochran,
+Sampling Techniques, 3rd ed., ch. 3 (limits of a finite population).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+from segcore_gates.hypergeometric import Drawn
 from segcore_gates.incomplete_beta import beta_fraction
 
 __all__ = ["Proportion", "fewest_images"]
@@ -26,10 +33,35 @@ _DOUBTFUL: Final = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """So many bad ones of so many images; ``0 <= bad <= images``."""
+    """So many bad ones of so many images; ``0 <= bad <= images``.
+
+    Attributes
+    ----------
+    bad, images : int
+    population : int or None
+        How many images hold the class at most, looked at or not; None is without an end.
+    """
 
     bad: int
     images: int
+    population: int | None = None
+
+    def drawn_from(self, population: int, *, drawn: int) -> Proportion:
+        """The same images, drawn without replacement, with all others of the class that were drawn.
+
+        Parameters
+        ----------
+        population : int
+            How many there are of all images, with the class or without.
+        drawn : int
+            How many were drawn of all images, ``images <= drawn <= population``.
+        """
+        return replace(self, population=self.images + population - drawn)
+
+    @property
+    def unseen(self) -> int | None:
+        """How many images may hold the class and were not looked at; None is without an end."""
+        return None if self.population is None else self.population - self.images
 
     @property
     def effective_images(self) -> float | None:
@@ -40,6 +72,8 @@ class Proportion:
         """The least share they exclude from above; 1.0 if all are bad, None for no image."""
         if not self.images:
             return None
+        if self.population is not None:
+            return self._drawn().upper(_alpha(confidence))
         if self.bad == self.images:
             return 1.0
         alpha = float(_alpha(confidence))
@@ -51,6 +85,8 @@ class Proportion:
         """The largest share they exclude from below; 0.0 if none is bad, None for no image."""
         if not self.images:
             return None
+        if self.population is not None:
+            return self._drawn().lower(_alpha(confidence))
         if not self.bad:
             return 0.0
         alpha = float(_alpha(confidence))
@@ -64,6 +100,8 @@ class Proportion:
             return False
         if limit >= 1:
             return True
+        if self.population is not None:
+            return self._drawn().keeps(limit, _alpha(confidence))
         if self.bad == self.images or limit <= 0:
             return False
         alpha = _alpha(confidence)
@@ -76,6 +114,8 @@ class Proportion:
         """Whether the lower bound exceeds ``limit``; False for no image."""
         if not self.bad or limit >= 1:
             return False
+        if self.population is not None:
+            return self._drawn().breaks(limit, _alpha(confidence))
         alpha = _alpha(confidence)
         p = _at_least(self.bad, self.images, float(limit))
         if abs(p - float(alpha)) > _DOUBTFUL * float(alpha):
@@ -84,14 +124,35 @@ class Proportion:
 
     def p_above(self, limit: Fraction) -> float | None:
         """P value of "the true share is at most ``limit``"; None for no image."""
-        return _at_least(self.bad, self.images, float(limit)) if self.images else None
+        if not self.images:
+            return None
+        if self.population is not None:
+            return self._drawn().p_above(limit)
+        return _at_least(self.bad, self.images, float(limit))
+
+    def _drawn(self) -> Drawn:
+        return Drawn(self.bad, self.images, self.population or self.images)
+
+    def fewest(self, limit: Fraction, confidence: float) -> int | None:
+        """With how many images, none of them bad, the upper bound first does not exceed ``limit``.
+
+        Fewer cannot keep it, whatever they show.  None where no number can.
+        """
+        if self.population is None:
+            return fewest_images(limit, confidence)
+        low, high = 1, self.population
+        while low < high:
+            middle = (low + high) // 2
+            kept = Proportion(0, middle, self.population).keeps(limit, confidence)
+            low, high = (low, middle) if kept else (middle + 1, high)
+        return high
 
     def images_needed(self, limit: Fraction, confidence: float, *, power: float = 0.8) -> int | None:
         """Roughly how many images certify ``limit`` with this power, were the share found the truth.
 
         None where no number would: the share is not below the limit, or there is no image.
         """
-        fewest = fewest_images(limit, confidence)
+        fewest = self.fewest(limit, confidence)
         if fewest is None or not self.images or Fraction(self.bad, self.images) >= limit:
             return None
         if not self.bad:
@@ -102,7 +163,10 @@ class Proportion:
         normal = NormalDist()
         spread = normal.inv_cdf(confidence) * math.sqrt(most * (1 - most))
         spread += normal.inv_cdf(power) * math.sqrt(share * (1 - share))
-        return max(math.ceil((spread / (most - share)) ** 2), fewest, self.images + 1)
+        needed = math.ceil((spread / (most - share)) ** 2)
+        if self.population is not None:  # Cochran, ch. 4
+            needed = math.ceil(needed / (1 + needed / self.population))
+        return max(needed, fewest, self.images + 1)
 
 
 def fewest_images(limit: Fraction, confidence: float) -> int | None:

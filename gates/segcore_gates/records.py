@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
@@ -89,6 +89,8 @@ class Interval:
         Images in which either side has the class.
     effective_images : float
         How many images of equal size would weigh the same.
+    population : int or None
+        How many images may hold the class of those that the gold was drawn from; None is without an end.
     """
 
     lower: float
@@ -96,6 +98,11 @@ class Interval:
     confidence: float
     images: int
     effective_images: float
+    population: int | None = None
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values; ``population`` only where there is one."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,14 +278,7 @@ class Record:
             **unit,
             "value": self.value,
             "limit": {"kind": self.limit_kind.value, "applied": self.limit},
-            "interval": interval
-            and {
-                "lower": interval.lower,
-                "upper": interval.upper,
-                "confidence": interval.confidence,
-                "images": interval.images,
-                "effective_images": interval.effective_images,
-            },
+            "interval": interval and interval.to_json(),
             "support": {
                 "images": self.images,
                 "instances": self.instances,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from segcore import __version__
+from segcore_gates.looks import Sampling
 from segcore_gates.records import Outcome, Record, outcome, outcome_of_all
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class PolicyReport:
         Why nothing was judged.
     waivers : tuple of mapping
         Of the policy, as written there, with what became of each.
+    sampling : Sampling
+        How the gold was drawn.
     """
 
     path: str
@@ -152,6 +155,7 @@ class PolicyReport:
     inputs: Inputs = field(default_factory=Inputs)
     failure: Failure | None = None
     waivers: tuple[Mapping[str, Any], ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
 
     @property
     def not_run(self) -> int:
@@ -183,6 +187,7 @@ class PolicyReport:
             "gates": [record.to_json() for record in self.records],
             "not_run": self.not_run,
             "waivers": [dict(waiver) for waiver in self.waivers],
+            **self.sampling.to_json(),
             "error": None if self.failure is None else self.failure.to_json(),
         }
 

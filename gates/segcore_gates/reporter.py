@@ -16,6 +16,7 @@ from segcore.cli.output import json_text, write
 from segcore.errors import UsageError
 from segcore.wording import escaped_lines
 from segcore_gates.groups import grouped, listed
+from segcore_gates.looks import Sampling
 from segcore_gates.records import Outcome, Record, Verdict
 from segcore_gates.report import Failure, FailureKind, Inputs, PolicyReport, document
 from segcore_gates.text import relative, remarks, summary_line, table
@@ -142,6 +143,7 @@ def _report(path: str, items: Mapping[int, Mapping[str, Any]]) -> PolicyReport:
         inputs=Inputs.of_all(views),
         failure=_failure(failed),
         waivers=tuple(applied.get(given["gate"], given) for given in any_item["waivers"]),
+        sampling=Sampling.of(any_item["sampling"], views.values()),
     )
 
 

@@ -129,13 +129,14 @@ def resolve_rules(
                     gate_id,
                     gate,
                     defaults,
+                    coverage,
                     class_name=None,
                     limits={"minimum": gate.min, "warn_below": gate.warn_below},
                     line=document.line((*path, "min")),
                 )
             )
         else:
-            rules += _class_rules(gate_id, gate, defaults, ontology, known, document, refuse)
+            rules += _class_rules(gate_id, gate, defaults, coverage, ontology, known, document, refuse)
         if len(rules) > _MAX_RULES:
             refuse("limits.entries", path, f"the gates so far give more than {_MAX_RULES} rules")
             break
@@ -146,6 +147,7 @@ def _class_rules(
     gate_id: str,
     gate: ClassGate,
     defaults: Defaults,
+    coverage: Coverage,
     ontology: Ontology,
     groups: Groups,
     document: YamlDocument,
@@ -166,6 +168,7 @@ def _class_rules(
                 gate_id,
                 gate,
                 defaults,
+                coverage,
                 class_name=name,
                 members=groups.get(name, ()),
                 size=limits.size,
@@ -312,6 +315,7 @@ def _coverage_rule(coverage: Coverage, defaults: Defaults, document: YamlDocumen
         thin=Thin.WARN,
         absent=Level.ERROR,
         extra_images=coverage.extra_images,
+        sampled_from=coverage.sampled_from,
         line=document.line(("coverage", "gold_images")),
     )
 
@@ -320,6 +324,7 @@ def _rule(
     gate_id: str,
     gate: BatchGate | ClassGate,
     defaults: Defaults,
+    coverage: Coverage,
     *,
     class_name: str | None,
     members: tuple[str, ...] = (),
@@ -340,6 +345,7 @@ def _rule(
         metric=Metric(gate.metric),
         class_name=class_name,
         members=members,
+        sampled_from=coverage.sampled_from,
         severity=gate.severity or defaults.severity,
         judge=judge,
         confidence=gate.confidence or defaults.confidence,

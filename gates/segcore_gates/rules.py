@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segcore.average_precision import ScoreRule
     from segcore.dilation import Dilation
+    from segcore_gates.views import View
 
 __all__ = [
     "Check",
@@ -177,6 +178,11 @@ class Check(ABC):
     thin: Thin = Thin.WARN
 
     @property
+    def views(self) -> tuple[View, ...]:
+        """What it needs to know of the batch beside what the metrics of the policy do."""
+        return ()
+
+    @property
     @abstractmethod
     def limit(self) -> tuple[LimitKind, float]:
         """What the value is held against."""
@@ -225,6 +231,10 @@ class Rule(Check):
         The IoU below which a class is wrong on an image.
     kinds : str
         Over which classes a mean is: ``all``, ``things`` or ``stuff``; empty for other metrics.
+    sampled_from : int or None
+        How many images the gold was drawn from; None is without an end.
+    looks : tuple of int
+        With which numbers of gold images a bound may be judged, rising; empty is with any.
     members : tuple of str
         The classes of the group that ``class_name`` names, in ontology order; empty for a class.
     """
@@ -250,6 +260,8 @@ class Rule(Check):
     below_iou: float | None = None
     kinds: str = ""
     members: tuple[str, ...] = ()
+    sampled_from: int | None = None
+    looks: tuple[int, ...] = ()
 
     @property
     def limit(self) -> tuple[LimitKind, float]:

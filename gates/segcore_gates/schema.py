@@ -29,6 +29,7 @@ def editor_schema() -> dict[str, Any]:
         "patternProperties": {GATE_ID: gate},
         "propertyNames": {"not": {"const": "coverage"}},
     }
+    schema["properties"]["slices"] |= {"propertyNames": {"pattern": GATE_ID}}
     return {"$schema": _DRAFT, **schema}
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segcore_gates.format_lock.rule import resolve_format
+from segcore_gates.slices.resolution import resolve_slices
+
 if TYPE_CHECKING:
     from segcore_gates.policy import Policy
     from segcore_gates.resolution import Around
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["resolve_sections"]
 
 
-def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:  # noqa: ARG001
+def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     """All checks of a policy: what is seen before anything is measured comes first.
 
     Parameters
@@ -21,6 +24,6 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:  # no
     around : Around
         Its gates are resolved already.
     """
-    before: tuple[Check, ...] = ()
-    after: tuple[Check, ...] = ()
+    before: tuple[Check, ...] = resolve_format(policy.format, around)
+    after: tuple[Check, ...] = resolve_slices(policy.slices, around)
     return (*before, *around.rules, *after)

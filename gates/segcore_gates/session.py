@@ -111,7 +111,8 @@ def run_gates(
         *([] if junit is None else [f"--junitxml={junit}"]),
         *([] if json is None else [f"--gate-report={json}"]),
         *pytest_args,
-        *map(os.fspath, paths),
+        # a path drops the ./ in front, which keeps a name such as -a.gate.yaml from being an option
+        *(f".{os.sep}{path}" if str(path).startswith("-") else os.fspath(path) for path in paths),
     ]
     with _environment(autoload=bool(pytest_args)):
         status = int(pytest.main(args, plugins=[command]))

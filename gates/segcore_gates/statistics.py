@@ -10,12 +10,19 @@ how rare misses are.  Everything up to the square root is exact rational arithme
 does not depend on machine, file order or rounding, and "the lower bound reaches the threshold" is
 the very same statement as "the test statistic reaches its critical value".
 
+Where the images were drawn without replacement from N and only those N matter, the standard error of a
+mean of n of them is smaller by the square root of (N - n) / (N - 1) (Cochran, ch. 2; with the sample
+variance it is exactly that of (N - n) / N, so this errs on the safe side).  The hypothetical miss stays
+whole as long as one image was not looked at, for that one may be a miss; where all were, there is
+nothing left to infer.
+
 References: Fieller 1954; Cochran, Sampling Techniques, 3rd ed., ch. 6; Berger 1982 (all classes must
 pass, so no correction for passing); Holm 1979 (corrects the claim that a class fails).
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,16 +54,26 @@ class _Moments:
     cov: Fraction
 
     @classmethod
-    def of(cls, n: int, i: Fraction, u: Fraction, ii: Fraction, uu: Fraction, iu: Fraction) -> _Moments:
-        """From sums and sums of products over ``n`` >= 2 points."""
-        scale = n * (n - 1)
+    def of(
+        cls,
+        n: int,
+        i: Fraction,
+        u: Fraction,
+        ii: Fraction,
+        uu: Fraction,
+        iu: Fraction,
+        *,
+        unseen: Fraction,
+    ) -> _Moments:
+        """From sums and sums of products over ``n`` >= 2 points; variances are those left ``unseen``."""
+        scale = unseen / (n * (n - 1))
         return cls(
             n=n,
             mean_i=i / n,
             mean_u=u / n,
-            var_i=(n * ii - i * i) / scale,
-            var_u=(n * uu - u * u) / scale,
-            cov=(n * iu - i * u) / scale,
+            var_i=(n * ii - i * i) * scale,
+            var_u=(n * uu - u * u) * scale,
+            cov=(n * iu - i * u) * scale,
         )
 
     def mean_d(self, threshold: Fraction) -> Fraction:
@@ -95,9 +112,19 @@ class Sample:
         Pixels, or objects, per image, ``0 <= intersection <= union`` and ``union > 0``: images where
         neither side has the class do not belong here.  A missing image has intersection 0 and its gold
         pixels as union.
+
+    Attributes
+    ----------
+    images : int
+        How many there are.
+    unseen : Fraction
+        By which the variance of a mean is smaller than in an endless population, see :meth:`drawn_from`;
+        1 for one without an end, 0 where every image was looked at.
+    population : int or None
+        How many images may hold the class, looked at or not; None is without an end.
     """
 
-    __slots__ = ("_i", "_ii", "_iu", "_u", "_uu", "images")
+    __slots__ = ("_i", "_ii", "_iu", "_u", "_uu", "images", "population", "unseen")
 
     def __init__(
         self,
@@ -108,9 +135,27 @@ class Sample:
         if len(i) != len(u):
             raise ValueError(f"intersection has {len(i)} images, union has {len(u)}")
         self.images = len(u)
+        self.unseen = Fraction(1)
+        self.population: int | None = None
         self._i, self._u = sum(i), sum(u)
         # Python integers: the squares of image sizes overflow int64 after a hundred images.
         self._ii, self._uu, self._iu = sum(map(mul, i, i)), sum(map(mul, u, u)), sum(map(mul, i, u))
+
+    def drawn_from(self, population: int, *, drawn: int) -> Sample:
+        """The same images, drawn without replacement, with all others of the class that were drawn.
+
+        Parameters
+        ----------
+        population : int
+            How many there are of all images, with the class or without: N.
+        drawn : int
+            How many were drawn of all images, ``1 <= drawn <= population``: n.  An image without the
+            class adds nothing to either sum, so the factor is the same for every class.
+        """
+        found = copy.copy(self)
+        found.unseen = Fraction(population - drawn, max(population - 1, 1))
+        found.population = self.images + population - drawn
+        return found
 
     @property
     def value(self) -> Fraction | None:
@@ -124,7 +169,7 @@ class Sample:
 
     def _real(self) -> _Moments:
         i, u, ii, uu, iu = map(Fraction, (self._i, self._u, self._ii, self._uu, self._iu))
-        return _Moments.of(self.images, i, u, ii, uu, iu)
+        return _Moments.of(self.images, i, u, ii, uu, iu, unseen=self.unseen)
 
     def _augmented(self) -> _Moments:
         size = Fraction(math.sqrt(Fraction(self._uu, self.images)))
@@ -135,6 +180,7 @@ class Sample:
             Fraction(self._ii),
             self._uu + size * size,
             Fraction(self._iu),
+            unseen=self.unseen,
         )
 
     def statistic(self, threshold: Fraction) -> float | None:
@@ -149,10 +195,11 @@ class Sample:
         """Whether the true IoU is at least ``threshold``, at this one-sided confidence.
 
         The error is about 1 - confidence; where misses strike the largest objects it was measured up to
-        twice that.  False for no image.
+        three times that.  False for no image.
         """
-        if not self.images:
-            return False
+        value = self.value
+        if value is None or not self.unseen:
+            return value is not None and value >= threshold
         points = self._augmented()
         mean, variance = points.mean_d(threshold), points.var_d(threshold)
         quantile = Fraction(student.quantile(confidence, points.n - 1))
@@ -160,8 +207,9 @@ class Sample:
 
     def lower(self, confidence: float) -> float | None:
         """The largest threshold :meth:`certifies` holds for; 0.0 for none, None for no image."""
-        if not self.images:
-            return None
+        value = self.value
+        if value is None or not self.unseen:
+            return None if value is None else float(value)
         points = self._augmented()
         _, b, c, root = points.fieller(student.quantile(confidence, points.n - 1))
         # The smaller root in the form that is stable and right for either sign of A.
@@ -172,8 +220,9 @@ class Sample:
 
         1.0 where the images exclude nothing (always for one image), None for no image.
         """
-        if not self.images:
-            return None
+        value = self.value
+        if value is None or not self.unseen:
+            return None if value is None else float(value)
         if self.images == 1:
             return 1.0
         a, b, _, root = self._real().fieller(student.quantile(confidence, self.images - 1))
@@ -181,6 +230,9 @@ class Sample:
 
     def below(self, threshold: Fraction, confidence: float) -> bool:
         """Whether the upper bound is below ``threshold``; never with fewer than five images."""
+        value = self.value
+        if value is not None and not self.unseen:
+            return value < threshold
         if self.images < MIN_IMAGES_TO_FAIL:
             return False
         points = self._real()
@@ -191,6 +243,9 @@ class Sample:
 
     def p_below(self, threshold: Fraction) -> float | None:
         """P value of "the true IoU is at least ``threshold``"; None with fewer than five images."""
+        value = self.value
+        if value is not None and not self.unseen:
+            return float(value >= threshold)
         if self.images < MIN_IMAGES_TO_FAIL:
             return None
         return student.tail(-self._real().statistic(threshold), self.images - 1)
@@ -201,7 +256,7 @@ class Sample:
         None where no number would: the estimate is not above the threshold, or there is no image.
         """
         value = self.value
-        if value is None or value <= threshold or not 0 < threshold < 1:
+        if value is None or not self.unseen or value <= threshold or not 0 < threshold < 1:
             return None
         from statistics import NormalDist
 
@@ -209,11 +264,13 @@ class Sample:
         if self.images < 2:
             return max(fewest, self.images + 1)
         points = self._real()
-        tau = math.sqrt(points.var_d(threshold)) / float(points.mean_u)
+        tau = math.sqrt(points.var_d(threshold) / self.unseen) / float(points.mean_u)
         normal = NormalDist()
         z = normal.inv_cdf(confidence) + normal.inv_cdf(power)
-        spread = math.ceil((z * tau / float(value - threshold)) ** 2)
-        return max(spread + fewest, self.images + 1)
+        needed = math.ceil((z * tau / float(value - threshold)) ** 2) + fewest
+        if self.population is not None:  # as many as there are prove it (Cochran, ch. 4)
+            needed = math.ceil(needed / (1 + needed / self.population))
+        return max(needed, self.images + 1)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

@@ -21,8 +21,17 @@ from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
-from segcore_gates.proportion import fewest_images
-from segcore_gates.records import FOUND, Interval, Outcome, Record, Verdict, measured, number
+from segcore_gates.proportion import Proportion
+from segcore_gates.records import (
+    FOUND,
+    Interval,
+    Outcome,
+    Record,
+    Verdict,
+    WorstImage,
+    measured,
+    number,
+)
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Judge, LimitKind, Metric
 from segcore_gates.waivers.waiver import idle, unexcused
@@ -102,7 +111,7 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         wide = max(len(cell) for cell in [*values, of_image])
         lines += ["", f"  {'worst images':<{width}}  {of_image:>{wide}}"]
         lines += [
-            f"  {name:<{width}}  {value:>{wide}}  {escaped(w.reason)}".rstrip()
+            f"  {name:<{width}}  {value:>{wide}}  {_beside(w)}".rstrip()
             for name, value, w in zip(names, values, record.worst, strict=True)
         ]
     if record.details:
@@ -116,6 +125,12 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         f"  rerun   pytest {escaped(shlex.quote(node_id))}",
     ]
     return "\n".join(lines)
+
+
+def _beside(image: WorstImage) -> str:
+    """What is wrong with an image, and who annotated it."""
+    who = "" if image.annotator is None else f"by {image.annotator}"
+    return escaped(", ".join(filter(None, [image.reason, who])))
 
 
 def table(report: PolicyReport, *, width: int) -> list[tuple[str, Record | None]]:
@@ -184,6 +199,7 @@ def remarks(report: PolicyReport) -> list[str]:
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
     lines += filter(None, map(_hopeless, report.records))
     lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
+    lines += report.sampling.remarks()
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")
@@ -208,7 +224,8 @@ def _hopeless(record: Record) -> str:
         return ""
     if record.verdict is not Verdict.THIN:
         return ""
-    fewest = fewest_images(Fraction(str(record.limit)), interval.confidence)
+    best = Proportion(0, interval.images, interval.population)
+    fewest = best.fewest(Fraction(str(record.limit)), interval.confidence)
     limit = number(record.limit)
     if fewest is None:
         return (
@@ -257,7 +274,8 @@ def _measure(record: Record) -> str:
     wrong = None if below is None else f"{below:g}"
     parts = (told.get("iou"), told.get("dilation"), near, wrong)
     given = [part for part in parts if part is not None]
-    return f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)
+    gap = " gap" if record.limit_kind is LimitKind.MAX_GAP else ""
+    return (f"{title(record.metric)}@{'/'.join(given)}" if given else title(record.metric)) + gap
 
 
 def shown_value(record: Record) -> str:

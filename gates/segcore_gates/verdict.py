@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from segcore.errors import UsageError
 from segcore.evaluation import MeasuredBatch
 from segcore_gates.consequence import rule_record, unit_of, with_consequence
 from segcore_gates.coverage import delivered
 from segcore_gates.limits import beyond, written
+from segcore_gates.looks import not_a_look
 from segcore_gates.metrics import METRICS
 from segcore_gates.metrics.finding import Finding, How, plural
-from segcore_gates.proportion import Proportion, fewest_images
+from segcore_gates.proportion import Proportion
 from segcore_gates.records import (
     Interval,
     Record,
     Verdict,
+    WorstImage,
     number,
 )
 from segcore_gates.rules import Judge, Level, LimitKind, Metric, Rule
@@ -70,7 +73,7 @@ def adjusted_p_values(rules: Iterable[Rule], evaluation: MeasuredBatch) -> dict[
         how = METRICS.get(rule.metric)
         if how is not None and how.sample is not None and rule.judge is Judge.BOUND:
             how.view(rule).require(evaluation, what=rule.id)
-            p = _p_broken(rule, how.sample(rule, evaluation))
+            p = _p_broken(rule, _drawn(rule, how.sample(rule, evaluation), evaluation))
             if p is not None:
                 families.setdefault(rule.gate, {})[rule.id] = p
     return {
@@ -102,8 +105,13 @@ def verdict(
     KeyError
         The evaluation has no class of that name.
     UsageError
-        The evaluation is of another view.
+        The evaluation is of another view, or has more gold images than it was drawn from.
     """
+    if rule.sampled_from is not None and rule.sampled_from < evaluation.images.gold:
+        raise UsageError(
+            f"coverage.sampled_from: {rule.sampled_from} is less than the {evaluation.images.gold} "
+            "images of the gold: write from how many they were drawn"
+        )
     if rule.metric is Metric.COVERAGE:
         found = delivered(rule, evaluation)
         record = rule_record(
@@ -118,7 +126,17 @@ def verdict(
         how = METRICS[rule.metric]
         how.view(rule).require(evaluation, what=rule.id)
         record = _judged(rule, how, evaluation, adjusted_p)
+        record = replace(record, worst=_signed(record.worst, evaluation))
     return with_consequence(rule, record, strict=strict)
+
+
+def _signed(images: tuple[WorstImage, ...], evaluation: MeasuredBatch) -> tuple[WorstImage, ...]:
+    """The images with those who annotated them."""
+    who = evaluation.annotators
+    return tuple(
+        replace(image, annotator=", ".join(who[image.image])) if image.image in who else image
+        for image in images
+    )
 
 
 def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: float | None) -> Record:
@@ -139,10 +157,12 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
     bound = rule.judge is Judge.BOUND
     if bound and how.sample is None:
         return rule_record(rule, Verdict.ERROR, how.no_bound, images=images, instances=instances)
-    sample = None if how.sample is None else how.sample(rule, evaluation)
+    sample = None if how.sample is None else _drawn(rule, how.sample(rule, evaluation), evaluation)
     if finding.settled:
         record = _settled(rule, finding)
-    elif bound and sample is not None:
+    elif bound and (between := not_a_look(rule.looks, evaluation.images.gold)):
+        record = _measured(rule, finding, Verdict.THIN, between)
+    elif bound and sample is not None and sample.unseen != 0:
         p = _p_broken(rule, sample) if adjusted_p is None else adjusted_p
         judge = _bound_of_share if isinstance(sample, Proportion) else _bound
         record = judge(rule, finding, sample, p)  # type: ignore[arg-type]
@@ -150,10 +170,17 @@ def _judged(rule: Rule, how: How[Any], evaluation: MeasuredBatch, adjusted_p: fl
         record = _estimate(rule, finding)
     return replace(
         record,
-        interval=None if sample is None else _interval(sample, rule.confidence),
+        interval=None if sample is None or sample.unseen == 0 else _interval(sample, rule.confidence),
         confusions=finding.confusions,
         worst=finding.worst,
     )
+
+
+def _drawn(rule: Rule, sample: Sample | Proportion, evaluation: MeasuredBatch) -> Sample | Proportion:
+    """The sample, as one of the images the gold was drawn from where the policy says how many."""
+    if rule.sampled_from is None or not evaluation.images.gold:
+        return sample
+    return sample.drawn_from(rule.sampled_from, drawn=evaluation.images.gold)
 
 
 def _settled(rule: Rule, finding: Finding) -> Record:
@@ -228,13 +255,13 @@ def _bound_of_share(rule: Rule, finding: Finding, sample: Proportion, p: float |
     if sample.breaks(ceiling, confidence) and p is not None and p <= 1 - confidence:
         reason = f"even the lower bound {lower:.4f} is above the ceiling of {shown}"
         return _measured(rule, finding, Verdict.FAIL, reason)
-    needed, fewest = sample.images_needed(ceiling, confidence), fewest_images(ceiling, confidence)
+    needed, fewest = sample.images_needed(ceiling, confidence), sample.fewest(ceiling, confidence)
     images = plural(sample.images, "image")
     reason = f"not enough evidence for {shown}: the true share lies between {lower:.4f} and {upper:.4f}"
     if fewest is None:
         reason += f" by {images}, and no number of images proves {shown}"
     elif fewest > sample.images:
-        none = Proportion(0, sample.images).upper(confidence)
+        none = replace(sample, bad=0).upper(confidence)
         reason += f" by {images}; with no bad one it would reach {none:.4f}, {fewest} are the fewest"
         needed = max(needed or 0, fewest)
     elif needed is None:
@@ -274,7 +301,12 @@ def _interval(sample: Sample | Proportion, confidence: float) -> Interval | None
     if lower is None or upper is None or effective is None:
         return None
     return Interval(
-        lower=lower, upper=upper, confidence=confidence, images=sample.images, effective_images=effective
+        lower=lower,
+        upper=upper,
+        confidence=confidence,
+        images=sample.images,
+        effective_images=effective,
+        population=sample.population,
     )
 
 

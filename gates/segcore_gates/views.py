@@ -30,12 +30,16 @@ class View:
         The width of the band that counts as boundary; None where boundaries are not compared.
     surfaces : bool
         Whether distances between outlines are measured.
+    cells : bool
+        Whether the confusion of each image is kept, so that some of them can be judged by themselves;
+        objects need not be asked for it.
     """
 
     task: str = "semantic"
     scores: ScoreRule | None = None
     dilation: Dilation | None = None
     surfaces: bool = False
+    cells: bool = False
 
     @property
     def counted(self) -> View:
@@ -44,7 +48,12 @@ class View:
 
     def options(self) -> dict[str, Any]:
         """The options of :func:`segcore.evaluate` that give this view; those left out are at rest."""
-        given = {"scores": self.scores, "dilation": self.dilation, "surfaces": self.surfaces or None}
+        given = {
+            "scores": self.scores,
+            "dilation": self.dilation,
+            "surfaces": self.surfaces or None,
+            "keep_cells": self.cells or None,
+        }
         return {"task": self.task, **{key: value for key, value in given.items() if value is not None}}
 
     def of(self, evaluation: MeasuredBatch) -> MeasuredBatch:
@@ -115,4 +124,8 @@ def _serving(view: View, of_task: list[View]) -> View:
         other.surfaces and (other.dilation == width or (first and other.dilation is None))
         for other in of_task
     )
-    return View(task=view.task, dilation=width, surfaces=surfaces)
+    cells = any(
+        other.cells and (other.dilation == width or (first and other.dilation is None))
+        for other in of_task
+    )
+    return View(task=view.task, dilation=width, surfaces=surfaces, cells=cells)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from segcore.errors import OntologyError, SpecError
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.limits import MAX_CLASSES
 from segcore.ontology import LabelClass, Ontology
 from segcore.wording import printable, show
@@ -100,6 +101,25 @@ class LabelField:
             return self._spilled.rows()
         options = self.options
         return list_rows(self.samples, options.field, kind=self.kind, key=options.key, place=self.place)
+
+    @cached_property
+    def _said(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the plain fields of every sample hold, by its id."""
+        fields = list(self.samples.plain_fields().items())
+        projection = {f"field{at}": f"${path}" for at, (_, path) in enumerate(fields)}
+        return {
+            str(row["_id"]): {
+                name: value
+                for at, (name, _) in enumerate(fields)
+                if (value := row.get(f"field{at}")) is not None
+            }
+            for row in (self.samples.rows(projection) if fields else ())
+        }
+
+    def attributes(self, row: Row) -> Attributes:
+        """Tags and plain fields of a sample, and who drew its labels."""
+        said = dict(self._said.get(row.sample, {}))
+        return merged([*attributes_in(said), (ANNOTATOR, row.annotators)])
 
     def document(self, key: str, row: Row) -> Mapping[str, Any]:
         """What the database holds of one sample; with it come those of the keys that follow."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from segcore.errors import ConnectionFailedError, MissingExtraError, SpecError
 from segcore.wording import did_you_mean, printable
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fiftyone.core.collections import SampleCollection
 
 __all__ = ["Reference", "Samples", "asking", "load_fiftyone", "open_collection"]
+
+_OWN_FIELDS: Final = frozenset({"id", "filepath", "created_at", "last_modified_at", "metadata"})
+_CLASSIFIED: Final = {"Classification": "label", "Classifications": "classifications.label"}
+"""Labels of a whole sample, and where each holds the class."""
 
 Document = Mapping[str, Any]
 """A document as the database stores it."""
@@ -172,6 +176,28 @@ class Samples:
             raise SpecError(f"FiftyOne dataset {self.dataset!r} has no field {printable(field)!r}{hint}")
         kind = getattr(found, "document_type", None)
         return type(found).__name__ if kind is None else str(kind.__name__)
+
+    def plain_fields(self) -> Mapping[str, str]:
+        """The paths of the fields of a sample that hold plain values or one class, by the field.
+
+        Those of FiftyOne itself (ids, paths, times, metadata) are left out, but for the tags.
+        """
+        import fiftyone.core.fields as kinds
+
+        plain = (kinds.StringField, kinds.BooleanField, kinds.IntField, kinds.FloatField)
+        with asking():
+            schema = self.collection.get_field_schema()
+        found: dict[str, str] = {}
+        for name, field_ in schema.items():
+            item = getattr(field_, "field", None) if isinstance(field_, kinds.ListField) else field_
+            document = getattr(getattr(field_, "document_type", None), "__name__", "")
+            if name in _OWN_FIELDS:
+                continue
+            if isinstance(item, plain):
+                found[name] = name
+            elif document in _CLASSIFIED:
+                found[name] = f"{name}.{_CLASSIFIED[document]}"
+        return found
 
     def mask_targets(self, field: str) -> Mapping[int | str, str]:
         """What the values of the masks of a field mean; empty where the dataset does not say."""

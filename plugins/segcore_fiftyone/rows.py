@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from segcore.errors import SpecError
 from segcore.faults import Fault
 from segcore.files import composed
+from segcore.image_attributes import ANNOTATOR, merged
 from segcore.limits import MAX_NAME_LENGTH
 from segcore.sources.coco_document import image_key
 from segcore.sources.coco_entries import is_plain
@@ -47,6 +48,8 @@ class Row(NamedTuple):
         Labels in the field.
     mask_path : str or None
         The file of a Segmentation; None where its mask is in the database, or nowhere.
+    annotators : sequence of str
+        Who drew the labels, as the sample or they themselves say.
     """
 
     sample: str
@@ -56,6 +59,7 @@ class Row(NamedTuple):
     height: int
     labels: int
     mask_path: str | None
+    annotators: Sequence[str] = ()
 
 
 @dataclass(kw_only=True)
@@ -189,6 +193,8 @@ def _projection(field: str, *, kind: str, key: str) -> dict[str, Any]:
         "path": f"${field}.mask_path",
         # The mask itself stays where it is.
         "stored": {"$gt": [f"${field}.mask", None]},
+        "own_annotator": f"${ANNOTATOR}",
+        "annotator": f"${field}.{ANNOTATOR}" if listed is None else f"{items}.{ANNOTATOR}",
         **({} if key in ("stem", "id") else {"key": f"${key}"}),
     }
 
@@ -205,7 +211,13 @@ def _row(document: Mapping[str, Any]) -> Row:
         height=height,
         labels=document["labels"],
         mask_path=path if isinstance(path, str) and not document["stored"] else None,
+        annotators=_annotators(document),
     )
+
+
+def _annotators(document: Mapping[str, Any]) -> tuple[str, ...]:
+    found = (document.get(name) for name in ("own_annotator", "annotator"))
+    return merged((ANNOTATOR, value) for value in found).get(ANNOTATOR, ())
 
 
 def _key(document: Mapping[str, Any], row: Row, *, key: str) -> tuple[str | None, tuple[str, str, str]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from segcore.annotation import ImageAnnotation, LabelMap, Regions
 from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Fingerprint
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_PIXELS
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
@@ -150,6 +152,14 @@ class FiftyOneSource(Source):
         """1 for a Segmentation, else the number of objects."""
         return self._rows().by_key[key].labels
 
+    def attributes(self, key: str) -> Attributes:
+        """Tags and plain fields of the sample, classes of the whole image, and who drew the labels."""
+        return self._field.attributes(self._rows().by_key[key])
+
+    def annotators(self, key: str) -> tuple[str, ...]:
+        """What a field ``annotator`` of the sample, or of its labels, says."""
+        return tuple(self._rows().by_key[key].annotators)
+
     @property
     def unplaced(self) -> int:
         """Labels of samples without a usable key."""
@@ -193,6 +203,17 @@ class FiftyOneSource(Source):
     def __getstate__(self) -> dict[str, object]:
         """Without the tables of values, which are large and soon made again."""
         return {name: value for name, value in self.__dict__.items() if name != "_values"}
+
+    def fingerprint(self) -> Fingerprint:
+        """Type of the labels, kinds and sizes of masks in files, and the classes the dataset names.
+
+        What lies in the database is not decoded: of objects and stored masks the sizes are those of
+        the metadata.
+        """
+        from segcore_fiftyone.form import fingerprint_of
+
+        self._rows()
+        return fingerprint_of(self._field, name=self.name)
 
     # ---- a mask
 

@@ -22,7 +22,11 @@ __all__ = ["Entry", "Index", "IndexBuilder", "image_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One annotation of one image: where its task stands, and how many regions it has here."""
+    """One annotation of one image: where its task stands, and how many regions it has here.
+
+    ``annotator`` is part of the key, where several people's annotations count; ``drawn_by`` is who drew
+    it in any case.
+    """
 
     place: Place
     task_id: int
@@ -31,6 +35,7 @@ class Entry:
     annotation: int
     annotator: str | None
     regions: int
+    drawn_by: str | None = None
 
     @property
     def image(self) -> TaskImage:
@@ -157,6 +162,7 @@ class IndexBuilder:
                 annotation=chosen.at,
                 annotator=chosen.annotator,
                 regions=counts[at],
+                drawn_by=chosen.drawn_by,
             )
             self._by_key.setdefault(image.key, []).append(entry)
 

@@ -10,10 +10,13 @@ from functools import cache
 
 from segcore.annotation import ImageAnnotation, Region, Regions
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged, text_values
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
 from segcore.sources.spec import Spec
 from segcore.wording import show
+from segcore_labelstudio.form import add_region
 from segcore_labelstudio.images import TaskImage
 from segcore_labelstudio.index import Entry, Index, IndexBuilder, image_of
 from segcore_labelstudio.labeling import Labeling, load_labeling
@@ -99,6 +102,21 @@ class TaskSource(Source):
         """The key of the image, without the annotator."""
         return self._index().entries[key].image.key
 
+    def attributes(self, key: str) -> Attributes:
+        """What ``data`` and ``meta`` of the task hold in plain values, and who drew the annotation."""
+        entry = self._index().entries[key]
+        task = self._opened().task(entry.place)
+        found: list[tuple[str, object]] = []
+        for name in ("data", "meta"):
+            held = task.get(name)
+            found += attributes_in(held) if isinstance(held, dict) else ()
+        # Who drew is known, whatever somebody wrote into the task.
+        return merged([(n, v) for n, v in found if n != ANNOTATOR] + [(ANNOTATOR, entry.drawn_by)])
+
+    def annotators(self, key: str) -> tuple[str, ...]:
+        """Who drew the annotation: an address where the input has it, else the number of the user."""
+        return text_values(self._index().entries[key].drawn_by)
+
     def annotation_count(self, key: str) -> int:
         """How many regions the annotation that counts has in this image, sound or not."""
         return self._index().entries[key].regions
@@ -121,6 +139,25 @@ class TaskSource(Source):
     def digest(self) -> str | None:
         """None: each image carries the digest of its own task."""
         return None
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, types of results and labels; those of the configuration are categories without ids.
+
+        Raises
+        ------
+        SpecError
+            A file of tasks changed since it was opened.
+        """
+        index = self._index()
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.LABELS)
+        for key, entry in index.entries.items():
+            for group in self._parsed(entry)[1]:
+                if image_of(group, entry.images) == entry.which:
+                    add_region(found, group, image=key)
+        configured = None if index.labeling is None else index.labeling.ontology()
+        if configured is not None:
+            found.list_classes(configured, ids=False)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation:
         """The regions of one image, in the order of the result.

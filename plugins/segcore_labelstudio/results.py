@@ -21,6 +21,7 @@ from segcore_labelstudio.labeling import Labeling
 from segcore_labelstudio.shapes import DrawingWork, draw
 
 __all__ = [
+    "SHAPES",
     "DrawnRegion",
     "DrawnRegions",
     "RegionGroup",
@@ -41,7 +42,7 @@ _GEOMETRY_OF: Final = {
 }
 """The one field of ``value`` that tells a shape from all others, by the type of its entry."""
 
-_SHAPES: Final = frozenset(_GEOMETRY_OF) | frozenset(f"{shape}labels" for shape in _GEOMETRY_OF)
+SHAPES: Final = frozenset(_GEOMETRY_OF) | frozenset(f"{shape}labels" for shape in _GEOMETRY_OF)
 _TELLING: Final = tuple(sorted(set(_GEOMETRY_OF.values())))
 _GEOMETRY: Final = (*_TELLING, "closed", "format", "height", "radiusY", "rotation", "x", "y")
 _ANSWERS: Final = frozenset(
@@ -169,7 +170,7 @@ def labels_of(group: RegionGroup) -> list[str]:
 def unsupported_type(entry: Mapping[str, object]) -> tuple[str, str, str] | None:
     """The problem of an entry whose type is known and has no area: key points, video, sound, text."""
     kind = entry.get("type")
-    if not isinstance(kind, str) or kind in _SHAPES or kind == "labels" or kind in _ANSWERS:
+    if not isinstance(kind, str) or kind in SHAPES or kind == "labels" or kind in _ANSWERS:
         return None
     expected = "a brush, bitmask, polygon, rectangle, ellipse or closed vector"
     return "ls.unsupported_type", expected, show(kind)
@@ -383,7 +384,7 @@ def _telling(entry: Mapping[str, object]) -> list[str]:
 
 
 def _is_shape(kind: object) -> bool:
-    return isinstance(kind, str) and kind in _SHAPES
+    return isinstance(kind, str) and kind in SHAPES
 
 
 def _is_answer(kind: object) -> bool:

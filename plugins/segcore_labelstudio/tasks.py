@@ -39,12 +39,15 @@ class Chosen:
         Whose delivery it is, where every annotator's counts.
     groups : list of RegionGroup
         Its regions.
+    drawn_by : str or None
+        Who drew it: an address, else a number; None where it does not say.
     """
 
     at: int
     id: int
     groups: list[RegionGroup]
     annotator: str | None = None
+    drawn_by: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -274,6 +277,7 @@ class _Planner:
             id=latest.id,
             groups=latest.groups,
             annotator=owner,
+            drawn_by=next(reversed(_names_of(latest.annotation)), None),
         )
 
     def _count_apart(self, name: str, reason: str) -> None:

@@ -35,6 +35,7 @@ _ANYTHING: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 _GROUPS: Final = {
     "fiftyone": "Set up FiftyOne.",
+    "gates": "Check policies, and write what they hold batches against.",
     "push": "Write results back to the platform the annotations came from.",
     "watch": "Judge again when annotations change on a platform.",
 }

@@ -142,11 +142,14 @@ class SemanticMeasure:
         Returns
         -------
         tuple of uint8 or uint16 arrays
-            (H, W), or both (W, H).  An image that was not delivered holds "other".
+            (H, W), or both (W, H) where the gold is made of regions.  An image that was not delivered
+            holds "other".
         """
         k = self.num_classes
         if delivery is not None:
             gold, delivery = gold.sized_like(delivery), delivery.sized_like(gold)
+            delivery = self._dense(delivery, self.delivery)
+        gold = self._dense(gold, self.gold)
         left = self._codes(gold, self.gold)
         if delivery is None:
             right = left.copy()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from segcore.annotation import ImageAnnotation
 from segcore.faults import FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder
+from segcore.image_attributes import ANNOTATOR, Attributes
 from segcore.ontology import Ontology
 from segcore.region_block import RegionBlock
 
@@ -111,6 +113,38 @@ class Source(ABC):
         if annotation is None or not annotation.height:
             return None
         return annotation.height, annotation.width
+
+    def attributes(self, key: str) -> Attributes:  # noqa: ARG002
+        """What the input says of one image of :meth:`keys` beside its masks.
+
+        Never faulty: what is not plain is left out.
+
+        Returns
+        -------
+        mapping of str to tuple of str
+            The values of each attribute; ``annotator`` says who drew the masks, ``tag`` holds the tags.
+        """
+        return {}
+
+    def annotators(self, key: str) -> tuple[str, ...]:
+        """Who drew the masks of one image: the attribute ``annotator``; empty where nobody says it.
+
+        Asked of every image of a delivery.  Sources whose other attributes cost more override it.
+        """
+        return self.attributes(key).get(ANNOTATOR, ())
+
+    def fingerprint(self) -> Fingerprint:
+        """The form the annotations are stored in; see :mod:`segcore.fingerprint`.
+
+        Only what the input itself says: neither what the caller's ontology does, nor what another
+        input had to add.  Where :attr:`faults` then holds errors it is that of a part.
+        """
+        found = FingerprintBuilder(self.name)
+        for key in self.keys():
+            size = self.image_size(key)
+            if size is not None:
+                found.add_size(*size, image=key)
+        return found.fingerprint()
 
     @property
     def unplaced(self) -> int:

@@ -15,6 +15,7 @@ from segcore.annotation import LabelMap
 from segcore.errors import SpecError
 from segcore.faults import Fault
 from segcore.files import Entry
+from segcore.fingerprint import FingerprintBuilder, FormatField
 from segcore.masks.png import decode_indices
 from segcore.masks.schemes import CITYSCAPES
 from segcore.ontology import Ontology
@@ -72,6 +73,12 @@ class CityscapesFolder(MaskFolder):
     def _key(self, name: str) -> str | None:
         match = _NAME.fullmatch(name)
         return match[1] if match is not None and match[2] == self._kind else None
+
+    def _suffix(self, name: str) -> str:
+        return name[len(self._key(name) or "") :]
+
+    def _add_form(self, found: FingerprintBuilder) -> None:
+        found.add(FormatField.ID_SCHEME, self._kind)
 
     def _choose(self, there: set[str]) -> str:
         """The kind of file to read, of those that are there."""

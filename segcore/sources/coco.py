@@ -12,6 +12,8 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import SpecError
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.kernels import RegionRuns
 from segcore.masks.batch import MaskBatch
 from segcore.masks.segmentations import decode_segmentations
@@ -23,6 +25,7 @@ from segcore.sources.coco_block import Ahead
 from segcore.sources.coco_columns import CocoColumns
 from segcore.sources.coco_document import adopt_ontology, index_dataset, index_results
 from segcore.sources.coco_entries import CocoImage, CocoIndex
+from segcore.sources.coco_form import add_categories, add_encodings, add_sizes
 from segcore.sources.coco_stated import (
     areas_differ,
     boxes_differ,
@@ -109,6 +112,18 @@ class CocoSource(Source):
         place = self._places[key]
         return int(index.offsets[place + 1] - index.offsets[place])
 
+    def attributes(self, key: str) -> Attributes:
+        """What the entry of the image says, and who drew its annotations.
+
+        A list of results has no images of its own: only its annotators are told.
+        """
+        index = self._opened()
+        place = self._places[key]
+        extra = {} if index.is_results else index.images[place].extra
+        drawn = self._columns.annotators
+        who = () if drawn is None else drawn[place]
+        return merged([*attributes_in(extra), (ANNOTATOR, who)]) if extra or who else {}
+
     def image_size(self, key: str) -> tuple[int, int]:
         """Height and width as the document states them."""
         image = self._opened().images[self._places[key]]
@@ -179,6 +194,21 @@ class CocoSource(Source):
         """Those of the first of ``keys`` that were decoded together."""
         self._opened()
         return self._ahead.block(self._columns, [self._places[key] for key in keys])
+
+    def fingerprint(self) -> Fingerprint:
+        """How the masks are written, and what the document itself lists.
+
+        A list of results has neither sizes nor categories of its own.
+        """
+        self._opened()
+        own, columns = self._indexed()
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.RLE_ORDER)
+        found.add_file(self._spec.location)
+        add_encodings(found, own.images, columns)
+        if not own.is_results:
+            add_sizes(found, own.images)
+            add_categories(found, own.ontology, order=own.category_order)
+        return found.fingerprint()
 
     def _read_alone(self, image: CocoImage, place: int) -> Regions:
         """The sound regions of one image; whatever is wrong with the others becomes a fault."""

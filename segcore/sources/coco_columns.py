@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
+from segcore.sources.coco_attributes import annotators_by_image
 from segcore.sources.coco_entries import CocoIndex
 from segcore.sources.coco_table import MaskTexts
 
@@ -46,6 +47,8 @@ class CocoColumns:
         What is stated; None for a list of results.
     corners : float64 (n, 4) or None
         The stated boxes, as :func:`stated_boxes` gives them; None for a list of results.
+    annotators : sequence of tuple of str, or None
+        Who drew the annotations of each image; None where no annotation says it.
     """
 
     sizes: Integers
@@ -59,6 +62,7 @@ class CocoColumns:
     ids: Sequence[AnnotationId]
     areas: npt.NDArray[np.float64] | None
     corners: npt.NDArray[np.float64] | None
+    annotators: Sequence[tuple[str, ...]] | None
 
     @classmethod
     def of(cls, index: CocoIndex) -> CocoColumns:
@@ -85,6 +89,7 @@ class CocoColumns:
             ids=list(map(index.ids.__getitem__, order.tolist())),
             areas=index.entries.areas(order) if stated else None,
             corners=index.entries.corners(order, sizes=sizes[image]) if stated else None,
+            annotators=annotators_by_image(index.entries.annotators(), order, begins),
         )
 
     def adopt(self, classes: npt.NDArray[np.int32]) -> CocoColumns:

@@ -18,6 +18,7 @@ from segcore.faults import Fault
 from segcore.files import composed
 from segcore.limits import MAX_ANNOTATIONS, MAX_CLASSES, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import LabelClass, Ontology
+from segcore.sources.coco_attributes import extra_of
 from segcore.sources.coco_entries import (
     CocoImage,
     CocoIndex,
@@ -34,6 +35,7 @@ from segcore.wording import printable, show
 
 __all__ = [
     "adopt_ontology",
+    "category_order",
     "image_key",
     "index_categories",
     "index_dataset",
@@ -117,7 +119,7 @@ def index_dataset(document: Mapping[str, Any], *, file: str) -> CocoIndex:
             results=False,
             faults=faults,
         )
-        return reader.index(entries)
+        return replace(reader.index(entries), category_order=category_order(parts["categories"]))
     except TooManyFaultsError:
         return CocoIndex(unplaced=len(entries), faults=tuple(faults))
 
@@ -268,8 +270,8 @@ def _sound_images(entries: list[Any]) -> tuple[CocoImage, ...] | None:
     if min(heights) < 1 or min(widths) < 1 or max(map(mul, heights, widths)) > MAX_PIXELS:
         return None
     found = (
-        CocoImage(id=own_id, key=key, height=height, width=width)
-        for own_id, key, height, width in zip(ids, keys, heights, widths, strict=True)
+        CocoImage(id=own_id, key=key, height=height, width=width, extra=extra_of(entry))
+        for own_id, key, height, width, entry in zip(ids, keys, heights, widths, entries, strict=True)
         if key is not None
     )
     return tuple(sorted(found, key=attrgetter("key")))
@@ -321,7 +323,8 @@ def _read_image(
         fault("limits.pixels", f"at most {MAX_PIXELS} pixels", f"{show(size[1])} x {show(size[0])}")
     if len(faults) > before or image_id is None or key is None:
         return image_id, None, ""
-    return image_id, CocoImage(id=image_id, key=key, height=size[0], width=size[1]), str(name)
+    image = CocoImage(id=image_id, key=key, height=size[0], width=size[1], extra=extra_of(entry))
+    return image_id, image, str(name)
 
 
 # ---- categories
@@ -351,6 +354,12 @@ def index_categories(
         expected = "categories: at least one"
         faults.append(Fault(code="coco.bad_structure", file=file, expected=expected, got="[]"))
     return (Ontology(tuple(kept)) if kept else None), frozenset(refused)
+
+
+def category_order(entries: list[Any]) -> tuple[int, ...]:
+    """The ids of the categories as the file lists them, sound or not."""
+    ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
+    return tuple(found for found in ids if is_id(found))
 
 
 def _read_category(entry: Any, where: str, *, file: str, faults: list[Fault]) -> LabelClass | None:

@@ -58,6 +58,8 @@ class CocoImage:
     key: str
     height: int
     width: int
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What else the entry says; see :func:`segcore.sources.coco_attributes.extra_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +89,10 @@ class CocoIndex:
     unplaced : int
         Entries that belong to no accepted image.
     faults : tuple of Fault
+    is_results : bool
+        Whether it is a list of results.
+    category_order : tuple of int
+        The ids of the categories as the file lists them.
     """
 
     images: tuple[CocoImage, ...] = ()
@@ -101,6 +107,7 @@ class CocoIndex:
     unplaced: int = 0
     faults: tuple[Fault, ...] = ()
     is_results: bool = False
+    category_order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

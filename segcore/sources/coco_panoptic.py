@@ -18,11 +18,15 @@ from segcore.annotation import ImageAnnotation, SegmentMap
 from segcore.errors import RefusedFileError, RefusedMaskError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, list_files, read_bytes
+from segcore.fingerprint import Fingerprint, FingerprintBuilder
+from segcore.image_attributes import ANNOTATOR, Attributes, attributes_in, merged
 from segcore.limits import MAX_MASK_BYTES
 from segcore.masks.png import decode_rgb
 from segcore.masks.segment_ids import NumberedRuns, number_segments
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
+from segcore.sources.coco_document import category_order
+from segcore.sources.coco_form import add_categories
 from segcore.sources.coco_panoptic_document import (
     ListedSegments,
     PanopticIndex,
@@ -31,6 +35,7 @@ from segcore.sources.coco_panoptic_document import (
     segments_of,
 )
 from segcore.sources.json_file import read_json
+from segcore.sources.png_form import PNG_FIELDS, add_png
 from segcore.sources.spec import Spec
 from segcore.wording import printable
 
@@ -84,6 +89,8 @@ class CocoPanopticSource(Source):
         self._document: dict[str, Any] | None = None
         self._digest: str | None = None
         self._index: PanopticIndex | None = None
+        self._borrows_images = False
+        self._stated: frozenset[str] = frozenset()
         self._class_of: dict[int, int] = {}
         self._files: dict[str, Entry] | None = None
         self._refused_files: dict[str, Fault] = {}
@@ -110,6 +117,12 @@ class CocoPanopticSource(Source):
     def annotation_count(self, key: str) -> int:
         """How many segments the document lists for this image, sound or not."""
         return len(self._opened().masks[key].entries)
+
+    def attributes(self, key: str) -> Attributes:
+        """What the entry of the image says, unless it is the gold's, and who drew its mask."""
+        mask = self._opened().masks[key]
+        extra = {} if self._borrows_images else mask.image.extra
+        return merged([*attributes_in(extra), (ANNOTATOR, mask.annotator)])
 
     @property
     def unplaced(self) -> int:
@@ -183,6 +196,23 @@ class CocoPanopticSource(Source):
             file=self._place(mask),
         )
 
+    def fingerprint(self) -> Fingerprint:
+        """The kinds of the PNGs, and what the document itself lists."""
+        index = self._opened()
+        found = FingerprintBuilder(self.name, *PNG_FIELDS)
+        for key, mask in index.masks.items():
+            entry = self._listing().get(mask.file_name)
+            if entry is not None:
+                add_png(found, entry, key=key, faults=self.faults)
+            else:
+                self._read_mask(mask)  # says what is wrong
+        found.add_file(self._spec.location)
+        document = self._document or {}
+        if "categories" in self._stated and "categories" in document:
+            order = category_order(document["categories"])
+            add_categories(found, index.ontology, order=order)
+        return found.fingerprint()
+
     # ---- opening
 
     def _read_document(self) -> dict[str, Any]:
@@ -200,8 +230,10 @@ class CocoPanopticSource(Source):
     def _opened(self) -> PanopticIndex:
         if self._index is None:
             document = self._read_document()
+            self._stated = frozenset(document)
             if document and self._gold is not None:
                 given = self._gold._read_document()
+                self._borrows_images = "images" not in document
                 document = {name: given[name] for name in _SHARED if name in given} | document
                 self.faults.extend(self._gold.faults if "gt" in self._spec.options else ())
             # A refused document has its fault; an empty one gets those of all that it lacks.

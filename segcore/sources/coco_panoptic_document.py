@@ -16,6 +16,7 @@ import numpy.typing as npt
 from segcore.faults import Fault
 from segcore.limits import MAX_ANNOTATIONS, MAX_CLASSES, MAX_IMAGE_SEGMENTS
 from segcore.ontology import Ontology
+from segcore.sources.coco_attributes import annotator_in
 from segcore.sources.coco_document import image_key, index_categories, index_images
 from segcore.sources.coco_entries import (
     CocoImage,
@@ -51,11 +52,14 @@ class PanopticMask:
         Of the PNG, below the folder of masks.
     entries : list
         ``segments_info`` as it is.
+    annotator : object
+        Who drew it, as the file has it.
     """
 
     image: CocoImage
     file_name: str
     entries: list[Any] = field(repr=False)
+    annotator: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +201,12 @@ class _MaskReader:
             self._add("limits.annotations", known, expected, f"{len(entries)}")
         if len(self._faults) > before or known is None:
             return known, None
-        return known, PanopticMask(image=known, file_name=str(name), entries=list(entries or ()))
+        return known, PanopticMask(
+            image=known,
+            file_name=str(name),
+            entries=list(entries or ()),
+            annotator=annotator_in(entry),
+        )
 
     def _add(self, code: str, image: CocoImage | None, expected: str, got: str) -> None:
         key, image_id = (None, None) if image is None else (image.key, image.id)

@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from segcore.annotation import AnnotationId
 from segcore.json_rows import JsonRows
+from segcore.sources.coco_attributes import annotator_in
 from segcore.sources.coco_stated import box_corners, numbers_of, stated_boxes
 from segcore.strict_json import parse_json
 
 __all__ = ["EntryTable", "ListedEntries", "MaskTexts", "ScannedEntries", "SoundColumns", "are_ids"]
 
 _MAX_ID: Final = 2**63 - 1
+_ANNOTATOR_FIELDS: Final = ("annotator", "attributes", "attributes.annotator")
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -93,6 +95,10 @@ class EntryTable(ABC):
         """
 
     @abstractmethod
+    def annotators(self) -> Sequence[Any] | None:
+        """Who drew each of them, as the file has it; None where no entry says it."""
+
+    @abstractmethod
     def masks(self, order: Integers, *, sizes: Integers) -> MaskTexts:
         """The masks of the entries ``order``, whose images have ``sizes``, int64 (n, 2)."""
 
@@ -151,6 +157,11 @@ class ListedEntries(EntryTable):
             scores=np.array(scores, np.float64),
         )
 
+    def annotators(self) -> Sequence[Any] | None:
+        """See :class:`EntryTable`."""
+        found = list(map(annotator_in, self._entries))
+        return None if set(map(type, found)) <= {type(None)} else found
+
     def masks(self, order: Integers, *, sizes: Integers) -> MaskTexts:
         """See :class:`EntryTable`."""
         found = self._values(order, "segmentation")
@@ -204,7 +215,9 @@ class ScannedEntries(EntryTable):
         The document of a list of results is empty.
         """
         is_list = data.lstrip(b" \n\r\t").startswith(b"[")
-        rows = JsonRows.find(data, list_name="" if is_list else "annotations", fields=cls.FIELDS)
+        # Looking for a few more keys in every row takes time, and few files have these.
+        fields = cls.FIELDS + (_ANNOTATOR_FIELDS if b'"annotator"' in data else ())
+        rows = JsonRows.find(data, list_name="" if is_list else "annotations", fields=fields)
         if rows is None:
             return None
         document = {} if is_list else parse_json(rows.without_rows(), file=file)
@@ -241,6 +254,15 @@ class ScannedEntries(EntryTable):
             crowd=crowd.astype(np.bool_),
             scores=scores,
         )
+
+    def annotators(self) -> Sequence[Any] | None:
+        """See :class:`EntryTable`."""
+        rows = self._rows
+        if "annotator" not in rows.fields:
+            return None
+        own, inner = rows.values("annotator"), rows.values("attributes.annotator")
+        found = [b if a is None else a for a, b in zip(own, inner, strict=True)]
+        return None if set(map(type, found)) <= {type(None)} else found
 
     def masks(self, order: Integers, *, sizes: Integers) -> MaskTexts:
         """See :class:`EntryTable`."""

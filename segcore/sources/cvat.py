@@ -20,6 +20,8 @@ from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import DocumentError, RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import read_bytes
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_DOCUMENT_BYTES
 from segcore.masks.batch import MaskBatch
 from segcore.ontology_file import load_ontology
@@ -89,10 +91,30 @@ class CvatSource(IndexedSource):
         image = self._opened().images[key]
         return image.height, image.width
 
+    def attributes(self, key: str) -> Attributes:
+        """Tags, what they say, subset, task and whom the task was given to, as its annotator."""
+        index = self._opened()
+        return index.images[key].attributes(index.assignees)
+
     def digest(self) -> str:
         """SHA-256 (hex) of the file; of nothing where it could not be read."""
         self._opened()
         return self._digest or hashlib.sha256().hexdigest()
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, kinds of shapes and labels as the document states them; labels have no ids."""
+        index = self._opened()
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.RLE_ORDER)
+        found.add_file(self._spec.location)
+        for key, image in index.images.items():
+            found.add_size(image.height, image.width, image=key)
+            for shape in image.shapes:
+                found.add(FormatField.ENCODING, shape.element.name, image=key)
+                if shape.element.name == "mask":
+                    found.add(FormatField.RLE_ORDER, "row-major", image=key)
+        if index.labels is not None:
+            found.list_classes(index.labels, ids=False)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation:
         """The shapes of one image, in the order in which CVAT draws them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from segcore.faults import Fault
+from segcore.image_attributes import ANNOTATOR, TAG, Attributes, merged
 from segcore.limits import MAX_ANNOTATIONS, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import Ontology
 from segcore.sources.coco_document import image_key
@@ -18,6 +19,7 @@ from segcore.sources.cvat_labels import (
     CvatFaults,
     Place,
     deleted_frames,
+    read_assignees,
     read_labels,
 )
 from segcore.strict_xml import XmlElement
@@ -69,6 +71,24 @@ class CvatImage:
     width: int
     line: int
     shapes: tuple[CvatShape, ...]
+    element: XmlElement = field(repr=False)
+
+    def attributes(self, assignees: Mapping[str, str]) -> Attributes:
+        """Its tags and what they say, its subset, and whom its task was given to.
+
+        Parameters
+        ----------
+        assignees : mapping of str to str
+            By the number of the task; see :func:`segcore.sources.cvat_labels.read_assignees`.
+        """
+        own = self.element.attributes
+        task = own.get("task_id", "")
+        found: list[tuple[str, object]] = [("subset", own.get("subset")), ("task", task)]
+        found.append((ANNOTATOR, assignees.get(task)))
+        for tag in self.element.all("tag"):
+            found.append((TAG, tag.attributes.get("label")))
+            found += [(said.attributes.get("name", ""), said.text) for said in tag.all("attribute")]
+        return merged(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +105,20 @@ class CvatIndex:
         What has no area and what is not to be read, by reason.
     unplaced : int
         Shapes of images that were refused.
+    assignees : mapping of str to str
+        Whom each task was given to.
     faults : tuple of Fault
+    labels : Ontology or None
+        Those of the document itself.
     """
 
     images: Mapping[str, CvatImage] = field(default_factory=dict)
     ontology: Ontology | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     unplaced: int = 0
+    assignees: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    labels: Ontology | None = None
 
 
 def subsets(root: XmlElement) -> tuple[str, ...]:
@@ -152,7 +178,9 @@ def index_document(
         ontology=reader.classes.ontology,
         left_out=dict(reader.left_out),
         unplaced=reader.unplaced + len(tracks),
+        assignees=read_assignees(root),
         faults=tuple(faults.found),
+        labels=labels,
     )
 
 
@@ -218,6 +246,7 @@ class _ImageReader:
             width=width,
             line=element.line,
             shapes=tuple(shapes),
+            element=element,
         )
 
     def _size(self, element: XmlElement, place: Place) -> tuple[int, int] | None:

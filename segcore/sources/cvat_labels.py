@@ -16,7 +16,15 @@ from segcore.sources.coco_entries import EntryFaults, is_plain
 from segcore.strict_xml import XmlElement
 from segcore.wording import show
 
-__all__ = ["INTEGER", "CvatClasses", "CvatFaults", "Place", "deleted_frames", "read_labels"]
+__all__ = [
+    "INTEGER",
+    "CvatClasses",
+    "CvatFaults",
+    "Place",
+    "deleted_frames",
+    "read_assignees",
+    "read_labels",
+]
 
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 _COLOR: Final = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
@@ -164,6 +172,27 @@ def deleted_frames(root: XmlElement, faults: CvatFaults) -> frozenset[int]:
                     expected = "deleted_frames: numbers of frames"
                     faults.add(Place(element.line), "cvat.bad_value", expected, show(word))
     return frozenset(deleted)
+
+
+def read_assignees(root: XmlElement) -> dict[str, str]:
+    """Whom each task was given to, by its number; of an exported task also by no number.
+
+    Images of a project name their task, those of a task do not.
+    """
+    found: dict[str, str] = {}
+    for owner in _owners(root):
+        found |= _assignee(owner, "")
+        for tasks in owner.all("tasks"):
+            for task in tasks.all("task"):
+                number = task.first("id")
+                found |= {} if number is None else _assignee(task, number.text)
+    return found
+
+
+def _assignee(task: XmlElement, number: str) -> dict[str, str]:
+    assignee = task.first("assignee")
+    name = None if assignee is None else assignee.first("username")
+    return {} if name is None or not name.text else {number: name.text}
 
 
 def _owners(root: XmlElement) -> Iterator[XmlElement]:

@@ -30,6 +30,8 @@ import numpy.typing as npt
 from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import MissingExtraError, SpecError
 from segcore.faults import Fault, FaultLog
+from segcore.fingerprint import Category, Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_IMPORT_MEMORY
 from segcore.ontology_file import load_ontology
 from segcore.sources.datumaro_answer import DatumaroImage, DatumaroIndex, DatumaroShape, index_answer
@@ -102,9 +104,28 @@ class DatumaroSource(IndexedSource):
         """Height and width, where Datumaro knows them."""
         return size_of(self._opened().images[key])
 
+    def attributes(self, key: str) -> Attributes:
+        """What Datumaro says of the item, and its subset."""
+        return self._opened().images[key].attributes
+
     def digest(self) -> str:
         """SHA-256 (hex) of what Datumaro made of the data set."""
         return self._opened().digest
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, kinds of annotations and labels as Datumaro gives them; its labels have no ids."""
+        index = self._opened()
+        name = f"{self._spec.format}/{self._spec.options['format']}"
+        found = FingerprintBuilder(name, FormatField.ENCODING)
+        for key, image in index.images.items():
+            size = size_of(image)
+            if size is not None:
+                found.add_size(*size, image=key)
+            for shape in image.shapes:
+                found.add(FormatField.ENCODING, shape.entry["type"], image=key)
+        if index.labels:
+            found.list_categories(Category(name=label) for label in index.labels)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation | None:
         """The objects of one item, by z order; None, and a fault, where its size is not known."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from segcore.errors import DocumentError, SpecError
 from segcore.faults import Fault
 from segcore.files import composed, list_files
+from segcore.image_attributes import Attributes, attributes_in, merged
 from segcore.limits import MAX_CLASSES, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.ontology import LabelClass, Ontology
 from segcore.sources.coco_entries import EntryFaults, TooManyFaultsError, is_plain
@@ -55,17 +56,23 @@ class DatumaroImage:
         Height and width, where Datumaro knows them.
     shapes : tuple of DatumaroShape
         By z order.
+    attributes : mapping of str to tuple of str
+        With the subset.
     """
 
     id: str
     key: str
     size: tuple[int, int] | None
     shapes: tuple[DatumaroShape, ...]
+    attributes: Attributes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatumaroIndex:
-    """What a data set holds; the attributes are those of the other documents' indexes."""
+    """What a data set holds; the attributes are those of the other documents' indexes.
+
+    ``labels`` are those of the data set itself, in its order.
+    """
 
     images: Mapping[str, DatumaroImage] = field(default_factory=dict)
     ontology: Ontology | None = None
@@ -74,6 +81,7 @@ class DatumaroIndex:
     scored: bool = False
     digest: str = field(default_factory=lambda: hashlib.sha256().hexdigest())
     faults: tuple[Fault, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def index_answer(
@@ -214,7 +222,8 @@ class _Reader:
                 expected = f"1 to {MAX_PIXELS} pixels"
                 self._fault("limits.pixels", expected, f"{size[1]} x {size[0]}", image=key)
             else:
-                image = DatumaroImage(id=item["id"], key=key, size=size, shapes=shapes)
+                said = merged([*attributes_in(item.get("attributes", {})), ("subset", item["subset"])])
+                image = DatumaroImage(id=item["id"], key=key, size=size, shapes=shapes, attributes=said)
                 found.setdefault(key, []).append(image)
                 subsets.setdefault(key, []).append(item["subset"])
                 continue
@@ -238,6 +247,7 @@ class _Reader:
             scored=bool(scores) and None not in scores,
             digest=digest,
             faults=tuple(self.faults),
+            labels=tuple(self._labels),
         )
 
     def _shapes(

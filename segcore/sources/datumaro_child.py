@@ -127,16 +127,19 @@ def _import(datumaro: Any, path: str, format_: str, answer: _Answer) -> None:
     count = 0
     for item in dataset:
         size = getattr(item.media, "size", None)
-        answer.write(
-            "item",
-            {
-                "id": item.id,
-                "subset": item.subset,
-                "path": getattr(item.media, "path", None),
-                "size": None if size is None else [int(side) for side in size],
-                "annotations": [_annotation(annotation) for annotation in item.annotations],
-            },
-        )
+        said = {
+            "id": item.id,
+            "subset": item.subset,
+            "path": getattr(item.media, "path", None),
+            "size": None if size is None else [int(side) for side in size],
+            "annotations": [_annotation(annotation) for annotation in item.annotations],
+        }
+        attributes = {
+            str(name): value
+            for name, value in (getattr(item, "attributes", None) or {}).items()
+            if isinstance(value, (str, bool, int)) or (type(value) is float and math.isfinite(value))
+        }
+        answer.write("item", said | ({"attributes": attributes} if attributes else {}))
         count += 1
     answer.write("end", count)
 

@@ -11,10 +11,13 @@ from segcore.annotation import ImageAnnotation, LabelMap
 from segcore.errors import OntologyError, RefusedMaskError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import Attributes
 from segcore.limits import MAX_MASK_BYTES
 from segcore.ontology import Ontology
 from segcore.sources.base import Source
-from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
+from segcore.sources.keyed_files import folders_of, gone, one_file_a_key, read_entry
+from segcore.sources.png_form import PNG_FIELDS, add_png
 from segcore.sources.spec import Spec
 
 if TYPE_CHECKING:
@@ -84,6 +87,10 @@ class MaskFolder(Source):
         """1: a mask is one annotation."""
         return 1
 
+    def attributes(self, key: str) -> Attributes:
+        """The folders the mask lies in, below that of the source."""
+        return folders_of(self._listing().get(key))
+
     @property
     def unplaced(self) -> int:
         """Masks that were refused for their name or their kind of file."""
@@ -121,6 +128,28 @@ class MaskFolder(Source):
         return ImageAnnotation(
             key=key, height=height, width=width, content=content, digest=digest, file=file
         )
+
+    def fingerprint(self) -> Fingerprint:
+        """Kinds, sizes and palettes of the masks, from their headers."""
+        found = FingerprintBuilder(self.name, *PNG_FIELDS)
+        for key, entry in self._listing().items():
+            suffix = self._suffix(entry.path.rpartition("/")[2])
+            found.add(FormatField.FILE_SUFFIX, suffix, image=key)
+            for file in self._files_of(key, entry):
+                add_png(found, file, key=key, faults=self.faults)
+        self._add_form(found)
+        return found.fingerprint()
+
+    def _files_of(self, key: str, entry: Entry) -> tuple[Entry, ...]:  # noqa: ARG002
+        """All masks of one image."""
+        return (entry,)
+
+    def _add_form(self, found: FingerprintBuilder) -> None:
+        """Note what else the format says."""
+
+    def _suffix(self, name: str) -> str:
+        """What stands behind the key in the name of a file."""
+        return name[len(name) - len(self.suffix) :]
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from segcore.errors import RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, read_bytes
+from segcore.image_attributes import FOLDER, Attributes, merged
 from segcore.wording import printable
 
-__all__ = ["gone", "one_file_a_key", "read_entry"]
+__all__ = ["folders_of", "gone", "one_file_a_key", "read_entry"]
 
 
 def one_file_a_key(
@@ -60,6 +61,11 @@ def one_file_a_key(
             )
         )
     return unique, faults
+
+
+def folders_of(entry: Entry | None) -> Attributes:
+    """The names of the folders a listed file lies in, below the one that was listed, as attributes."""
+    return merged([(FOLDER, [] if entry is None else entry.path.split("/")[:-1])])
 
 
 def read_entry(entry: Entry, *, key: str, limit: int, faults: FaultLog) -> bytes | None:

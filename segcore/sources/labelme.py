@@ -23,15 +23,23 @@ from segcore.documents import parse_json
 from segcore.errors import DocumentError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import Entry, composed, list_files
+from segcore.fingerprint import Fingerprint, FingerprintBuilder, FormatField
+from segcore.image_attributes import TAG, Attributes, merged
 from segcore.limits import MAX_CLASSES, MAX_ENTRY_FAULTS, MAX_MASK_BYTES
 from segcore.masks.batch import union_of_runs
 from segcore.ontology import IGNORE, UNKNOWN, UNLABELED, LabelClass, Ontology
 from segcore.sources.base import Source
 from segcore.sources.coco_entries import EntryFaults, TooManyFaultsError
-from segcore.sources.keyed_files import gone, one_file_a_key, read_entry
-from segcore.sources.labelme_document import flags_of, name_problem, size_of, structure_problem
+from segcore.sources.keyed_files import folders_of, gone, one_file_a_key, read_entry
+from segcore.sources.labelme_document import (
+    add_shapes,
+    flags_of,
+    name_problem,
+    size_of,
+    structure_problem,
+)
 from segcore.sources.labelme_drawing import LINE_WIDTH_PX, POINT_RADIUS_PX, draw_shapes
-from segcore.sources.labelme_shapes import Problem, Shape, is_label, read_shape
+from segcore.sources.labelme_shapes import Problem, Shape, is_label, objects_of, read_shape
 from segcore.sources.spec import Spec
 from segcore.wording import did_you_mean, show
 
@@ -150,10 +158,34 @@ class LabelmeFolder(Source):
         """None: each image carries the digest of its own file."""
         return None
 
+    def attributes(self, key: str) -> Attributes:
+        """The flags of the image, each ``true`` or ``false``; those that are true are its tags too."""
+        document = self._document(key, FaultLog())
+        flags = {} if document is None else flags_of(document.value, [])
+        tags = [name for name, held in flags.items() if held]
+        return merged([*folders_of(self._listing().get(key)).items(), *flags.items(), (TAG, tags)])
+
+    def annotators(self, key: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Nobody: LabelMe does not write down who drew."""
+        return ()
+
     def image_size(self, key: str) -> tuple[int, int] | None:
         """Height and width as the file states them."""
         document = self._document(key, FaultLog())
         return None if document is None else size_of(document.value, [])
+
+    def fingerprint(self) -> Fingerprint:
+        """Sizes, kinds of shapes and labels as the files state them."""
+        found = FingerprintBuilder(self.name, FormatField.ENCODING, FormatField.LABELS)
+        for key, entry in self._listing().items():
+            found.add_file(entry.path, image=key)
+            document = self._document(key, self.faults)
+            size = None if document is None else size_of(document.value, [])
+            if document is not None and size is not None:
+                found.add_size(*size, image=key)
+                shapes = (entry for entry in document.entries if not self._skips(entry))
+                add_shapes(found, shapes, image=key)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation | None:
         """The regions of one image, in the order of their first shapes."""
@@ -218,7 +250,7 @@ class LabelmeFolder(Source):
             fault(found.code, found.expected, found.got, at=places[found.item])
         refused |= drawn.refused()
         # An object is refused as a whole if one of its shapes is.
-        objects = _objects(shapes)
+        objects = objects_of(shapes)
         broken = np.zeros(max(objects, default=-1) + 1, np.bool_)
         broken[[objects[item] for item in refused]] = True
         number = np.cumsum(~broken) - 1
@@ -344,17 +376,6 @@ class LabelmeFolder(Source):
             raise SpecError(f"{self.name} changed while it was read")
         got = f"{show(label)}{self.ontology.suggest(label)}"
         return [("coco.unknown_class_name", "a class of the ontology", got)]
-
-
-def _objects(shapes: list[Shape]) -> list[int]:
-    """The object of every shape, numbered in order of appearance."""
-    numbers: dict[tuple[object, ...], int] = {}
-    found = []
-    for at, shape in enumerate(shapes):
-        alone = shape.label is None or shape.group is None
-        own = (at,) if alone else (shape.label, shape.group)
-        found.append(numbers.setdefault(own, len(numbers)))
-    return found
 
 
 def open_source(spec: Spec) -> Source:

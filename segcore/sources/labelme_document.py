@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from segcore.files import composed
+from segcore.fingerprint import FingerprintBuilder, FormatField
 from segcore.limits import MAX_ANNOTATIONS, MAX_NAME_LENGTH, MAX_PIXELS
 from segcore.sources.coco_entries import is_plain
-from segcore.sources.labelme_shapes import Problem
+from segcore.sources.labelme_shapes import Kind, Problem, is_label
 from segcore.wording import show
 
-__all__ = ["flags_of", "name_problem", "size_of", "structure_problem"]
+__all__ = ["add_shapes", "flags_of", "name_problem", "size_of", "structure_problem"]
 
 
 def structure_problem(value: object) -> Problem | None:
@@ -52,6 +53,18 @@ def size_of(document: Mapping[str, Any], problems: list[Problem]) -> tuple[int, 
         problems.append(("limits.pixels", f"at most {MAX_PIXELS} pixels", got))
         return None
     return height, width
+
+
+def add_shapes(found: FingerprintBuilder, shapes: Iterable[object], *, image: str) -> None:
+    """Note how the shapes of a file are drawn, and their labels; the unsound are refused elsewhere."""
+    for shape in shapes:
+        if not isinstance(shape, dict):
+            continue
+        kind, label = shape.get("shape_type") or Kind.POLYGON.value, shape.get("label")
+        if isinstance(kind, str) and kind in set(Kind):
+            found.add(FormatField.ENCODING, kind, image=image)
+        if isinstance(label, str) and is_label(label):
+            found.add(FormatField.LABELS, label, image=image)
 
 
 def flags_of(document: Mapping[str, Any], problems: list[Problem]) -> dict[str, bool]:

@@ -12,7 +12,7 @@ from segcore.limits import MAX_NAME_LENGTH, MAX_RING_POINTS
 from segcore.sources.coco_entries import is_plain
 from segcore.wording import did_you_mean, printable, show
 
-__all__ = ["Kind", "Problem", "Shape", "is_label", "read_shape"]
+__all__ = ["Kind", "Problem", "Shape", "is_label", "objects_of", "read_shape"]
 
 Problem = tuple[str, str, str]
 """Code, expected, got."""
@@ -184,3 +184,14 @@ def _float(value: int | float) -> float:
     if type(value) is int and abs(value) > _FAR:
         return _FAR if value > 0 else -_FAR
     return float(value)
+
+
+def objects_of(shapes: list[Shape]) -> list[int]:
+    """The object of every shape, numbered in order of appearance."""
+    numbers: dict[tuple[object, ...], int] = {}
+    found = []
+    for at, shape in enumerate(shapes):
+        alone = shape.label is None or shape.group is None
+        own = (at,) if alone else (shape.label, shape.group)
+        found.append(numbers.setdefault(own, len(numbers)))
+    return found

@@ -13,6 +13,7 @@ from typing import Final
 
 from segcore.annotation import LabelMap
 from segcore.errors import SpecError
+from segcore.fingerprint import FingerprintBuilder
 from segcore.masks.colors import hex_color
 from segcore.ontology import IGNORE, UNLABELED
 from segcore.sources.base import Source
@@ -50,6 +51,12 @@ class RgbFolder(MaskFolder):
             # One table for all images: what is derived from it is kept by identity.
             self._colors = ClassColors(ontology, special=self._special, name=self.name)
         return self._colors.decode(data)
+
+    def _add_form(self, found: FingerprintBuilder) -> None:
+        # The colours are the code the masks are written in, so they are part of their form.
+        ontology = self.ontology
+        if ontology is not None:
+            found.list_classes(ontology, ids=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Without the tables, which a worker process makes again."""

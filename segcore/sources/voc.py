@@ -21,6 +21,7 @@ from segcore.annotation import LabelMap
 from segcore.errors import NoSuchFileError, OntologyError, RefusedFileError, SpecError
 from segcore.faults import Fault
 from segcore.files import Entry, below, composed, read_bytes
+from segcore.fingerprint import FingerprintBuilder
 from segcore.limits import MAX_DOCUMENT_BYTES, MAX_FOLDER_ENTRIES, MAX_YAML_BYTES
 from segcore.masks.png import decode_indices
 from segcore.masks.png_chunks import ColorType, parse_png
@@ -109,6 +110,11 @@ class VocFolder(MaskFolder):
         except RefusedFileError as error:
             return VocClasses(ontology=None, background=frozenset(), faults=(error.to_fault(),))
         return read_labelmap(data, file=file)
+
+    def _add_form(self, found: FingerprintBuilder) -> None:
+        labels = self._labels()
+        if labels.colored and labels.ontology is not None:
+            found.list_classes(labels.ontology, ids=True)
 
     def _required_ontology(self) -> Ontology:
         ontology = self.ontology

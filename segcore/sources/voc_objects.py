@@ -190,6 +190,9 @@ class VocObjects(VocFolder):
             self._unplaced += 1
         return {key: entry for key, entry in objects.items() if key in pairs}
 
+    def _files_of(self, key: str, entry: Entry) -> tuple[Entry, ...]:
+        return entry, self._pairs()[key]
+
     def _pairs(self) -> dict[str, Entry]:
         """The class masks by the key of their path."""
         if self._class_files is None:

@@ -26,6 +26,7 @@ from segcore.annotation import ImageAnnotation, Regions
 from segcore.errors import RefusedFileError, SpecError
 from segcore.faults import Fault, FaultLog
 from segcore.files import open_file
+from segcore.fingerprint import Fingerprint, FingerprintBuilder
 from segcore.image_header import read_size
 from segcore.limits import MAX_ENTRY_FAULTS, MAX_LABEL_BYTES, MAX_PIXELS
 from segcore.masks.polygons import rasterize_polygons
@@ -124,6 +125,20 @@ class YoloFolder(Source):
     def image_size(self, key: str) -> Size | None:
         """Height and width, where they can be known."""
         return self._known_size(key, FaultLog())
+
+    def fingerprint(self) -> Fingerprint:
+        """The names, and the sizes of the images that lie beside the labels."""
+        files = self._listing()
+        found = FingerprintBuilder(self.name)
+        for key, entry in files.labels.items():
+            found.add_file(entry.path, image=key)
+        for key, entry in files.images.items():
+            size, _ = self._header_size(entry.location)
+            if size is not None:
+                found.add_size(*size, image=key)
+        if files.dataset.ontology is not None:
+            found.list_classes(files.dataset.ontology, ids=True)
+        return found.fingerprint()
 
     def read(self, key: str) -> ImageAnnotation | None:
         """The regions of one image, in the order of the lines."""

@@ -34,6 +34,8 @@ ENTRIES = st.fixed_dictionaries(
         "bbox": st.lists(st.floats(0, 9) | ODD, min_size=3, max_size=5) | ODD,
         "segmentation": MASKS | ODD,
         "segments_info": ODD,
+        "annotator": ODD,
+        "attributes": st.fixed_dictionaries({}, optional={"annotator": ODD}) | ODD,
     },
 )
 
@@ -94,6 +96,13 @@ def test_masks_areas_and_boxes_are_the_same_in_any_order(
     assert np.array_equal(listed.areas(order), scanned.areas(order), equal_nan=True)
     corners = (table.corners(order, sizes=sizes) for table in (listed, scanned))
     assert np.array_equal(*corners, equal_nan=True)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=6))
+def test_whoever_drew_is_the_same(entries: list[dict[str, Any]]) -> None:
+    listed, scanned = both(entries)
+
+    assert json.dumps(listed.annotators()) == json.dumps(scanned.annotators())
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=4))

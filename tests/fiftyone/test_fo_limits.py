@@ -12,8 +12,13 @@ NAMES = ("sky", "car")
 
 
 def judged(*rows):
-    """Rules and records: metric, class, floor, verdict."""
-    rules = [SimpleNamespace(metric=m, class_name=c, minimum=f) for m, c, f, _ in rows]
+    """Rules and records: metric, class, floor, verdict; the class ``both`` is the group of all."""
+    rules = [
+        SimpleNamespace(
+            metric=m, class_name=c, minimum=f, below_iou=None, members=NAMES if c == "both" else ()
+        )
+        for m, c, f, _ in rows
+    ]
     records = [SimpleNamespace(verdict=v, limit=f) for _, _, f, v in rows]
     return Limits.by_policy(rules, records, NAMES)
 
@@ -60,3 +65,17 @@ def test_a_gate_on_objects_sets_no_limit_on_pixels_and_is_not_shown_as_an_iou():
 
     assert found.image == {}
     assert list(found.verdicts) == ["sky"]
+
+
+def test_a_group_that_fails_is_a_limit_for_its_classes_and_a_verdict_on_none():
+    found = judged((Metric.IOU, "both", 0.8, Verdict.FAIL))
+
+    assert found.image == {"sky": 0.8, "car": 0.8}
+    assert found.verdicts == {}
+
+
+def test_a_waived_class_is_no_limit_in_images():
+    found = judged((Metric.IOU, "car", 0.8, Verdict.WAIVED))
+
+    assert found.image == {}
+    assert found.verdicts["car"].verdict == "WAIVED"

@@ -375,3 +375,74 @@ def test_without_fiftyone_the_extra_is_named(monkeypatch):
 
     with pytest.raises(MissingExtraError, match=r"segcore\[fiftyone\]"):
         opened("fiftyone:a/b").keys()
+
+
+# ---- what is said of a sample
+
+
+def test_tags_fields_classes_of_the_image_and_annotators_are_attributes(numbered, fo):
+    made = numbered(2)
+    one, two = made
+    one.tags = ["night", "rain"]
+    one["weather"] = fo.Classification(label="fog")
+    one["batch"] = 3
+    one["annotator"] = "bob"
+    one.save()
+    two["gold"]["annotator"] = "alice"
+    two.save()
+
+    source = opened(f"fiftyone:{made.name}/gold")
+
+    assert source.attributes("000") == {
+        "annotator": ("bob",),
+        "batch": ("3",),
+        "tag": ("night", "rain"),
+        "weather": ("fog",),
+    }
+    assert source.attributes("001") == {"annotator": ("alice",)}
+    assert source.annotators("001") == ("alice",)
+    assert pickle.loads(pickle.dumps(source)).annotators("001") == ("alice",)
+
+
+# ---- fingerprints
+
+
+def test_masks_in_files_tell_their_kind_and_the_targets_their_ids(numbered):
+    numbered(2, name="streets")
+
+    found = opened("fiftyone:streets/gold").fingerprint().to_json()
+
+    assert found == {
+        "format": ["fiftyone"],
+        "file_suffix": [".png"],
+        "encoding": ["gray"],
+        "bit_depth": [8],
+        "channels": [1],
+        "palette": [[]],
+        "image_sizes": [[4, 3]],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(NAMES)],
+    }
+
+
+def test_masks_in_the_database_tell_that_and_no_depth(numbered):
+    numbered(1, name="streets", in_database=True)
+
+    found = opened("fiftyone:streets/gold").fingerprint().to_json()
+
+    assert found["encoding"] == ["Segmentation in the database"]
+    assert "bit_depth" not in found
+
+
+def test_labels_in_use_are_no_list_of_classes_and_declared_classes_are(fo, dataset, tmp_path):
+    made = dataset("objects")
+    box = fo.Detection(label="car", bounding_box=[0, 0, 0.5, 0.5], mask=np.ones((1, 1), bool))
+    scenes.add_samples(fo, made, tmp_path, {"a": {"found": fo.Detections(detections=[box])}}, (4, 4))
+
+    in_use = opened("fiftyone:objects/found").fingerprint().to_json()
+    made.classes["found"] = ["road", "car"]
+    made.save()
+    declared = opened("fiftyone:objects/found").fingerprint().to_json()
+
+    assert (in_use["labels"], "categories" in in_use) == (["car"], False)
+    assert declared["categories"] == [{"name": "road"}, {"name": "car"}]
+    assert declared["encoding"] == ["Detections in the database"]

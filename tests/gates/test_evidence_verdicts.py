@@ -6,6 +6,7 @@ import datetime
 from fractions import Fraction
 from importlib.resources import files
 
+import hypothesis
 import pytest
 from evidence_bundles import documents, evidence, forged, record_of, rule_of
 from hypothesis import given
@@ -15,7 +16,7 @@ from scipy import stats
 
 from segcore_gates.cli.demo import FILES
 from segcore_gates.evidence.reading import policy_remarks
-from segcore_gates.evidence.verifier.binomial import SharePoints, at_most
+from segcore_gates.evidence.verifier.binomial import DrawnShare, SharePoints, at_most
 from segcore_gates.evidence.verifier.container import RejectedError
 from segcore_gates.evidence.verifier.ratios import RatioPoints, adjusted
 from segcore_gates.evidence.verifier.student_t import t_above, t_quantile
@@ -212,6 +213,45 @@ def test_under_strict_warnings_block_for_the_verifier_too(tmp_path, write_object
     assert verified(data).problems == []
     lenient = forged(data, lambda told: told["rules.json"].update(strict=False))
     assert any("consequence" in problem for problem in verified(lenient).problems)
+
+
+@pytest.mark.parametrize("sides", ["found and missed", "one not delivered", "the same"])
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "coverage: {sampled_from: 20, gold_images: 0}\n",
+        "coverage: {sampled_from: 4000, gold_images: 0}\n",
+        "coverage: {sampled_from: 12, gold_images: 0}\n",
+        "looks: {at: [6, 9], strict: true}\n",
+        "looks: {at: [5, 12, 20]}\n",
+    ],
+)
+def test_how_the_gold_was_drawn_counts_for_the_verifier_too(tmp_path, write_objects, sides, drawn):
+    gold, delivery = SIDES[sides]
+    path = write_objects(tmp_path, gold, scored(delivery), GATES, ontology=ONTOLOGY + drawn)
+
+    found = verified(evidence(path))
+
+    assert found.problems == []
+    assert policy_remarks(found.bundle).problems == ()
+
+
+@given(st.integers(1, 40), st.data())
+def test_bounds_of_a_finite_population_are_those_of_all_its_samples(images, data):
+    population = images + data.draw(st.integers(1, 60))
+    bad = data.draw(st.integers(0, images))
+    allowed = data.draw(st.integers(0, population - 1))
+    share, alpha = Fraction(allowed, population), Fraction(1, 20)
+    points = DrawnShare(bad, images, population)
+
+    few = float(stats.hypergeom.cdf(bad, population, allowed, images))
+    many = float(stats.hypergeom.sf(bad - 1, population, allowed + 1, images))
+
+    hypothesis.assume(min(abs(few - 0.05), abs(many - 0.05)) > 1e-9)
+    assert points.keeps(share, alpha) is (
+        allowed >= population - images + bad or (allowed > bad and few <= 0.05)
+    )
+    assert points.breaks(share, alpha) is (bad > 0 and (allowed < bad or many < 0.05))
 
 
 @pytest.mark.parametrize(

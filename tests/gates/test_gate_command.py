@@ -50,7 +50,9 @@ def test_a_bad_batch_is_rejected_and_everything_is_written(tmp_path, write_batch
     assert "IoU 0.5000 < 0.80  (person, short by 0.3000)" in result.stdout
     assert result.stderr == ""
     assert sorted(p.name for p in (tmp_path / "out" / "first").iterdir()) == [
+        "image-class.csv",
         "junit.xml",
+        "report.html",
         "report.json",
         "summary.md",
     ]
@@ -111,9 +113,11 @@ def test_a_broken_policy_is_a_usage_error_and_replaces_an_old_report(tmp_path, w
         ((".",), "it is a folder: name a policy in it"),
         (("odd[1].gate.yaml",), "pytest takes no path with [ in it"),
         (("batch.gate.yaml", "--json", "no/such/folder.json"), "there is no folder no/such"),
+        (("batch.gate.yaml", "--images", "."), "name its folder with --report DIR"),
+        (("batch.gate.yaml", "--report", "out", "--images", "photos"), "no such folder: photos"),
         ((), "Missing argument"),
     ],
-    ids=["no file", "folder", "bracket", "no destination", "nothing"],
+    ids=["no file", "folder", "bracket", "no destination", "no report", "no photos", "nothing"],
 )
 def test_a_wrong_call_is_a_usage_error(tmp_path, write_batch, words, said):
     write_batch(tmp_path)

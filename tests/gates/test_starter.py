@@ -41,7 +41,7 @@ def test_init_writes_a_policy_that_gates(project, capsys):
     assert main(["gate", "gates/batch.gate.yaml", "--json", "report.json"]) == 1
 
     ids = [record["id"] for record in json.loads(Path("report.json").read_text())["gates"]]
-    assert "class-iou[person]" in ids
+    assert "certified[person]" in ids
     assert "class-iou[cell phone]" in ids
 
 

@@ -15,6 +15,7 @@ INSTANCE = View(task="instance")
 NARROW = View(dilation=Dilation(share=0.005))
 WIDE = View(dilation=Dilation(share=0.02))
 SURFACES = View(surfaces=True)
+CELLS = View(cells=True)
 
 
 def test_every_metric_of_a_gate_has_one_entry():
@@ -40,6 +41,11 @@ def test_every_metric_of_a_gate_has_one_entry():
             [INSTANCE],
             id="objects are ranked afterwards",
         ),
+        pytest.param(
+            [SEMANTIC, WIDE, CELLS],
+            [View(dilation=WIDE.dilation, cells=True)],
+            id="the images by themselves go along with a width",
+        ),
         pytest.param([None, INSTANCE], [INSTANCE], id="coverage is content with objects"),
         pytest.param([None], [SEMANTIC], id="coverage alone"),
     ],
@@ -51,13 +57,14 @@ def test_no_view_is_counted_that_another_one_serves(asked, counted):
     assert set(asked) <= set(found)
 
 
-@pytest.mark.parametrize("view", [WIDE, NARROW, SURFACES, SEMANTIC, INSTANCE])
+@pytest.mark.parametrize("view", [WIDE, NARROW, SURFACES, CELLS, SEMANTIC, INSTANCE])
 def test_what_serves_a_view_has_all_that_it_asks_for(view):
-    serving = fewest([SEMANTIC, WIDE, NARROW, SURFACES, INSTANCE])[view]
+    serving = fewest([SEMANTIC, WIDE, NARROW, SURFACES, CELLS, INSTANCE])[view]
 
     assert serving.task == view.task
     assert view.dilation in {None, serving.dilation}
     assert serving.surfaces or not view.surfaces
+    assert serving.cells or not view.cells
 
 
 def test_the_options_of_a_view_are_those_of_evaluate_and_no_more_than_it_needs():
@@ -71,6 +78,7 @@ def test_the_options_of_a_view_are_those_of_evaluate_and_no_more_than_it_needs()
         "dilation": Dilation(px=5),
         "surfaces": True,
     }
+    assert CELLS.options() == {"task": "semantic", "keep_cells": True}
 
 
 def test_a_rule_refuses_an_evaluation_of_another_view(tmp_path, write_objects):

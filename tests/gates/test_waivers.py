@@ -13,7 +13,7 @@ from segcore_gates import day
 from segcore_gates.errors import PolicyError
 from segcore_gates.policy_file import load_policy
 from segcore_gates.records import Outcome, Verdict, outcome
-from segcore_gates.rules import ExtraImages, Level, Metric
+from segcore_gates.rules import ExtraImages, Level, Metric, Thin
 from segcore_gates.text import explain, headline, note
 from segcore_gates.verdict import verdict
 from segcore_gates.waivers.waiver import State, Waiver, idle, waived
@@ -137,7 +137,7 @@ def test_a_waived_gate_does_not_block_where_warnings_do(strict):
 
 def test_thin_evidence_is_never_waived():
     few = judged(rule(support_images=9), cars((9, 10)))
-    unproven = judged(bound(thin="error"), cars((6, 10), (9, 10)))
+    unproven = judged(bound(thin=Thin.ERROR), cars((6, 10), (9, 10)))
 
     assert few.verdict is Verdict.THIN
     assert unproven.verdict is Verdict.THIN

@@ -207,3 +207,32 @@ def test_an_export_with_too_many_faults_is_not_read_to_its_end(export, monkeypat
 
     assert source.keys() == ()
     assert codes(source) == {"ls.missing_field": 4, "limits.entries": 1}
+
+
+def test_an_export_tells_shapes_sizes_and_the_labels_in_use(export):
+    brush = {**box(0, "b", id="y"), "type": "brushlabels"}
+    brush["value"] = {"format": "rle", "rle": [0], "brushlabels": ["b"]}
+    source = export([task(1, box(0, "a"), brush), task(2, box(0, "a", width=8, height=4))])
+
+    found = source.fingerprint().to_json()
+
+    assert found == {
+        "format": ["label-studio-export"],
+        "encoding": ["brush", "rectangle"],
+        "image_sizes": [[4, 2], [8, 4]],
+        "labels": ["a", "b"],
+    }
+
+
+def test_the_labels_of_the_configuration_are_categories_in_its_order(export, tmp_path):
+    config = tmp_path / "config.xml"
+    config.write_text(
+        '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
+        '<Label value="b"/><Label value="a"/></RectangleLabels></View>'
+    )
+    source = export([task(1, box(0, "a"))], f"?config={config}")
+
+    found = source.fingerprint().to_json()
+
+    assert found["categories"] == [{"name": "b"}, {"name": "a"}]
+    assert found["labels"] == ["a"]

@@ -47,7 +47,7 @@ def demo(
     records = {record["id"]: record for record in document["gates"]}
     failed = frozenset(id_ for id_, record in records.items() if record["verdict"] == "FAIL")
     mean = records.get(PASSING)
-    typer.echo(f"\nreport: {escaped(report)}")
+    typer.echo(f"\nreport: {escaped(report)}\nto look at: {escaped(report / 'report.html')}")
     as_made = code == ExitCode.REJECTED and failed == FAILING
     if mean is None or mean["verdict"] != "PASS" or not as_made:
         found = ", ".join(sorted(failed)) or "no gate"

@@ -16,6 +16,7 @@ from segcore.cli import ExitCode
 from segcore.wording import escaped, escaped_lines
 
 if TYPE_CHECKING:
+    from segcore_gates.html.photos import Photos
     from segcore_gates.session import SessionResult
 
 __all__ = ["gate", "judge"]
@@ -33,7 +34,14 @@ def gate(
     *,
     report: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Write report.json, junit.xml and summary.md to this folder."),
+        typer.Option(
+            metavar="DIR",
+            help="Write report.html, report.json, image-class.csv and more to this folder.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Photos for report.html, found by image key."),
     ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
@@ -65,6 +73,7 @@ def gate(
         pytest_args=pytest_args,
         report=report,
         json=json,
+        images=images,
         pushing=not no_push,
         evidence=evidence,
         previous=following,
@@ -136,6 +145,7 @@ def judge(
     pytest_args: Sequence[str] = (),
     report: str | None = None,
     json: str | None = None,
+    images: str | None = None,
     pushing: bool = False,
     evidence: str | None = None,
     previous: str | None = None,
@@ -147,9 +157,11 @@ def judge(
     policies, pytest_args, pushing
         See :func:`segcore_gates.session.run_gates`.
     report : str or None
-        A folder for report.json, junit.xml and summary.md; it is made.
+        A folder for report.html, report.json, junit.xml, summary.md and image-class.csv; it is made.
     json : str or None
         A file for the JSON report; ``-`` is standard output, and then pytest prints to standard error.
+    images : str or None
+        A folder of photos for report.html.
     evidence : str or None
         A file for the evidence of the one policy; see :mod:`segcore_gates.evidence`.
     previous : str or None
@@ -163,10 +175,11 @@ def judge(
     from json import loads
 
     from segcore.cli.output import STDOUT, require_destination, write
-    from segcore_gates.markdown import markdown
     from segcore_gates.session import run_gates
 
     require_destination(json)
+    photos = _photos(images, report=report)
+    broken: Exception | None = None
     with _report_folder(report) as folder:
         document = folder / "report.json"
         with contextlib.redirect_stdout(sys.stderr) if json == STDOUT else contextlib.nullcontext():
@@ -175,16 +188,24 @@ def judge(
                 pytest_args=pytest_args,
                 junit=None if report is None else folder / "junit.xml",
                 json=document,
-                pushing=pushing,
+                pushing=pushing or report is not None,
             )
         if document.exists():
             if json is not None:
                 write(json, document.read_text("utf-8"))
             if report is not None:
-                (folder / "summary.md").write_text(markdown(result.reports), "utf-8")
+                from segcore_gates.report_files import write_report_files
+
+                try:
+                    write_report_files(folder, result, photos=photos)
+                except Exception as error:  # the verdicts are written all the same
+                    broken = error
+                    (Path(report) / "report.html").unlink(missing_ok=True)
             if evidence is not None:
                 run = loads(document.read_text("utf-8"))["run"]
                 _write_evidence(evidence, result, run=run, previous=previous, aside=json == STDOUT)
+    if broken is not None:
+        raise broken
     return result
 
 
@@ -213,6 +234,19 @@ def _write_evidence(
     )
     write(file, data)
     typer.echo(f"evidence: {escaped(file)} sha256 {digest(data)}", err=aside)
+
+
+def _photos(folder: str | None, *, report: str | None) -> Photos | None:
+    """The photos of a folder; looked for before anything is judged, so that a wrong name ends early."""
+    from segcore.errors import UsageError
+
+    if folder is None:
+        return None
+    if report is None:
+        raise UsageError("--images puts photos into report.html: name its folder with --report DIR")
+    from segcore_gates.html.photos import Photos
+
+    return Photos(folder)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from segcore.ontology import Ontology
+    from segcore_gates.proposals import Proposal
 
 __all__ = ["init"]
 
@@ -35,22 +36,37 @@ def init(
             metavar="FILE", help="The classes, where the gold does not name them; or preset:NAME."
         ),
     ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What limits are proposed: driving, medical, fashion, retail, aerial, defect, strict, "
+            "standard or lenient.",
+        ),
+    ] = "standard",
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> int:
-    """Write a starter policy and ontology for a gold set.
+    """Measure a gold set, and write an ontology and a policy with proposed limits.
 
-    Relative paths are rewritten as seen from DIR, which is how a policy reads them.
+    Every class that the gold holds gets a limit, with a comment that says where it comes from and what
+    so many images can prove. Relative paths are rewritten as seen from DIR, which is how a policy reads
+    them.
 
-    Example: segcore init --gold coco:gold.json --delivery coco:delivery.json
+    Example: segcore init --gold coco:gold.json --delivery coco:delivery.json --preset driving
     """
     from segcore.cli.output import write
     from segcore.errors import UsageError
     from segcore.sources import Spec
-    from segcore.wording import escaped
+    from segcore.wording import did_you_mean, escaped
     from segcore_gates.cli.schema import packaged_schema
+    from segcore_gates.presets import PRESETS
     from segcore_gates.starter import ontology_text, policy_text
 
+    if preset not in PRESETS:
+        known = f"{did_you_mean(preset, PRESETS)} (there are {', '.join(PRESETS)})"
+        raise UsageError(f"--preset: there is no preset {escaped(preset)!r}{known}")
     classes = _classes(gold, ontology)
+    proposals = _proposals(gold, delivery, classes, preset)
     batch = f"{Spec.parse(gold).format}:${{DELIVERY}}" if delivery is None else delivery
     texts = {
         ONTOLOGY: ontology_text(classes, source=gold),
@@ -59,6 +75,8 @@ def init(
             delivery=_as_seen_from(folder, batch),
             ontology=ONTOLOGY,
             example=classes.names[0],
+            proposals=proposals,
+            preset=preset,
         ),
         SCHEMA: packaged_schema(),
     }
@@ -74,7 +92,7 @@ def init(
         typer.echo(f"wrote {escaped(folder / name)}")
     policy = escaped(shlex.quote(str(folder / POLICY)))
     run = f"segcore gate {policy}" if delivery is not None else f"DELIVERY=PATH segcore gate {policy}"
-    typer.echo(f"next: set the thresholds in {policy}, then run: {run}")
+    typer.echo(f"next: check the thresholds in {policy}, which are proposals, then run: {run}")
     if delivery is None:
         typer.echo(f"PATH is the delivery, seen from the folder of {POLICY}")
     return 0
@@ -99,6 +117,30 @@ def _classes(gold: str, ontology: str | None) -> Ontology:
     if classes is None:
         raise OntologyError(f"{gold} stores ids without names: say what they mean with --ontology FILE")
     return classes
+
+
+def _proposals(gold: str, delivery: str | None, classes: Ontology, preset: str) -> tuple[Proposal, ...]:
+    """Of what was measured: the gold, and the delivery where there is one."""
+    import segcore
+    from segcore.errors import SegcoreError
+    from segcore.wording import escaped
+    from segcore_gates.proposals import gold_images, propose
+
+    if delivery is not None and "$" not in delivery:
+        try:
+            found = segcore.evaluate(gold, delivery, ontology=classes)
+        except SegcoreError as error:
+            first = escaped(str(error).splitlines()[0] if str(error) else type(error).__name__)
+            typer.echo(f"the delivery was not measured: {first}")
+        else:
+            return propose(
+                [(c.name, c.support_images) for c in found.classes],
+                preset=preset,
+                delivered=[c.iou for c in found.classes],
+            )
+    source = segcore.open(gold)
+    source.fetch()
+    return propose(gold_images(source.resolve(ontology=classes), classes), preset=preset)
 
 
 def _as_seen_from(folder: Path, spec: str) -> str:

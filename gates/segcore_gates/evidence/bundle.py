@@ -86,7 +86,7 @@ def evidence_of(
                 "schema": 1,
                 "strict": strict,
                 "rules": [check_json(check) for check in policy.checks],
-                "waivers": [waiver_json(waiver) for waiver in policy.waivers.values()],
+                "waivers": [waiver_json(waiver) for waiver in policy.policy.waivers],
             }
         ),
         "verify.py": joined(),

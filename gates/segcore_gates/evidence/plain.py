@@ -16,7 +16,7 @@ from segcore_gates.rules import Check, Rule
 
 if TYPE_CHECKING:
     from segcore.ontology import Ontology
-    from segcore_gates.waivers.waiver import Waiver
+    from segcore_gates.waivers.policy import WaiverEntry
 
 __all__ = ["check_json", "ontology_json", "waiver_json"]
 
@@ -35,10 +35,10 @@ def check_json(check: Check) -> dict[str, Any]:
     return {**fields, "kind": type(check).__name__, "limit": {"kind": kind.value, "applied": str(limit)}}
 
 
-def waiver_json(waiver: Waiver) -> dict[str, Any]:
-    """One waiver, its floor as decimal text."""
-    found: dict[str, Any] = _plain(waiver)
-    return found
+def waiver_json(waiver: WaiverEntry) -> dict[str, Any]:
+    """One waiver as it is written, its floor as decimal text."""
+    names = ("gate", "until", "floor", "reason", "by")
+    return {name: _plain(getattr(waiver, name)) for name in names}
 
 
 def ontology_json(ontology: Ontology) -> dict[str, Any]:

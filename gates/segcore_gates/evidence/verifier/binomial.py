@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-__all__ = ["SharePoints", "at_most"]
+__all__ = ["DrawnShare", "SharePoints", "at_most"]
 
 
 def at_most(bad: int, images: int, share: Fraction) -> Fraction:
@@ -33,6 +33,9 @@ def _log_at_most(bad: int, images: int, share: float) -> float:
 
 class SharePoints:
     """The images of a class, each good or bad; bounds are those of Clopper and Pearson."""
+
+    population: int | None = None
+    all_seen = False
 
     def __init__(self, bad: int, images: int) -> None:
         self.bad, self.images = bad, images
@@ -67,6 +70,69 @@ class SharePoints:
         if bad < images:
             upper = _crossing(lambda p: _log_at_most(bad, images, p) <= level)
         return lower, upper
+
+
+class DrawnShare(SharePoints):
+    """The same of images drawn without replacement from a population with an end: hypergeometric.
+
+    ``population`` is how many images may hold the class.  The bounds are one image wider than the
+    distribution asks for, so that they hold if fewer do.
+    """
+
+    def __init__(self, bad: int, images: int, population: int) -> None:
+        super().__init__(bad, images)
+        self.population = self._population = population
+        self.all_seen = population == images
+        self._most = population - images + bad
+
+    def _so_few(self, among: int, bad: int) -> Fraction:
+        """The probability to draw no more than ``bad`` where ``among`` of the population are."""
+        good = self._population - among
+        ways = sum(math.comb(among, k) * math.comb(good, self.images - k) for k in range(bad + 1))
+        return Fraction(ways, math.comb(self._population, self.images))
+
+    def _too_few(self, among: int, alpha: Fraction) -> bool:
+        return among > self.bad and self._so_few(among, self.bad) <= alpha
+
+    def _too_many(self, among: int, alpha: Fraction) -> bool:
+        return among < self.bad or 1 - self._so_few(among, self.bad - 1) < alpha
+
+    def keeps(self, ceiling: Fraction, alpha: Fraction) -> bool:
+        """Whether the true share is at most ``ceiling``."""
+        allowed = math.floor(ceiling * self._population)
+        return ceiling >= 1 or allowed >= self._most or self._too_few(allowed, alpha)
+
+    def breaks(self, ceiling: Fraction, alpha: Fraction) -> bool:
+        """Whether it is above."""
+        allowed = math.floor(ceiling * self._population)
+        if not self.bad or ceiling >= 1:
+            return False
+        return allowed < self.bad or self._too_many(allowed + 1, alpha)
+
+    def p_value(self, ceiling: Fraction) -> Fraction:
+        """Of "the true share is at most ``ceiling``"."""
+        allowed = math.floor(ceiling * self._population)
+        if allowed < self.bad or allowed >= self._most:
+            return Fraction(int(allowed >= self.bad))
+        return 1 - self._so_few(allowed + 1, self.bad - 1)
+
+    def interval(self, alpha: Fraction) -> tuple[float, float]:
+        """Both bounds, each at 1 - alpha."""
+        low, high = (
+            self._first(lambda m: not self._too_many(m, alpha)),
+            self._first(lambda m: self._too_few(m, alpha)),
+        )
+        return max(low - 1, self.bad) / self._population, high / self._population
+
+    def _first(self, holds: Callable[[int], bool]) -> int:
+        low, high = self.bad, self._most
+        while low < high:
+            middle = (low + high) // 2
+            if holds(middle):
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
 
 def _crossing(reached: Callable[[float], bool]) -> float:

@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from segcore_gates.evidence.verifier.binomial import SharePoints
+from segcore_gates.evidence.verifier.binomial import DrawnShare, SharePoints
 from segcore_gates.evidence.verifier.documents import rational
-from segcore_gates.evidence.verifier.ratios import RatioPoints
+from segcore_gates.evidence.verifier.ratios import Drawn, RatioPoints
 from segcore_gates.evidence.verifier.tables import BatchCounts
 
 __all__ = ["Measured", "has_bound", "measure", "recomputed"]
@@ -87,17 +87,20 @@ _Valued = tuple[Any, Any]
 
 def _pixel_value(rule: dict[str, Any], counts: BatchCounts, rows: list[tuple[int, int, int]]) -> _Valued:
     """The metric of a class that either side has; ``rows`` are intersection, gold and delivery."""
-    metric = rule["metric"]
+    metric, drawn = rule["metric"], _drawn(rule, counts)
     if metric == "iou":
-        return _ratio([(i, g + d - i) for i, g, d in rows])
+        return _ratio([(i, g + d - i) for i, g, d in rows], drawn)
     if metric == "bad-image-share":
         limit = rational(rule["below_iou"])
         bad = sum(1 for i, g, d in rows if Fraction(i, g + d - i) < limit)
-        return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
+        if drawn is None:
+            return Fraction(bad, len(rows)), SharePoints(bad, len(rows))
+        population = len(rows) + drawn.population - drawn.images
+        return Fraction(bad, len(rows)), DrawnShare(bad, len(rows), population)
     own = counts.rows(rule["table"], rule)
     if metric == "boundary-iou":
         bands = zip(own["intersection"], own["gold"], own["delivery"])
-        return _ratio([(i, g + d - i) for i, g, d in bands])
+        return _ratio([(i, g + d - i) for i, g, d in bands], drawn)
     if metric in {"hd95", "assd"}:
         return math.fsum(own["distance"]) / len(own["distance"]), None
     gold_near, gold, delivery_near, delivery = (
@@ -105,15 +108,22 @@ def _pixel_value(rule: dict[str, Any], counts: BatchCounts, rows: list[tuple[int
     )
     if metric == "nsd":
         near = [g + d for g, d in zip(gold_near, delivery_near)]
-        return _ratio(list(zip(near, [g + d for g, d in zip(gold, delivery)])))
+        return _ratio(list(zip(near, [g + d for g, d in zip(gold, delivery)])), drawn)
     recall = Fraction(sum(gold_near), max(sum(gold), 1))
     precision = Fraction(sum(delivery_near), max(sum(delivery), 1))
     both = precision + recall
     return (2 * precision * recall / both if both else Fraction(0)), None
 
 
-def _ratio(points: list[tuple[int, int]]) -> tuple[Fraction, RatioPoints]:
-    return Fraction(sum(i for i, _ in points), sum(u for _, u in points)), RatioPoints(points)
+def _drawn(rule: dict[str, Any], counts: BatchCounts) -> Drawn | None:
+    """From how many images the gold was drawn, where the policy says so."""
+    if rule["sampled_from"] is None or not counts.gold:
+        return None
+    return Drawn(counts.gold, rule["sampled_from"])
+
+
+def _ratio(points: list[tuple[int, int]], drawn: Drawn | None) -> tuple[Fraction, RatioPoints]:
+    return Fraction(sum(i for i, _ in points), sum(u for _, u in points)), RatioPoints(points, drawn)
 
 
 def _mean_iou(counts: BatchCounts) -> Measured:
@@ -151,7 +161,7 @@ def _of_objects(rule: dict[str, Any], counts: BatchCounts) -> Measured:
     extra = sum(e for _, _, e, _ in cells)
     in_gold, in_delivery = rows["in_gold"], rows["in_delivery"]
     extra_counts = metric in {"f1", "precision", "pq", "rq"}
-    points = _object_points(metric, cells)
+    points = _object_points(metric, cells, _drawn(rule, counts))
     if not instances and not (extra and (extra_counts or not in_gold)):
         of_size = rule["size"] is not None and (in_gold or in_delivery)
         return Measured(None, images, instances=instances, absent=True, of_size=of_size)
@@ -171,7 +181,7 @@ def _parts(metric: str, cells: list[Any]) -> list[tuple[Any, int]]:
     return [(2 * m, 2 * m + s + e) for m, s, e, _ in cells]
 
 
-def _object_points(metric: str, cells: list[Any]) -> RatioPoints | None:
+def _object_points(metric: str, cells: list[Any], drawn: Drawn | None) -> RatioPoints | None:
     if metric in {"matched-iou", "sq"}:
         return None
     points = _parts(metric, cells)
@@ -179,7 +189,7 @@ def _object_points(metric: str, cells: list[Any]) -> RatioPoints | None:
         sums = [round(2 * math.fsum(ious) * _FIXED) for _, _, _, ious in cells]
         points = [(part, whole * _FIXED) for part, (_, whole) in zip(sums, points)]
     kept = [(part, whole) for part, whole in points if whole]
-    return RatioPoints(kept) if kept else None
+    return RatioPoints(kept, drawn) if kept else None
 
 
 def _object_value(metric: str, cells: list[Any]) -> tuple[Fraction | float, bool]:

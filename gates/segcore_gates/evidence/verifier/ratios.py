@@ -11,23 +11,35 @@ from fractions import Fraction
 
 from segcore_gates.evidence.verifier.student_t import t_above, t_quantile
 
-__all__ = ["RatioPoints", "adjusted"]
+__all__ = ["Drawn", "RatioPoints", "adjusted"]
 
 _FEWEST_TO_FAIL = 5
+
+
+class Drawn:
+    """How many images of how many the gold is, drawn without replacement."""
+
+    def __init__(self, images: int, population: int) -> None:
+        self.images, self.population = images, population
+        self.unseen = Fraction(population - images, max(population - 1, 1))
+        """By which the variance of a mean is smaller (Cochran, Sampling Techniques, ch. 2)."""
 
 
 class RatioPoints:
     """One point an image: ``part`` of ``whole``, which is above 0."""
 
-    def __init__(self, points: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, points: Sequence[tuple[int, int]], drawn: Drawn | None = None) -> None:
         self.images = n = len(points)
         i, u = sum(i for i, _ in points), sum(u for _, u in points)
         ii, uu = sum(i * i for i, _ in points), sum(u * u for _, u in points)
         iu = sum(i * u for i, u in points)
         missed = Fraction(math.sqrt(Fraction(uu, n)))
+        unseen = Fraction(1) if drawn is None else drawn.unseen
+        self.population = None if drawn is None else n + drawn.population - drawn.images
+        self.all_seen = not unseen
         self._u, self._uu = u, uu
-        self._seen = _Deviations(n, i, u, ii, uu, iu)
-        self._with_miss = _Deviations(n + 1, i, u + missed, ii, uu + missed**2, iu)
+        self._seen = _Deviations(n, (i, u, ii, uu, iu), unseen)
+        self._with_miss = _Deviations(n + 1, (i, u + missed, ii, uu + missed**2, iu), unseen)
 
     @property
     def effective_images(self) -> float:
@@ -70,20 +82,12 @@ class RatioPoints:
 class _Deviations:
     """Means and variances of ``part - ratio x whole`` over ``n`` points, from sums over them."""
 
-    def __init__(
-        self,
-        n: int,
-        i: int | Fraction,
-        u: int | Fraction,
-        ii: int | Fraction,
-        uu: int | Fraction,
-        iu: int | Fraction,
-    ) -> None:
-        self._n, free = n, max(n - 1, 1)
+    def __init__(self, n: int, sums: Sequence[int | Fraction], unseen: Fraction) -> None:
+        i, u, ii, uu, iu = sums
+        self._n, free = n, max(n - 1, 1) / unseen if unseen else 0
         self._i, self._u = Fraction(i) / n, Fraction(u) / n
-        self._ii = (ii - n * self._i**2) / free
-        self._uu = (uu - n * self._u**2) / free
-        self._iu = (iu - n * self._i * self._u) / free
+        scatter = (ii - n * self._i**2, uu - n * self._u**2, iu - n * self._i * self._u)
+        self._ii, self._uu, self._iu = (one / free if free else Fraction(0) for one in scatter)
 
     def of(self, ratio: Fraction) -> tuple[Fraction, Fraction]:
         """Mean and variance."""

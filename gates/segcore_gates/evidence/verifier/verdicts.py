@@ -66,7 +66,9 @@ def judged(rule: dict[str, Any], counts: BatchCounts, p: float | None) -> Said:
     elif found.settled:
         met = found.value is not None and not beyond(found.value, kind, limit)
         said.verdict = "PASS" if met else "FAIL"
-    elif rule["judge"] == "bound" and found.points is not None:
+    elif rule["judge"] == "bound" and rule["looks"] and counts.gold not in rule["looks"]:
+        said.verdict = "THIN"
+    elif rule["judge"] == "bound" and found.points is not None and not found.points.all_seen:
         _by_bound(rule, said, p)
     else:
         _by_estimate(rule, said)
@@ -126,7 +128,9 @@ def _breaks(points: Any, limit: str, rule: dict[str, Any]) -> bool:
 
 
 def interval(rule: dict[str, Any], points: Any) -> tuple[float, float] | None:
-    """Both bounds that the record of a rule shows."""
+    """Both bounds that the record of a rule shows; none where nothing is left to infer."""
+    if points is None or points.all_seen:
+        return None
     if isinstance(points, SharePoints):
         return points.interval(_alpha(rule))
     return points.interval(float(rule["confidence"])) if isinstance(points, RatioPoints) else None

@@ -162,6 +162,7 @@ def _interval_kept(rule: dict[str, Any], record: dict[str, Any], said: Said) -> 
         (recorded["upper"], bounds[1]),
         (recorded["effective_images"], points.effective_images if points else None),
         (recorded["images"], points.images if points else None),
+        (recorded.get("population"), points.population if points else None),
     )
     if recorded["confidence"] != float(rule["confidence"]):
         return ["its interval is of another confidence"]

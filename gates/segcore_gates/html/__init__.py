@@ -1,0 +1,1 @@
+"""The HTML report; :func:`segcore_gates.html.page.page` makes it."""
