@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from segcore_gates.rules import Rule
     from segcore_gates.session import SessionResult
 
-__all__ = ["JudgedBatch", "Judging", "coverage_fails", "image_limits", "judged_batch", "judged_in"]
+__all__ = [
+    "JudgedBatch",
+    "Judging",
+    "coverage_fails",
+    "image_limits",
+    "judged_batch",
+    "judged_in",
+    "policy_in",
+]
 
 _P = TypeVar("_P")
 _NAMES: Final = 5
@@ -216,19 +224,25 @@ def judged_in(session: SessionResult, report: PolicyReport) -> JudgedBatch:
     UsageError
         What is evaluated now is not what was judged.
     """
-    from segcore_gates.policy_file import load_policy
-
-    evaluations = session.evaluations
-    policy = session.policies.get(report.path)
-    if policy is None:
-        path = seen_from_here(Path(report.file))
-        policy = load_policy(path, environ=os.environ, open_source=evaluations.open, today=session.today)
-    batch = judged_batch(policy, evaluations)
+    policy = policy_in(session, report)
+    batch = judged_batch(policy, session.evaluations)
     before = _digests(report.inputs.inputs)
     now = _digests([info.to_json() for info in batch.evaluation.inputs])
     if policy.sha256 != report.sha256 or now != before:
         raise UsageError("the policy or an input changed after it was judged; run it again")
     return batch
+
+
+def policy_in(session: SessionResult, report: PolicyReport) -> LoadedPolicy:
+    """The policy of a report; read again where a worker of pytest-xdist had read it."""
+    from segcore_gates.policy_file import load_policy
+
+    policy = session.policies.get(report.path)
+    if policy is not None:
+        return policy
+    path = seen_from_here(Path(report.file))
+    opened = session.evaluations.open
+    return load_policy(path, environ=os.environ, open_source=opened, today=session.today)
 
 
 def _digests(inputs: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:

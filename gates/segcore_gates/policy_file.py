@@ -122,6 +122,7 @@ def load_policy(
     open_source: Callable[[Spec], Source] | None = None,
     sections: bool = True,
     today: datetime.date | None = None,
+    ontology: Ontology | None = None,
 ) -> LoadedPolicy:
     """Read and check one policy file.
 
@@ -138,6 +139,8 @@ def load_policy(
         checks are those of the gates.
     today : date or None
         The day by which waivers expire; None is :func:`segcore_gates.day.today`.
+    ontology : Ontology or None
+        The classes, where they are known already.
 
     Raises
     ------
@@ -153,14 +156,13 @@ def load_policy(
         data = read_bytes(file, limit=MAX_YAML_BYTES, follow_symlinks=True)
         document = parse_yaml(data, file=file)
     except RefusedFileError as e:
-        problem = f"expected {e.expected}, got {e.got}"
-        raise PolicyError(
-            [PolicyProblem(code=e.code, file=file, line=None, path="", message=problem)]
-        ) from None
+        message = f"expected {e.expected}, got {e.got}"
+        problem = PolicyProblem(code=e.code, file=file, line=None, path="", message=message)
+        raise PolicyError([problem]) from None
     except DocumentError as e:
         raise PolicyError(map(_from_document_error, e.problems)) from None
     loader = _Loader(path, document, environ, open_source, today or day.today())
-    return loader.load(sha256=hashlib.sha256(data).hexdigest(), sections=sections)
+    return loader.load(hashlib.sha256(data).hexdigest(), sections=sections, ontology=ontology)
 
 
 def _from_document_error(e: DocumentError) -> PolicyProblem:
@@ -183,7 +185,7 @@ class _Loader:
         self._problems: dict[PolicyProblem, None] = {}
         self._paths = PolicyPaths(path.parent, environ, self.refuse)
 
-    def load(self, *, sha256: str, sections: bool) -> LoadedPolicy:
+    def load(self, sha256: str, *, sections: bool, ontology: Ontology | None) -> LoadedPolicy:
         value = self._document.value
         if not isinstance(value, dict):
             self.refuse("policy.bad_value", (), "a policy holds the keys version, gold, delivery, gates")
@@ -194,8 +196,8 @@ class _Loader:
         policy = self._validated(raw)
         gold, delivery = self._paths.spec("gold", raw), self._paths.spec("delivery", raw)
         push = self._push(raw.get("push"))
-        attributes = self._attributes(raw.get("attributes"))
-        ontology = self._ontology(raw, gold)
+        attributes = self._attributes(raw.get("attributes") if sections else None)
+        ontology = ontology or self._ontology(raw, gold)
         checks: tuple[Check, ...] = ()
         waivers: dict[str, Waiver] = {}
         if ontology is not None:

@@ -47,6 +47,8 @@ class SessionResult:
         Of this process.
     today : date or None
         The day by which its waivers expired.
+    strict : bool
+        Whether warnings and thin evidence blocked.
     """
 
     reports: tuple[PolicyReport, ...]
@@ -55,6 +57,7 @@ class SessionResult:
     policies: Mapping[str, LoadedPolicy] = field(default_factory=dict)
     evaluations: Evaluations = field(default_factory=lambda: Evaluations(None, progress=True))
     today: datetime.date | None = None
+    strict: bool = False
 
 
 def run_gates(
@@ -123,6 +126,7 @@ def run_gates(
         policies=command.policies,
         evaluations=command.evaluations,
         today=command.today,
+        strict=command.strict,
     )
 
 
@@ -136,6 +140,7 @@ class _Command:
         self.policies: dict[str, LoadedPolicy] = {}
         self.evaluations = Evaluations(None)
         self.today: datetime.date | None = None
+        self.strict = False
 
     def pytest_addoption(self, pluginmanager: pytest.PytestPluginManager) -> None:
         """Register the plugin under the name of its entry point, which is then passed over."""
@@ -164,6 +169,7 @@ class _Command:
         self.reports = [] if controller is None else controller.reports()
         self.evaluations = pytest_plugin.evaluations(session.config)
         self.today = pytest_plugin.today(session.config)
+        self.strict = bool(session.config.getoption("--gate-strict"))
         self.error = self.evaluations.internal_error
         self.policies = session.config.stash.get(pytest_plugin.POLICIES, {})
 

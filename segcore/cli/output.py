@@ -138,21 +138,21 @@ def require_destination(file: str | None) -> None:
         raise UsageError(f"cannot write {file}: there is no folder {path.parent}; make it first")
 
 
-def write(file: str, text: str) -> None:
-    """Write ``text`` as UTF-8 so that ``file`` is the old one or the whole new one, never a part.
+def write(file: str, text: str | bytes) -> None:
+    """Write ``text``, as UTF-8, or bytes; ``file`` is the old one or the whole new one, never a part.
 
-    ``-`` is standard output.  A device or pipe is written to, not replaced.
+    ``-`` is standard output, for text.  A device or pipe is written to, not replaced.
 
     Raises
     ------
     UsageError
         The file cannot be written.
     """
-    if file == STDOUT:
+    if file == STDOUT and isinstance(text, str):
         sys.stdout.write(text)
         return
     path = Path(os.path.realpath(file))
-    data = text.encode("utf-8")
+    data = text.encode("utf-8") if isinstance(text, str) else text
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)

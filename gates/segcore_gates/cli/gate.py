@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +46,14 @@ def gate(
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the JSON report; - is standard output.")
     ] = None,
+    evidence: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write what the verdicts follow from, for segcore verify."),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The evidence of the batch before, which this one follows."),
+    ] = None,
     no_push: Annotated[
         bool, typer.Option("--no-push", help="Do not write to the platforms the policies push to.")
     ] = False,
@@ -59,6 +67,7 @@ def gate(
     from segcore.cli.output import STDOUT
 
     policies, pytest_args = _split(words)
+    following = _following(policies, evidence, previous)
     result = judge(
         policies,
         pytest_args=pytest_args,
@@ -66,6 +75,8 @@ def gate(
         json=json,
         images=images,
         pushing=not no_push,
+        evidence=evidence,
+        previous=following,
     )
     if result.error is not None:
         raise result.error
@@ -75,6 +86,27 @@ def gate(
     if not result.reports and result.exit_code == ExitCode.INSUFFICIENT:
         typer.echo("segcore gate: no gate was selected, so nothing was judged", err=True)
     return result.exit_code if no_push else _push(result, aside=json == STDOUT)
+
+
+def _following(policies: Sequence[str], evidence: str | None, previous: str | None) -> str | None:
+    """The digest of the bundle that the evidence follows; refuses what cannot be, before any work."""
+    from segcore.cli.output import STDOUT, require_destination
+    from segcore.errors import UsageError
+
+    if evidence is None:
+        if previous is not None:
+            raise UsageError("--previous is for --evidence: name a file for the evidence too")
+        return None
+    if len(policies) != 1 or evidence == STDOUT:
+        raise UsageError("--evidence is a file, and of one batch: name one policy")
+    require_destination(evidence)
+    if previous is None:
+        return None
+    if Path(previous).exists() and Path(evidence).exists() and Path(previous).samefile(evidence):
+        raise UsageError(f"{evidence} is the evidence of the batch before: name another file")
+    from segcore_gates.evidence.reading import bundle_digest
+
+    return bundle_digest(previous)
 
 
 def _push(result: SessionResult, *, aside: bool) -> int:
@@ -115,6 +147,8 @@ def judge(
     json: str | None = None,
     images: str | None = None,
     pushing: bool = False,
+    evidence: str | None = None,
+    previous: str | None = None,
 ) -> SessionResult:
     """Run the gates and write what was asked for; other commands judge through this too.
 
@@ -128,12 +162,18 @@ def judge(
         A file for the JSON report; ``-`` is standard output, and then pytest prints to standard error.
     images : str or None
         A folder of photos for report.html.
+    evidence : str or None
+        A file for the evidence of the one policy; see :mod:`segcore_gates.evidence`.
+    previous : str or None
+        The digest of the evidence that it follows.
 
     Raises
     ------
     UsageError
         A policy is not a file, or something cannot be written.
     """
+    from json import loads
+
     from segcore.cli.output import STDOUT, require_destination, write
     from segcore_gates.session import run_gates
 
@@ -161,9 +201,39 @@ def judge(
                 except Exception as error:  # the verdicts are written all the same
                     broken = error
                     (Path(report) / "report.html").unlink(missing_ok=True)
+            if evidence is not None:
+                run = loads(document.read_text("utf-8"))["run"]
+                _write_evidence(evidence, result, run=run, previous=previous, aside=json == STDOUT)
     if broken is not None:
         raise broken
     return result
+
+
+def _write_evidence(
+    file: str, result: SessionResult, *, run: Mapping[str, str], previous: str | None, aside: bool
+) -> None:
+    """Write the evidence of the one report; without a verdict there is none, and it says so."""
+    from segcore.cli.output import write
+    from segcore_gates.evidence.bundle import evidence_of
+    from segcore_gates.evidence.verifier.documents import digest
+    from segcore_gates.judged import policy_in
+    from segcore_gates.report import FailureKind
+
+    found = result.reports[0] if len(result.reports) == 1 else None
+    kinds = {None, FailureKind.INVALID}
+    if found is None or not found.file or (found.failure and found.failure.kind) not in kinds:
+        typer.echo("no evidence is written: no gate was judged", err=True)
+        return
+    data = evidence_of(
+        found,
+        policy_in(result, found),
+        result.evaluations,
+        run=run,
+        strict=result.strict,
+        previous=previous,
+    )
+    write(file, data)
+    typer.echo(f"evidence: {escaped(file)} sha256 {digest(data)}", err=aside)
 
 
 def _photos(folder: str | None, *, report: str | None) -> Photos | None:

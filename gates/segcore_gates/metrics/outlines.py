@@ -52,6 +52,7 @@ __all__ = [
     "Outlines",
     "outline_f1",
     "outlines_of",
+    "surfaces_of",
 ]
 
 
@@ -85,7 +86,7 @@ BOUNDARY_IOU = How(
 )
 
 
-def _surfaces(index: int, evaluation: Evaluation) -> ImageSurfaces:
+def surfaces_of(index: int, evaluation: Evaluation) -> ImageSurfaces:
     """The outlines of a class, image by image."""
     if evaluation.surfaces is None:
         raise TypeError("the view of a rule on outlines has none")
@@ -117,9 +118,9 @@ class Outlines:
 
 
 def outlines_of(rule: Rule, evaluation: Evaluation) -> Outlines:
-    """The outlines of the class or group of a rule."""
+    """The outlines of the class or group of a rule, by the tolerance of the rule."""
     squared_px = Tolerance(distance=rule.tolerance_px or 0.0).squared_px
-    parts = [_surfaces(index, evaluation) for index in class_indices(rule, evaluation)]
+    parts = [surfaces_of(index, evaluation) for index in class_indices(rule, evaluation)]
     keys, place = np.unique([key for part in parts for key in part.keys], return_inverse=True)
 
     def by_image(columns: list[Integers]) -> Integers:
@@ -214,7 +215,7 @@ def _distance(
         if found.absent:
             return found
         (index,) = class_indices(rule, evaluation)
-        images = _surfaces(index, evaluation)
+        images = surfaces_of(index, evaluation)
         values = of(images).tolist()
         sides = _one_sided(images.gold.totals(), images.delivery.totals())
         rows = zip(images.keys, values, sides, strict=True)

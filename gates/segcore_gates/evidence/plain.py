@@ -1,0 +1,68 @@
+"""Checks and classes of a policy as plain values: every default filled in, limits as decimal text."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping, Set
+from fractions import Fraction
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from segcore.dilation import Dilation
+from segcore_gates.evidence.counts import table_of
+from segcore_gates.rules import Check, Rule
+
+if TYPE_CHECKING:
+    from segcore.ontology import Ontology
+    from segcore_gates.waivers.policy import WaiverEntry
+
+__all__ = ["check_json", "ontology_json", "waiver_json"]
+
+_RENAMED: Final = {"class_name": "class", "kinds": "classes"}
+
+
+def check_json(check: Check) -> dict[str, Any]:
+    """One check; ``kind`` is ``metric`` for the rules of gates, else what it is called in the code."""
+    fields = {
+        _RENAMED.get(field.name, field.name): _plain(getattr(check, field.name))
+        for field in dataclasses.fields(check)
+    }
+    if isinstance(check, Rule):
+        return {**fields, "kind": "metric", "table": table_of(check)}
+    kind, limit = check.limit
+    return {**fields, "kind": type(check).__name__, "limit": {"kind": kind.value, "applied": str(limit)}}
+
+
+def waiver_json(waiver: WaiverEntry) -> dict[str, Any]:
+    """One waiver as it is written, its floor as decimal text."""
+    names = ("gate", "until", "floor", "reason", "by")
+    return {name: _plain(getattr(waiver, name)) for name in names}
+
+
+def ontology_json(ontology: Ontology) -> dict[str, Any]:
+    """The classes, in their order, and how masks are read."""
+    found: dict[str, Any] = _plain(ontology)
+    return found
+
+
+def _plain(value: object) -> Any:
+    """What JSON can say; a file by its name, since where it lies on a machine is nobody's business."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | Fraction | Dilation | datetime.date):
+        return str(value)
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Set):
+        return sorted(map(_plain, value), key=repr)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return type(value).__name__
