@@ -220,7 +220,6 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.duplicate_key": (_E, "a mapping holds a key twice"),
     "policy.bad_key": (_E, "a mapping key is not a plain name"),
     "policy.missing_key": (_E, "a required key is missing"),
-    "policy.unsupported": (_E, "a key asks for what is not installed"),
     "policy.bad_value": (_E, "a value has the wrong type or is not one of the allowed"),
     "policy.threshold": (_E, "a threshold is not a usable number"),
     "policy.unknown_class": (_E, "a class is not in the ontology"),

@@ -26,7 +26,7 @@ from segcore_gates.rules import ExtraImages, Judge, Level, Thin
 from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
-__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy", "usable_gates"]
+__all__ = ["Coverage", "Defaults", "Gate", "InputSpec", "Looks", "Policy", "pin_of", "usable_gates"]
 
 GATE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """What a gate may be called."""
@@ -268,3 +268,8 @@ def usable_gates(raw: dict[str, Any]) -> dict[str, Gate]:
         except ValidationError:
             continue
     return found
+
+
+def pin_of(given: str | InputSpec) -> str | None:
+    """What the digest of an input must begin with, where the policy says so."""
+    return given.sha256 if isinstance(given, InputSpec) else None

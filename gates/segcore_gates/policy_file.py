@@ -29,7 +29,7 @@ from segcore.wording import printable
 from segcore_gates import day
 from segcore_gates.errors import PolicyError, PolicyProblem, PushOptionsError
 from segcore_gates.looks import with_looks
-from segcore_gates.policy import GATE_ID, Coverage, Defaults, InputSpec, Policy, usable_gates
+from segcore_gates.policy import GATE_ID, Coverage, Defaults, Policy, pin_of, usable_gates
 from segcore_gates.policy_messages import explain
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.pushes import Push, configure
@@ -233,8 +233,8 @@ class _Loader:
             checks=checks,
             gold=gold,
             delivery=delivery,
-            gold_sha256=_pin(policy.gold),
-            delivery_sha256=_pin(policy.delivery),
+            gold_sha256=pin_of(policy.gold),
+            delivery_sha256=pin_of(policy.delivery),
             sha256=sha256,
             push=push,
             attributes=attributes,
@@ -396,7 +396,3 @@ class _Loader:
             )
             self.refuse("policy.missing_key", (), problem)
         return ontology
-
-
-def _pin(given: str | InputSpec) -> str | None:
-    return given.sha256 if isinstance(given, InputSpec) else None

@@ -106,7 +106,7 @@ def configure(name: str, options: Mapping[str, object]) -> Push:
             else f'needs {error.name}: pip install "segcore[{extra}]"'
         )
         raise PushOptionsError(
-            [OptionProblem(code="policy.unsupported", key=None, message=message)]
+            [OptionProblem(code="policy.bad_value", key=None, message=message)]
         ) from None
     try:
         push: Push = parse(options)
