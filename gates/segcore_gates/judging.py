@@ -9,6 +9,8 @@ from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.lints.judge import judge_lint
 from segcore_gates.lints.rules import LintRule
 from segcore_gates.rules import Rule
+from segcore_gates.signals.judge import judge_signal
+from segcore_gates.signals.rules import SignalRule
 from segcore_gates.slices.check import SliceCheck
 from segcore_gates.slices.judging import judge_slice
 from segcore_gates.verdict import verdict
@@ -54,5 +56,6 @@ _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]]
     FormatLockRule: judge_format,
     Rule: _rule,
     LintRule: judge_lint,
+    SignalRule: judge_signal,
     SliceCheck: judge_slice,
 }

@@ -22,6 +22,7 @@ from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
 from segcore_gates.gates import Gate
 from segcore_gates.lints.policy import Lints
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.signals.policy import Signals
 from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
@@ -223,6 +224,9 @@ class Policy(Model):
     )
     lints: Lints | None = Field(
         default=None, description="What is looked for before anything is measured."
+    )
+    signals: Signals | None = Field(
+        default=None, description="What asks for a question to the vendor; it never rejects a batch."
     )
     attributes: Text | None = Field(
         default=None,
