@@ -11,6 +11,8 @@ from segcore_gates.lints.rules import LintRule
 from segcore_gates.regression.checks import RegressionRule
 from segcore_gates.regression.judging import judge_regression
 from segcore_gates.rules import Rule
+from segcore_gates.signals.judge import judge_signal
+from segcore_gates.signals.rules import SignalRule
 from segcore_gates.slices.check import SliceCheck
 from segcore_gates.slices.judging import judge_slice
 from segcore_gates.verdict import verdict
@@ -57,5 +59,6 @@ _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]]
     RegressionRule: judge_regression,
     Rule: _rule,
     LintRule: judge_lint,
+    SignalRule: judge_signal,
     SliceCheck: judge_slice,
 }

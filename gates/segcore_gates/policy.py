@@ -23,6 +23,7 @@ from segcore_gates.gates import Gate
 from segcore_gates.lints.policy import Lints
 from segcore_gates.regression.policy import Regression
 from segcore_gates.rules import ExtraImages, Judge, Level, Thin
+from segcore_gates.signals.policy import Signals
 from segcore_gates.slices.policy import Slice
 from segcore_gates.waivers.policy import WaiverEntry
 
@@ -227,6 +228,9 @@ class Policy(Model):
     )
     regression: Regression | None = Field(
         default=None, description="How much worse than the last accepted batch a batch may be."
+    )
+    signals: Signals | None = Field(
+        default=None, description="What asks for a question to the vendor; it never rejects a batch."
     )
     attributes: Text | None = Field(
         default=None,

@@ -218,6 +218,7 @@ class _Loader:
                 defaults=policy.defaults if policy is not None else Defaults(),
                 refuse=self.refuse,
                 located=self._paths.located,
+                named=self._paths.named,
             )
             checks = rules
             if policy is not None and sections:

@@ -90,7 +90,7 @@ def _is_share(path: _Path, document: YamlDocument) -> bool:
             path[2] in inside and len(path) > 3 and path[2:] != ("sizes", "absent")
         )
     if path[0] in {"lints", "signals"}:
-        return path[-1] in {"iou", "min_gain", "share"}
+        return path[-1] in {"iou", "min_gain", "p", "share"}
     if path[0] == "slices":
         return path[2:] == ("max_gap",)
     return path in {("coverage", "gold_images"), ("defaults", "confidence")}
@@ -167,6 +167,7 @@ def _share_problem(path: _Path, document: YamlDocument) -> str:
         "max_gap": "a share above 0, up to 1",
         "iou": "a share above 0, up to 1",
         "min_gain": "a share above 0, up to 1",
+        "p": "a share above 0, up to 1",
         "share": "a share above 0, up to 1",
     }.get(str(path[-1]), "a share between 0 and 1")
     if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):

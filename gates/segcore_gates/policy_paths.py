@@ -43,12 +43,15 @@ class PolicyPaths:
 
     def spec(self, key: str, raw: dict[str, Any]) -> Spec | None:
         """The input that a key names; None where that was refused."""
-        given = raw.get(key)
+        return self.named(raw.get(key), (key,))
+
+    def named(self, given: object, at: _Path) -> Spec | None:
+        """The input that a text or a mapping names; None where that was refused."""
         if isinstance(given, str) and given:
             try:
                 spec = Spec.parse(given)
             except SpecError as e:
-                self._refuse("policy.bad_value", (key,), printable(str(e), limit=400))
+                self._refuse("policy.bad_value", at, printable(str(e), limit=400))
                 return None
             paths: dict[str, _Path] = {}
         elif isinstance(given, dict):
@@ -61,12 +64,12 @@ class PolicyPaths:
                 location=mapping.path,
                 options=dict(mapping.__pydantic_extra__ or {}),
             )
-            paths = {name: (key, name) for name in given}
+            paths = {name: (*at, name) for name in given}
         else:
             return None
-        location = self.expand(spec.location, paths.get("path", (key,)))
+        location = self.expand(spec.location, paths.get("path", at))
         options = {
-            name: self.expand(option, paths.get(name, (key,))) for name, option in spec.options.items()
+            name: self.expand(option, paths.get(name, at)) for name, option in spec.options.items()
         }
         if location is None or None in options.values():
             return None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from segcore.documents import YamlDocument
 from segcore.ontology import Ontology
+from segcore.sources import Spec
 from segcore.wording import did_you_mean, printable
 from segcore_gates.class_groups import Groups, named_groups, resolve_groups
 from segcore_gates.gate_base import BatchGate, ClassGate
@@ -43,6 +44,8 @@ class Around:
     located : callable
         The file that a text of the policy names, at the path given: variables replaced, relative to the
         policy's folder; None where that was refused.
+    named : callable
+        The input that a text of the policy names, likewise.
     """
 
     ontology: Ontology
@@ -51,6 +54,7 @@ class Around:
     defaults: Defaults
     refuse: Refuse
     located: Callable[[str, _Path], Path | None]
+    named: Callable[[object, _Path], Spec | None]
 
 
 _DEFAULT: Final = "default"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from segcore_gates.format_lock.rule import resolve_format
 from segcore_gates.lints.rules import resolve_lints
 from segcore_gates.regression.checks import resolve_regression
+from segcore_gates.signals.rules import resolve_signals
 from segcore_gates.slices.resolution import resolve_slices
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     before: tuple[Check, ...] = (
         *resolve_format(policy.format, around),
         *resolve_lints(policy.lints, around),
+        *resolve_signals(policy.signals, around),
     )
     after: tuple[Check, ...] = (
         *resolve_slices(policy.slices, around),

@@ -37,7 +37,7 @@ def too_fast(
     findings: list[LintFinding] = []
     below = 0
     if len(values):
-        reached = float(np.percentile(values, percentile, method="higher"))
+        reached = float(np.percentile(values, percentile, method="lower"))
         below = int(np.count_nonzero(values < floor_s))
         fast = sorted((t, key) for key, t in times.items() if t <= reached and t < floor_s)
         findings = [

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from segcore import sources
 from segcore.annotation import ImageAnnotation
 from segcore.errors import UsageError
-from segcore.lints.findings import Found, LintFinding
+from segcore.lints.findings import KEPT, Found, LintFinding
 from segcore.lints.layers import layers_of
 from segcore.ontology import Ontology
 from segcore.signals.mask_digests import digests_of
@@ -90,8 +90,23 @@ def signals(
     for place, key in enumerate(keys):
         annotation = source.read(key)
         if annotation is not None and annotation.height:
-            look.at(annotation, place, image=source.image_of(key))
+            look.at(annotation, place, source=source)
     return look.results(source, keys)
+
+
+def _seconds(annotation: ImageAnnotation, source: Source) -> float | None:
+    """How long an image took: what its annotation says, else the attribute ``lead_time_s``."""
+    said: object = annotation.attributes.get(_LEAD_TIME)
+    if said is None:
+        texts = source.attributes(annotation.key).get(_LEAD_TIME, ())
+        said = texts[0] if len(texts) == 1 else None
+    if isinstance(said, bool) or not isinstance(said, int | float | str):
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def _chosen(wanted: Iterable[Signal | str]) -> set[Signal]:
@@ -130,11 +145,11 @@ class _Look:
     _places: list[int] = field(default_factory=list)
     _times: dict[str, float] = field(default_factory=dict)
 
-    def at(self, annotation: ImageAnnotation, place: int, *, image: str) -> None:
-        """Look at one image, the ``place``-th."""
+    def at(self, annotation: ImageAnnotation, place: int, *, source: Source) -> None:
+        """Look at one image, the ``place``-th of its source."""
         chosen, told = self.chosen, self.told
         if Signal.IDENTICAL_TO_GOLD in chosen and annotation.key in self.with_gold and self.gold:
-            gold = self.gold.read(image)
+            gold = self.gold.read(source.image_of(annotation.key))
             same: Counts = np.empty(0, np.int64)
             if gold is not None and gold.height:
                 same = digests_of(gold, least_px=told.gold_px).digests
@@ -149,11 +164,10 @@ class _Look:
             own = np.unique(digests_of(annotation, least_px=told.repeated_px).digests)
             self._digests.append(own)
             self._places.append(place)
-        seconds = annotation.attributes.get(_LEAD_TIME)
-        timed = {Signal.LEAD_TIME, Signal.GOLD_FAVOURED} & chosen
-        if timed and isinstance(seconds, int | float) and not isinstance(seconds, bool):
-            pixels = int(layers_of(annotation).areas_px.sum())
-            if pixels and math.isfinite(seconds):
+        if {Signal.LEAD_TIME, Signal.GOLD_FAVOURED} & chosen:
+            seconds = _seconds(annotation, source)
+            pixels = 0 if seconds is None else int(layers_of(annotation).areas_px.sum())
+            if seconds is not None and pixels:
                 self._times[annotation.key] = 1000 * seconds / pixels
 
     def results(self, source: Source, keys: Sequence[str]) -> dict[Signal, SignalResult]:
@@ -195,7 +209,7 @@ class _Look:
         again = np.flatnonzero(first[inverse] != np.arange(len(digests)))
         found = Found(examined=len(digests))
         by_image: dict[int, dict[int, int]] = {}
-        for i in again[:_KEPT].tolist():
+        for i in again[:KEPT].tolist():
             by_image.setdefault(int(places[i]), {})[int(digests[i])] = int(places[first[inverse[i]]])
         for place, before in by_image.items():
             annotation = source.read(keys[place])
@@ -217,9 +231,6 @@ class _Look:
                     )
         found.count(len(again) - found.found)
         return _result(Signal.REPEATED_MASK, found, "masks", "it has no large mask")
-
-
-_KEPT: Final = 100
 
 
 def _compare(

@@ -117,7 +117,7 @@ def policy(name: str) -> Any:
 def test_the_shipped_schema_is_the_one_the_models_give():
     shipped = files("segcore_gates").joinpath("gate.schema.json").read_text(encoding="utf-8")
 
-    assert shipped == schema_text(), "run: segcore schema > gates/segcore_gates/gate.schema.json"
+    assert shipped == schema_text(), "write schema_text() to gates/segcore_gates/gate.schema.json"
 
 
 def test_the_command_prints_the_shipped_schema(capsys):
