@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Remarks", "bundle_bytes", "bundle_digest", "policy_remarks"]
 
 
-_BY_FILES: Final = {"format": "format-lock", "regression": "regression"}
+_BY_FILES: Final = {"format": "format-lock"}
 """Sections of a policy that rest on files, with what their checks are called."""
 
 
@@ -132,7 +132,7 @@ def _checks(bundle: Bundle, policy: LoadedPolicy) -> tuple[Check, ...]:
         rules=with_looks(policy.rules, policy.policy.looks, refuse),
         defaults=policy.policy.defaults,
         refuse=refuse,
-        located=lambda *_: None,
+        located=lambda text, _: Path(text),
     )
     without_files = {section: None for section in _BY_FILES if hasattr(policy.policy, section)}
     return resolve_sections(policy.policy.model_copy(update=without_files), around)
