@@ -137,7 +137,9 @@ def test_the_action_accepts_a_good_batch_and_writes_the_summary(job):
     assert done.outputs == {"exit-code": "0", "report": "gate-report"}
     assert "passing.gate.yaml: ACCEPT" in done.summary
     assert {file.name for file in (job.folder / "gate-report").iterdir()} == {
+        "image-class.csv",
         "junit.xml",
+        "report.html",
         "report.json",
         "summary.md",
     }
