@@ -256,7 +256,8 @@ def test_what_is_in_a_bundle_of_label_maps_follows_from_it(tmp_path):
     path = tmp_path / "batch.gate.yaml"
     path.write_text(
         "version: 1\ngold: png:gold\ndelivery: png:delivery\n"
-        "ontology: {classes: [{id: 7, name: road}, {id: 11, name: wall}, {id: 26, name: car}], ignore: 255}\n"
+        "ontology:\n  classes: [{id: 7, name: road}, {id: 11, name: building}, {id: 26, name: car}]\n"
+        "  ignore: 255\n"
         "gates:\n"
         "  iou: {metric: iou, min: {default: 0.85}, judge: bound}\n"
         "  outline: {metric: boundary-iou, dilation: 1px, min: {default: 0.5}}\n"
