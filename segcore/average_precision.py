@@ -29,9 +29,11 @@ __all__ = [
     "DETECTION_LIMITS",
     "IOU_THRESHOLDS",
     "AveragePrecision",
+    "Ranking",
     "ScoreRule",
     "average_precision",
     "mean",
+    "rank_objects",
 ]
 
 IOU_THRESHOLDS: Final = tuple(k / 20 for k in range(10, 20))
@@ -105,24 +107,18 @@ def average_precision(
         Go by the smaller of IoU and boundary IoU, in crowds by IoU: boundary AP of Cheng et al.,
         "Boundary IoU", CVPR 2021.  The table must hold boundaries.
     """
-    ranked = _ranked(table, rule, num_classes)
-    states = _matched(table, ranked, num_classes, boundary=boundary)
-    limits = np.array(list(BANDS.values()))
-    outside = _outside(ranked.areas, limits)
-    wanted = np.stack([
-        np.bincount(table.gold.classes[~ignored], minlength=num_classes)[:num_classes]
-        for ignored in _gold_ignored(table, limits)
-    ])  # fmt: skip
+    found = rank_objects(table, num_classes=num_classes, rule=rule, boundary=boundary)
+    ranked, wanted = found.ranked, found.wanted
     shape = (len(BANDS), num_classes, len(IOU_THRESHOLDS))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
     limited = np.full((len(DETECTION_LIMITS), *shape[1:]), np.nan)
     for c in np.flatnonzero(wanted[0]).tolist():
         bands = np.flatnonzero(wanted[:, c])
         curves = kernels.class_curves(
-            states,
+            found.states,
             ranked.of_class(c),
             ranked.place,
-            outside,
+            found.outside,
             wanted[:, c],
             RECALLS,
             np.array(DETECTION_LIMITS),
@@ -138,6 +134,60 @@ def mean(values: Iterable[float]) -> float | None:
     """The mean of the numbers among ``values``, in whatever order; None if there is none."""
     numbers = [value for value in values if not math.isnan(value)]
     return math.fsum(numbers) / len(numbers) if numbers else None
+
+
+def rank_objects(
+    table: InstanceTable,
+    *,
+    num_classes: int,
+    rule: ScoreRule | None = None,
+    boundary: bool = False,
+) -> Ranking:
+    """Match all classes; parameters as of :func:`average_precision`."""
+    ranked = _ranked(table, rule, num_classes)
+    limits = np.array(list(BANDS.values()))
+    wanted = np.stack([
+        np.bincount(table.gold.classes[~ignored], minlength=num_classes)[:num_classes]
+        for ignored in _gold_ignored(table, limits)
+    ])  # fmt: skip
+    return Ranking(
+        ranked=ranked,
+        states=_matched(table, ranked, num_classes, boundary=boundary),
+        outside=_outside(ranked.areas, limits),
+        wanted=wanted,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranking:
+    """What became of every delivered object, from which precision and recall follow.
+
+    Attributes
+    ----------
+    ranked : _Ranked
+        The objects in order.
+    states : uint8 (4, 10, n)
+        See :func:`segcore.kernels.match_by_score`.
+    outside : bool (4, n)
+        Which are of another size.
+    wanted : int64 (4, classes)
+        Gold objects to be found.
+    """
+
+    ranked: _Ranked
+    states: npt.NDArray[np.uint8]
+    outside: npt.NDArray[np.bool_]
+    wanted: Integers
+
+    def outcomes(self, class_index: int, *, band: int, threshold: int) -> npt.NDArray[np.bool_]:
+        """Right or wrong, the surest object of the class first; those that do not count are left out."""
+        rows = self.ranked.of_class(class_index)
+        kept = self.ranked.place[rows] < DETECTION_LIMITS[-1]
+        own = self.states[band, threshold, rows]
+        found = (own == 1) & kept
+        wrong = (own == 0) & kept & ~self.outside[band, rows]
+        counted: npt.NDArray[np.bool_] = found[found | wrong]
+        return counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

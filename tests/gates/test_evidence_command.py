@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 
 import pytest
+from conftest import CLASSES
 from evidence_bundles import documents, evidence, sealed
 
 from segcore_gates.evidence.reading import policy_remarks
@@ -130,6 +131,22 @@ def test_of_an_input_that_was_refused_the_faults_are_the_evidence(tmp_path, writ
     assert verified(data).problems == []
     assert verified(data).recomputed == []
     assert run(tmp_path, "verify", "batch.zip").returncode == 0
+
+
+def test_an_input_that_only_some_gates_refuse_is_invalid_evidence(tmp_path, write_objects):
+    twice = [{"car": [(0, 0, 40, 40), (20, 0, 40, 40)]}]
+    limit = "classes: [car], min: {default: 0.5}"
+    gates = f"iou: {{metric: iou, {limit}}}\npq: {{metric: pq, {limit}}}"
+    classes = [f"{{id: {k}, name: {n}, thing: true}}" for k, n in enumerate(CLASSES, start=1)]
+    things = f"ontology: {{classes: [{', '.join(classes)}]}}\n"
+    write_objects(tmp_path, [{"car": [(0, 0, 40, 40)]}], twice, gates, ontology=things)
+
+    result = run(tmp_path, "gate", "batch.gate.yaml", "--evidence", "batch.zip")
+
+    data = (tmp_path / "batch.zip").read_bytes()
+    assert result.returncode == 3
+    assert verified(data).problems == []
+    assert verified(data).unjudged == ["coverage", "iou[car]", "pq[car]"]
 
 
 def test_without_a_verdict_there_is_no_evidence(tmp_path, write_batch):

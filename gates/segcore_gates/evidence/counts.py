@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore.average_precision import BANDS, IOU_THRESHOLDS, Ranking, ScoreRule, rank_objects
 from segcore.evaluation import Evaluation, MeasuredBatch
 from segcore.instance_evaluation import InstanceEvaluation
 from segcore.panoptic_evaluation import PanopticEvaluation
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from segcore.tally import ImageCounts
     from segcore_gates.metrics.object_counts import ClassObjects
 
-__all__ = ["counts_of", "no_counts", "table_of"]
+__all__ = ["counts_of", "no_counts", "ranking_of", "table_of"]
 
 Columns = dict[str, Any]
 
@@ -43,6 +44,7 @@ _SEGMENTS: Final = frozenset({Metric.PQ, Metric.SQ, Metric.RQ, Metric.MEAN_PQ})
 _PIXELS: Final = frozenset({Metric.IOU, Metric.MEAN_IOU, Metric.BAD_IMAGE_SHARE})
 _NEAR: Final = frozenset({Metric.NSD, Metric.BOUNDARY_F1})
 _APART: Final = frozenset({Metric.HD95, Metric.ASSD})
+_RANKED: Final = frozenset({Metric.AP, Metric.AR, Metric.BOUNDARY_AP})
 
 
 def table_of(rule: Rule) -> str | None:
@@ -57,12 +59,21 @@ def table_of(rule: Rule) -> str | None:
         return f"outlines {rule.tolerance_px} px"
     if rule.metric in _APART:
         return f"distances {rule.metric.value}"
-    if rule.metric not in _OBJECTS:
+    if rule.metric not in _OBJECTS | _RANKED:
         return None
     found = f"curve={rule.curve}" if rule.curve else f"iou={rule.ious[0]}"
     size = "" if rule.size is None else f" size={rule.size.value}"
     width = "" if rule.dilation is None else f" dilation={rule.dilation}"
     return f"objects {found}{width}{size}"
+
+
+def ranking_of(rule: Rule) -> str | None:
+    """The table of ranked objects that a rule needs beside its own; None where it needs none."""
+    if rule.metric not in _RANKED:
+        return None
+    size = "" if rule.size is None else f" size={rule.size.value}"
+    width = "" if rule.dilation is None else f" dilation={rule.dilation}"
+    return f"ranked scores={'own' if rule.scores is None else rule.scores.value}{width}{size}"
 
 
 def no_counts() -> dict[str, Any]:
@@ -82,6 +93,7 @@ def counts_of(rules: Iterable[Rule], evaluation: Callable[[Rule], MeasuredBatch]
         Gives the evaluation of a rule's view.
     """
     tables: dict[str, dict[str, Columns]] = {}
+    rankings: dict[tuple[int, bool], Ranking] = {}
     keys: tuple[str, ...] = ()
     images: Images | None = None
     for rule in rules:
@@ -108,6 +120,8 @@ def counts_of(rules: Iterable[Rule], evaluation: Callable[[Rule], MeasuredBatch]
             if class_name not in table:
                 alone = replace(rule, class_name=class_name, members=())
                 table[class_name] = _columns(alone, seen, place)
+        if (ranking := ranking_of(rule)) is not None and isinstance(seen, InstanceEvaluation):
+            _add_ranked(tables.setdefault(ranking, {}), rule, seen, rankings)
     if images is None:
         return no_counts()
     return {
@@ -148,6 +162,41 @@ def _columns(rule: Rule, evaluation: MeasuredBatch, place: Mapping[str, int]) ->
         "delivery_near": outlines.delivery_near.tolist(),
         "delivery": outlines.delivery.tolist(),
     }
+
+
+def _add_ranked(
+    table: dict[str, Columns],
+    rule: Rule,
+    evaluation: InstanceEvaluation,
+    rankings: dict[tuple[int, bool], Ranking],
+) -> None:
+    """The objects of the rule's class, the surest first: 1 for right, 0 for wrong."""
+    name = rule.class_name or ""
+    if not evaluation.has_scores:
+        table[name] = {"scored": False, "one_point": False, "wanted": 0, "outcomes": {}}
+        return
+    key = id(evaluation), rule.dilation is not None
+    if key not in rankings:
+        rankings[key] = rank_objects(
+            evaluation.tallies,
+            num_classes=len(evaluation.ontology),
+            rule=evaluation.score_rule,
+            boundary=key[1],
+        )
+    (index,) = class_indices(rule, evaluation)
+    band = list(BANDS).index("all" if rule.size is None else rule.size.value)
+    known = table.setdefault(
+        name,
+        {
+            "scored": True,
+            "one_point": evaluation.score_rule is ScoreRule.EQUAL,
+            "wanted": int(rankings[key].wanted[band, index]),
+            "outcomes": {},
+        },
+    )
+    for iou in rule.ious:
+        found = rankings[key].outcomes(index, band=band, threshold=IOU_THRESHOLDS.index(iou))
+        known["outcomes"][str(iou)] = "".join("1" if right else "0" for right in found.tolist())
 
 
 def _pixels(counts: ImageCounts, place: Mapping[str, int]) -> Columns:

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.dilation import Dilation
-from segcore_gates.evidence.counts import table_of
+from segcore_gates.evidence.counts import ranking_of, table_of
 from segcore_gates.rules import Check, Rule
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_json(check: Check) -> dict[str, Any]:
         for field in dataclasses.fields(check)
     }
     if isinstance(check, Rule):
-        return {**fields, "kind": "metric", "table": table_of(check)}
+        return {**fields, "kind": "metric", "table": table_of(check), "ranking": ranking_of(check)}
     kind, limit = check.limit
     return {**fields, "kind": type(check).__name__, "limit": {"kind": kind.value, "applied": str(limit)}}
 
@@ -48,7 +48,7 @@ def ontology_json(ontology: Ontology) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    """What JSON can say; a file by its name, since where it lies on a machine is nobody's business."""
+    """What JSON can say; where a file lies is in the policy, or nobody's business."""
     if isinstance(value, enum.Enum):
         return value.value
     if value is None or isinstance(value, bool | int | str):
@@ -56,7 +56,7 @@ def _plain(value: object) -> Any:
     if isinstance(value, float | Fraction | Dilation | datetime.date):
         return str(value)
     if isinstance(value, PurePath):
-        return value.name
+        return "file"
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

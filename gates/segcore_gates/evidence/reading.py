@@ -20,6 +20,7 @@ from segcore_gates.evidence.verifier.documents import digest
 from segcore_gates.evidence.verifier.members import Bundle
 from segcore_gates.evidence.verify_file import KNOWN, joined
 from segcore_gates.looks import with_looks
+from segcore_gates.policy import Policy
 from segcore_gates.policy_file import LoadedPolicy, load_policy
 from segcore_gates.resolution import Around
 from segcore_gates.sections import resolve_sections
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["Remarks", "bundle_bytes", "bundle_digest", "policy_remarks"]
 
 
-_BY_FILES: Final = {"format": "format-lock", "regression": "regression"}
-"""Sections of a policy that rest on files, with what their checks are called."""
+_NO_CHECKS: Final = frozenset(
+    {
+        "version", "name", "gold", "delivery", "ontology", "coverage", "defaults", "groups", "gates",
+        "attributes", "waivers", "looks", "push",
+    }
+)  # fmt: skip
+"""The keys of a policy that are no sections with checks of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,46 +102,63 @@ def policy_remarks(bundle: Bundle) -> Remarks:
 def _differing(bundle: Bundle) -> tuple[list[str], list[str]]:
     """In what the checks of a bundle are not those of the policy in it, and what could not be said."""
     stated = {rule["id"]: rule for rule in bundle.rules["rules"]}
-    by_files = {name: rule for name, rule in stated.items() if rule["gate"] in _BY_FILES.values()}
-    policy = _policy(bundle)
-    resolved = {check.id: check_json(check) for check in _checks(bundle, policy)}
-    found = []
-    if [name for name in stated if name not in by_files] != list(resolved):
-        found.append("policy.yaml gives other checks than rules.json")
+    with tempfile.TemporaryDirectory(prefix="segcore-verify-") as folder:
+        policy, resolved, refused = _resolved(bundle, Path(folder))
+    unknown = [name for name in stated if name not in resolved]
+    found = [f"{name}: policy.yaml gives no such check" for name in unknown if not refused]
+    if refused and not unknown:
+        found.append(f"policy.yaml has {', '.join(refused)}, rules.json has no checks of it")
     found += [
         f"{name}: policy.yaml says otherwise than rules.json"
         for name, rule in resolved.items()
-        if stated.get(name, rule) != rule
+        if stated.get(name) != rule
     ]
-    for section, gate in _BY_FILES.items():
-        written = getattr(policy.policy, section, None) is not None
-        if written is not any(rule["gate"] == gate for rule in by_files.values()):
-            found.append(f"policy.yaml and rules.json do not agree on whether there is a {section}")
     if [waiver_json(waiver) for waiver in policy.policy.waivers] != bundle.rules["waivers"]:
         found.append("policy.yaml gives other waivers than rules.json")
     notes = []
-    if by_files:
-        names = ", ".join(list(by_files)[:5]) + (", ..." if len(by_files) > 5 else "")
+    if refused and unknown:
+        names = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         notes.append(f"not compared with the policy, since the files they rest on are not here: {names}")
     return found, notes
 
 
-def _checks(bundle: Bundle, policy: LoadedPolicy) -> tuple[Check, ...]:
-    """The checks that need no further file."""
+def _resolved(bundle: Bundle, folder: Path) -> tuple[LoadedPolicy, dict[str, dict[str, Any]], list[str]]:
+    """The policy inside, its checks by their ids, and the sections that rest on files.
+
+    Nothing that the policy names is opened: it comes from whoever wrote the bundle.
+    """
+    path = folder / "policy.yaml"
+    path.write_bytes(bundle.members["policy.yaml"])
+    policy = load_policy(
+        path,
+        environ=_Anything(),
+        sections=False,
+        today=datetime.date.fromisoformat(bundle.run["day"]),
+        ontology=_ontology(bundle.ontology),
+    )
 
     def refuse(code: str, path: tuple[str | int, ...], message: str) -> None:
         raise UsageError(f"{code}: {'.'.join(map(str, path))}: {message}")
 
+    written = policy.policy
     around = Around(
         ontology=policy.ontology,
         document=parse_yaml(bundle.members["policy.yaml"], file="policy.yaml"),
-        rules=with_looks(policy.rules, policy.policy.looks, refuse),
-        defaults=policy.policy.defaults,
+        rules=with_looks(policy.rules, written.looks, refuse),
+        defaults=written.defaults,
         refuse=refuse,
-        located=lambda *_: None,
+        located=lambda *_: folder / "not-in-the-bundle",
     )
-    without_files = {section: None for section in _BY_FILES if hasattr(policy.policy, section)}
-    return resolve_sections(policy.policy.model_copy(update=without_files), around)
+    sections = [key for key in Policy.model_fields if key not in _NO_CHECKS]
+    checks: list[Check] = list(around.rules)
+    refused = []
+    for section in sections:
+        alone = {key: None for key in sections if key != section}
+        try:
+            checks += resolve_sections(written.model_copy(update=alone), around)
+        except UsageError:
+            refused.append(section)
+    return policy, {check.id: check_json(check) for check in checks}, refused
 
 
 class _Anything(Mapping[str, str]):
@@ -152,20 +175,6 @@ class _Anything(Mapping[str, str]):
 
     def __len__(self) -> int:
         return 0
-
-
-def _policy(bundle: Bundle) -> LoadedPolicy:
-    """The policy inside, without the files that its sections name: they are not there."""
-    with tempfile.TemporaryDirectory(prefix="segcore-verify-") as folder:
-        path = Path(folder, "policy.yaml")
-        path.write_bytes(bundle.members["policy.yaml"])
-        return load_policy(
-            path,
-            environ=_Anything(),
-            sections=False,
-            today=datetime.date.fromisoformat(bundle.run["day"]),
-            ontology=_ontology(bundle.ontology),
-        )
 
 
 def _ontology(told: Mapping[str, Any]) -> Ontology:

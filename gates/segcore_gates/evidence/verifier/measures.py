@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from segcore_gates.evidence.verifier.binomial import DrawnShare, SharePoints
+from segcore_gates.evidence.verifier.container import RejectedError
 from segcore_gates.evidence.verifier.documents import rational
 from segcore_gates.evidence.verifier.ratios import Drawn, RatioPoints
 from segcore_gates.evidence.verifier.tables import BatchCounts
@@ -18,7 +19,8 @@ _BY_PIXELS = {"iou", "bad-image-share", "boundary-iou", "nsd", "boundary-f1", "h
 _BY_OBJECTS = {"f1", "precision", "recall", "good-object-share", "matched-iou"}
 _BY_SEGMENTS = {"pq", "sq", "rq"}
 _MEANS = {"mean-iou", "mean-pq"}
-_WITHOUT_BOUND = _MEANS | {"boundary-f1", "hd95", "assd", "matched-iou", "sq"}
+_RANKS = {"ap", "ar", "boundary-ap"}
+_WITHOUT_BOUND = _MEANS | _RANKS | {"boundary-f1", "hd95", "assd", "matched-iou", "sq"}
 
 
 class Measured:
@@ -50,7 +52,7 @@ class Measured:
 
 def recomputed(rule: dict[str, Any]) -> bool:
     """Whether the table says what the metric of a rule says."""
-    return rule["metric"] in _BY_PIXELS | _BY_OBJECTS | _BY_SEGMENTS | _MEANS
+    return rule["metric"] in _BY_PIXELS | _BY_OBJECTS | _BY_SEGMENTS | _MEANS | _RANKS
 
 
 def has_bound(rule: dict[str, Any]) -> bool:
@@ -155,6 +157,9 @@ def _of_objects(rule: dict[str, Any], counts: BatchCounts) -> Measured:
     rows = counts.rows(rule["table"], rule)
     if metric not in _BY_SEGMENTS and rows["thing"] is False:
         return Measured(error=True)  # stuff has no objects
+    ranking = counts.ranking(rule["ranking"], rule) if metric in _RANKS else None
+    if ranking is not None and not ranking["scored"]:
+        return Measured(error=True)  # nobody said how sure the objects are
     cells = list(zip(rows["matched"], rows["missed"], rows["extra"], rows["ious"]))
     images = sum(1 for m, s, _, _ in cells if m + s)
     instances = sum(m + s for m, s, _, _ in cells)
@@ -168,8 +173,49 @@ def _of_objects(rule: dict[str, Any], counts: BatchCounts) -> Measured:
     if not (in_gold and in_delivery):
         settled = not (extra_counts and not in_gold)
         return Measured(Fraction(0), images, instances=instances, settled=settled, points=points)
+    if ranking is not None:
+        return Measured(_ranked_value(rule, ranking, instances), images, instances=instances)
     value, settled = _object_value(metric, cells)
     return Measured(value, images, instances=instances, settled=settled, points=points)
+
+
+def _ranked_value(rule: dict[str, Any], ranking: dict[str, Any], instances: int) -> float:
+    """The mean over the overlaps of a rule of average precision, or of recall."""
+    if ranking["wanted"] != instances:
+        raise RejectedError(f"counts.json: {rule['ranking']}: as many objects are not in the gold")
+    found = []
+    for iou in rule["ious"]:
+        outcomes = ranking["outcomes"][iou]
+        if rule["metric"] == "ar":
+            found.append(outcomes.count("1") / instances)
+        else:
+            found.append(average_precision(outcomes, instances, one_point=ranking["one_point"]))
+    return math.fsum(found) / len(found)
+
+
+def average_precision(outcomes: str, wanted: int, *, one_point: bool) -> float:
+    """Precision at 101 recalls, as COCO reads it, of objects that are right (1) or wrong (0).
+
+    The surest comes first.  Precision at a recall is the best of all points that reach it; with
+    ``one_point`` there is but the last.
+    """
+    points = []
+    right = 0
+    for place, one in enumerate(outcomes, start=1):
+        right += one == "1"
+        points.append((right, right / place))
+    best: list[tuple[int, float]] = []
+    highest = 0.0
+    for reached, precision in reversed(points[-1:] if one_point else points):
+        highest = max(highest, precision)
+        best.append((reached, highest))
+    terms = []
+    for step in range(101):
+        recall = step * 0.01  # not quite hundredths, as COCO has them
+        while best and best[-1][0] / wanted < recall:
+            best.pop()
+        terms.append(best[-1][1] if best else 0.0)
+    return math.fsum(terms) / 101
 
 
 def _parts(metric: str, cells: list[Any]) -> list[tuple[Any, int]]:
@@ -182,7 +228,7 @@ def _parts(metric: str, cells: list[Any]) -> list[tuple[Any, int]]:
 
 
 def _object_points(metric: str, cells: list[Any], drawn: Drawn | None) -> RatioPoints | None:
-    if metric in {"matched-iou", "sq"}:
+    if metric in _RANKS | {"matched-iou", "sq"}:
         return None
     points = _parts(metric, cells)
     if metric == "pq":

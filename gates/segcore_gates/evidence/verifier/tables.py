@@ -17,6 +17,7 @@ _COLUMNS = {
     "objects": ("matched", "missed", "extra", "ious"),
     "segments": ("matched", "missed", "extra", "ious"),
 }
+_RANKED = "ranked"
 _FLAGS = {
     "pixels": ("instances",),
     "objects": ("in_gold", "in_delivery", "thing"),
@@ -48,8 +49,11 @@ class BatchCounts:
         undelivered = set(self.missing)
         for name, table in self._tables.items():
             kind = name.split(" ")[0]
-            _require(kind in _COLUMNS and table.keys() <= set(names), name)
+            _require(kind in {*_COLUMNS, _RANKED} and table.keys() <= set(names), name)
             for class_name, rows in table.items():
+                if kind == _RANKED:
+                    _require(_is_ranking(rows), f"{name}[{class_name}]")
+                    continue
                 where = f"{name}[{class_name}]"
                 _require(rows.keys() == {"image", *_COLUMNS[kind], *_FLAGS.get(kind, ())}, where)
                 self._check(kind, rows, undelivered, where)
@@ -67,6 +71,13 @@ class BatchCounts:
         parts: list[dict[str, Any]] = [known[name] for name in names]
         return parts[0] if len(parts) == 1 else _summed(parts, _COLUMNS[table.split(" ")[0]])
 
+    def ranking(self, table: str, rule: dict[str, Any]) -> dict[str, Any]:
+        """The ranked objects of the class of a rule."""
+        known = self._tables.get(table, {})
+        _require(rule["class"] in known, f"no {table} of {rule['class']}")
+        found: dict[str, Any] = known[rule["class"]]
+        return found
+
     def _check(self, kind: str, rows: dict[str, Any], undelivered: set[str], where: str) -> None:
         at = rows["image"]
         _require(all(map(_whole, at)) and at == sorted(set(at)), where)
@@ -76,6 +87,15 @@ class BatchCounts:
         for place, *cells in zip(at, *columns):
             lost = self.keys[place] in undelivered
             _require(_CHECKS[kind](cells, lost), f"{where}, image {self.keys[place]}")
+
+
+def _is_ranking(rows: dict[str, Any]) -> bool:
+    return (
+        rows.keys() == {"scored", "one_point", "wanted", "outcomes"}
+        and _whole(rows["wanted"])
+        and all(set(one) <= {"0", "1"} for one in rows["outcomes"].values())
+        and all(one.count("1") <= rows["wanted"] for one in rows["outcomes"].values())
+    )
 
 
 def _summed(parts: list[dict[str, Any]], columns: Sequence[str]) -> dict[str, Any]:

@@ -104,8 +104,9 @@ def _verify(bundle: Bundle, found: Verification) -> None:
 
 def _require_refusal(bundle: Bundle, found: Verification) -> None:
     refused = any(fault["severity"] == "error" for fault in bundle.report["faults"])
-    if not refused or any(record["verdict"] != "ERROR" for record in bundle.records):
-        found.problems.append("an input is said to be invalid, and no fault or every verdict says so")
+    # What was judged before the input was refused, such as pixels of masks that overlap, has a verdict.
+    if not refused or not any(record["verdict"] == "ERROR" for record in bundle.records):
+        found.problems.append("an input is said to be invalid, and no fault or no verdict says so")
 
 
 def _compared(
