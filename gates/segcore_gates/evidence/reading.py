@@ -22,6 +22,7 @@ from segcore_gates.evidence.verify_file import KNOWN, joined
 from segcore_gates.looks import with_looks
 from segcore_gates.policy import Policy
 from segcore_gates.policy_file import LoadedPolicy, load_policy
+from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.resolution import Around
 from segcore_gates.sections import resolve_sections
 
@@ -148,6 +149,7 @@ def _resolved(bundle: Bundle, folder: Path) -> tuple[LoadedPolicy, dict[str, dic
         defaults=written.defaults,
         refuse=refuse,
         located=lambda *_: folder / "not-in-the-bundle",
+        named=PolicyPaths(folder, _Anything(), refuse).named,
     )
     sections = [key for key in Policy.model_fields if key not in _NO_CHECKS]
     checks: list[Check] = list(around.rules)
