@@ -57,6 +57,8 @@ def _plain(value: object) -> Any:
         return str(value)
     if isinstance(value, PurePath):
         return "file"
+    if isinstance(value, Spec):
+        return value.format
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
