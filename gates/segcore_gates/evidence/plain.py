@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore.dilation import Dilation
+from segcore.sources import Spec
 from segcore_gates.evidence.counts import ranking_of, table_of
 from segcore_gates.rules import Check, Rule
 
