@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segcore_gates.format_lock.rule import resolve_format
-from segcore_gates.lints.rules import resolve_lints
+from segcore_gates.lints.resolution import resolve_lints
 from segcore_gates.regression.checks import resolve_regression
-from segcore_gates.signals.rules import resolve_signals
+from segcore_gates.signals.resolution import resolve_signals
 from segcore_gates.slices.resolution import resolve_slices
 
 if TYPE_CHECKING:

@@ -20,12 +20,11 @@ import segcore_gates.reporter
 
 sys.path.insert(0, str(Path(__file__).parent))  # plain modules that hold the helpers of this folder
 
+from rectangles import CLASSES, Rows, coco
+
 # Sessions that pytester runs in this process forget what they imported, and compiled modules cannot be
 # imported twice; so they are imported here, once for all.
 _LOADED = (pycocotools.mask, segcore, segcore_gates)
-
-SIDE = 10
-CLASSES = ("car", "person", "rider")
 
 POLICY = """\
 version: 1
@@ -40,37 +39,6 @@ gates:
     classes: [car, person]
     min: {default: 0.8}
 """
-
-Rows = Mapping[str, tuple[int, int]]
-"""Class name: first row and end row it fills, over the full width."""
-
-
-def coco(images: Sequence[Rows], *, names: Sequence[str] | None = None) -> str:
-    """A COCO document; the images are 000.png, 001.png, ... unless named."""
-    annotations = []
-    for image_id, rows in enumerate(images, start=1):
-        for name, (begin, end) in rows.items():
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": CLASSES.index(name) + 1,
-                    "iscrowd": 0,
-                    "area": SIDE * (end - begin),
-                    "bbox": [0, begin, SIDE, end - begin],
-                    "segmentation": [[0, begin, SIDE, begin, SIDE, end, 0, end]],
-                }
-            )
-    files = names or [f"{k:03}.png" for k in range(len(images))]
-    document = {
-        "images": [
-            {"id": k, "file_name": name, "width": SIDE, "height": SIDE}
-            for k, name in enumerate(files, start=1)
-        ],
-        "categories": [{"id": k, "name": name} for k, name in enumerate(CLASSES, start=1)],
-        "annotations": annotations,
-    }
-    return json.dumps(document)
 
 
 WriteBatch = Callable[..., Path]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conftest import coco
+from rectangles import coco
 
 from segcore_gates.evaluations import Evaluations
 from segcore_gates.judging import judge

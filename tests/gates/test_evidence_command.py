@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 
 import pytest
-from conftest import CLASSES
 from evidence_bundles import documents, evidence, sealed
+from rectangles import CLASSES
 
 from segcore_gates.evidence.reading import policy_remarks
 from segcore_gates.evidence.verifier.container import packed, unpacked
