@@ -182,7 +182,9 @@ def summary_line(report: PolicyReport) -> str:
     found = report.outcome
     if found is Outcome.INVALID:
         errors = sum(fault["severity"] == "error" for fault in report.inputs.faults)
-        return f"INVALID  the input was refused, nothing was judged: {counted_faults(errors)}"
+        judged = sum(record.verdict is not Verdict.ERROR for record in report.records)
+        rest = f"{_gates(judged)} could be judged all the same" if judged else "nothing was judged"
+        return f"INVALID  the input was refused, {rest}: {counted_faults(errors)}"
     counted = Counter(record.verdict for record in report.records)
     parts = [f"{counted[v]} {v.value.lower()}" for v in reversed(Verdict) if counted[v]]
     if report.not_run:
