@@ -10,7 +10,6 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -21,7 +20,7 @@ from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.metrics.finding import no_gold_of
-from segcore_gates.proportion import Proportion
+from segcore_gates.out_of_reach import out_of_reach
 from segcore_gates.records import (
     FOUND,
     Interval,
@@ -33,7 +32,7 @@ from segcore_gates.records import (
     number,
 )
 from segcore_gates.report import PolicyReport
-from segcore_gates.rules import Judge, LimitKind, Metric
+from segcore_gates.rules import LimitKind, Metric
 from segcore_gates.waivers.waiver import idle, unexcused
 
 __all__ = [
@@ -199,7 +198,7 @@ def remarks(report: PolicyReport) -> list[str]:
     if let_pass:
         why = "not proven, let pass by `thin` in the policy"
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
-    lines += filter(None, map(_hopeless, report.records))
+    lines += out_of_reach(report.records)
     lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
     lines += report.sampling.remarks()
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
@@ -217,26 +216,6 @@ def remarks(report: PolicyReport) -> list[str]:
     )
     lines += [f"warning: {n} x {code}: {CODES[code][1]}" for code, n in sorted(counted.items())]
     return lines
-
-
-def _hopeless(record: Record) -> str:
-    """What to say of a gate that its images cannot pass, were they all good; empty of any other."""
-    interval = record.interval
-    if record.metric is not Metric.BAD_IMAGE_SHARE or record.judge is not Judge.BOUND or not interval:
-        return ""
-    if record.verdict is not Verdict.THIN:
-        return ""
-    best = Proportion(0, interval.images, interval.population)
-    fewest = best.fewest(Fraction(str(record.limit)), interval.confidence)
-    limit = number(record.limit)
-    if fewest is None:
-        return (
-            f"warning: {escaped(record.id)} cannot pass: no number of images proves a share of {limit}"
-        )
-    if fewest <= interval.images:
-        return ""
-    of = f"{fewest} images of the class are the fewest that prove {limit}, the batch has"
-    return f"warning: {escaped(record.id)} cannot pass with this gold: {of} {interval.images}"
 
 
 def _gates(n: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -151,6 +152,19 @@ def test_a_gate_that_cannot_pass_says_how_many_images_it_takes():
         "warning: misses[car] cannot pass with this gold: 59 images of the class are the fewest that "
         "prove 0.05, the batch has 25"
     )
+
+
+def test_gates_of_many_classes_that_cannot_pass_are_warned_of_in_one_line():
+    few = verdict(misses(bound), cars(*[GOOD] * 24, BAD))
+    records = tuple(replace(few, id=f"misses[{name}]", class_name=name) for name in "abcdefg")
+
+    warnings = [r for r in remarks(PolicyReport(path="p", records=records)) if "cannot pass" in r]
+
+    has = "has 25 images (the fewest are 59)"
+    assert warnings == [
+        f"warning: misses cannot pass with this gold in 7 classes: a {has}, b {has}, c {has}, d {has}, "
+        f"e {has} and 2 more"
+    ]
 
 
 def test_a_gate_that_might_have_passed_is_not_warned_of():

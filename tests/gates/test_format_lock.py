@@ -846,6 +846,18 @@ def test_the_lock_of_a_broken_delivery_is_not_written(tmp_path):
     assert not (tmp_path / "form.lock.json").exists()
 
 
+def test_a_lock_without_what_the_policy_compares_is_not_written(tmp_path):
+    path = coco(tmp_path, document())
+    text = path.read_text().replace("form.lock.json}", "form.lock.json, fields: [encoding, palette]}")
+    path.write_text(text)
+    (tmp_path / "form.lock.json").unlink()
+
+    with pytest.raises(UsageError, match=r":8: format\.fields compares palette, and delivery does not"):
+        lock(path)
+
+    assert not (tmp_path / "form.lock.json").exists()
+
+
 def test_the_lock_of_nothing_is_not_written(tmp_path):
     path = coco(tmp_path, document())
     (tmp_path / "empty").mkdir()

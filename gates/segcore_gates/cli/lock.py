@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from segcore.wording import escaped
+from segcore.wording import escaped, printable
 
 if TYPE_CHECKING:
     from segcore.fingerprint import Fingerprint
@@ -58,6 +58,7 @@ def lock(
     file = _destination(loaded) if output is None else output
     require_destination(file)
     found = _fingerprint(loaded, source)
+    _require_fields(loaded, found, source)
     text = lock_text(found)
     if file == STDOUT:
         write(file, text)
@@ -84,6 +85,27 @@ def lock(
             f"next: review it, commit it, then run: segcore gate {escaped(shlex.quote(str(policy)))}"
         )
     return 0
+
+
+def _require_fields(loaded: LoadedPolicy, found: Fingerprint, source: str) -> None:
+    """A lock without what the policy compares would be refused by the next gate; it is not written.
+
+    Raises
+    ------
+    UsageError
+        Such a lock would be the result.
+    """
+    from segcore.errors import UsageError
+
+    section = loaded.policy.format
+    wanted = () if section is None or section.fields is None else section.fields
+    lacking = [field.value for field in wanted if field not in found.fields]
+    if lacking:
+        raise UsageError(
+            f"{loaded.path}:{loaded.line(('format', 'fields'))}: format.fields compares "
+            f"{', '.join(lacking)}, and {printable(source, limit=200)} does not show it: take it out, "
+            "or lock the form of another source with --from SPEC"
+        )
 
 
 def _destination(loaded: LoadedPolicy) -> str:
