@@ -20,6 +20,7 @@ from segcore.wording import escaped, escaped_lines
 from segcore_gates.consequence import errored
 from segcore_gates.hand_written import seen_from_here
 from segcore_gates.judging import judge
+from segcore_gates.looks import sampling_of
 from segcore_gates.metrics import view_of
 from segcore_gates.policy_batch import PolicyBatch
 from segcore_gates.policy_file import load_policy
@@ -188,7 +189,7 @@ class GateItem(pytest.Item):
             "name": loaded.policy.name,
             "sha256": loaded.sha256,
             "rules": len(loaded.checks),
-            "sampling": loaded.sampling,
+            "sampling": sampling_of(loaded.policy),
             "waivers": [waiver.to_json() for waiver in loaded.waivers.values()],
             "index": self._index,
             "record": record.to_json(),

@@ -16,10 +16,20 @@ from typing import TYPE_CHECKING, Any
 from segcore_gates.rules import Judge, Rule
 
 if TYPE_CHECKING:
-    from segcore_gates.policy import Looks
+    from segcore_gates.policy import Looks, Policy
     from segcore_gates.report import Inputs
 
-__all__ = ["Sampling", "not_a_look", "with_looks"]
+__all__ = ["Sampling", "not_a_look", "sampling_of", "with_looks"]
+
+
+def sampling_of(policy: Policy) -> dict[str, Any]:
+    """How a policy says that the gold was drawn, as plain values; see :class:`Sampling`."""
+    looks = policy.looks
+    return {
+        "sampled_from": policy.coverage.sampled_from,
+        "at": [] if looks is None else list(looks.at),
+        "strict": looks is not None and looks.strict,
+    }
 
 
 def with_looks(

@@ -76,6 +76,8 @@ class LoadedPolicy:
         What the policy itself says of the images.
     waivers : Mapping of str to Waiver
         By the id of the check that each of them excuses.
+    files : Mapping of str to Path
+        Other files that it names, by the key that does: ``regression.baseline``.
     today : date
         The day by which waivers expire.
     """
@@ -92,6 +94,7 @@ class LoadedPolicy:
     push: Mapping[str, Push] = field(default_factory=dict)
     attributes: AttributeTable | None = None
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
     today: datetime.date = field(default_factory=day.today)
     _document: YamlDocument = field(repr=False)
 
@@ -99,16 +102,6 @@ class LoadedPolicy:
     def rules(self) -> tuple[Rule, ...]:
         """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
         return tuple(check for check in self.checks if isinstance(check, Rule))
-
-    @property
-    def sampling(self) -> dict[str, Any]:
-        """How the gold was drawn, as plain values; see :class:`segcore_gates.looks.Sampling`."""
-        looks = self.policy.looks
-        return {
-            "sampled_from": self.policy.coverage.sampled_from,
-            "at": [] if looks is None else list(looks.at),
-            "strict": looks is not None and looks.strict,
-        }
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""
@@ -240,6 +233,7 @@ class _Loader:
             push=push,
             attributes=attributes,
             waivers=waivers,
+            files=self._paths.files,
             today=self._today,
             _document=self._document,
         )

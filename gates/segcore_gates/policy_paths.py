@@ -36,10 +36,16 @@ class PolicyPaths:
         The variables.
     refuse : callable
         Takes what cannot be used.
+
+    Attributes
+    ----------
+    files : dict of str to Path
+        What :meth:`located` found so far, by key.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], refuse: Refuse) -> None:
         self._folder, self._environ, self._refuse = folder, environ, refuse
+        self.files: dict[str, Path] = {}
 
     def spec(self, key: str, raw: dict[str, Any]) -> Spec | None:
         """The input that a key names; None where that was refused."""
@@ -115,4 +121,8 @@ class PolicyPaths:
     def located(self, text: str, path: _Path) -> Path | None:
         """The file that a text names; None where that was refused."""
         location = self.expand(text, path)
-        return None if location is None else Path(self.beside(location))
+        if location is None:
+            return None
+        found = Path(self.beside(location))
+        self.files[".".join(map(str, path))] = found
+        return found

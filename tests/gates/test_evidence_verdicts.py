@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from importlib.resources import files
 
 import numpy as np
@@ -318,6 +319,18 @@ def test_a_lock_is_named_as_not_compared_with_the_policy(tmp_path, write_batch, 
 
     remarks = policy_remarks(found.bundle)
     assert (found.problems, found.limited, remarks.problems) == ([], ["format-lock"], ())
+    digest = hashlib.sha256((tmp_path / "form.lock.json").read_bytes()).hexdigest()
+    assert found.bundle.manifest["files"] == {"format.lock": {"sha256": digest}}
     assert remarks.notes == (
         "not compared with the policy, since the files they rest on are not here: format-lock",
     )
+
+
+def test_the_manifest_says_of_a_baseline_that_there_is_none_yet(tmp_path, write_batch, policy_text):
+    section = "regression: {baseline: accepted.json, of: [class-iou], max_drop: {default: 0.01}}\n"
+    path = write_batch(tmp_path, policy=policy_text + section)
+
+    found = verified(evidence(path))
+
+    assert found.problems == []
+    assert found.bundle.manifest["files"] == {"regression.baseline": None}

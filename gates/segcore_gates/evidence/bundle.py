@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from segcore import __version__
-from segcore.errors import UsageError
+from segcore.errors import NoSuchFileError, RefusedFileError, UsageError
 from segcore.files import read_bytes
-from segcore.limits import MAX_YAML_BYTES
+from segcore.limits import MAX_DOCUMENT_BYTES, MAX_YAML_BYTES
 from segcore_gates.evidence.counts import counts_of, no_counts
 from segcore_gates.evidence.plain import check_json, ontology_json, waiver_json
 from segcore_gates.evidence.verifier.container import packed
@@ -100,6 +100,7 @@ def evidence_of(
             },
             "inputs": told["inputs"],
             "policy": told["policy"],
+            "files": {key: _digest_of(file) for key, file in sorted(policy.files.items())},
             "ontology": {"sha256": digest(ontology)},
             "outcome": told["outcome"],
             "versions": _versions(),
@@ -117,6 +118,17 @@ def evidence_of(
     if problems := verified(data).problems:
         raise RuntimeError(f"the verifier disagrees: {'; '.join(problems[:5])}")
     return data
+
+
+def _digest_of(file: Path) -> dict[str, str] | None:
+    """Of a file that the policy names; None where there is none, as before the first accepted batch."""
+    try:
+        return {"sha256": digest(read_bytes(str(file), limit=MAX_DOCUMENT_BYTES, follow_symlinks=True))}
+    except NoSuchFileError:
+        return None
+    except RefusedFileError as error:
+        problem = f"{file}: expected {error.expected}, got {error.got}"
+        raise UsageError(f"no evidence without the files of the policy: {problem}") from None
 
 
 def _counts(report: PolicyReport, policy: LoadedPolicy, evaluations: Evaluations) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from segcore import __version__
+from segcore_gates.groups import grouped, label, reason
 from segcore_gates.html.content import BatchContent
 from segcore_gates.html.gallery import gallery
 from segcore_gates.html.gates_table import explained, gates_table
@@ -160,9 +161,14 @@ def _summary(report: PolicyReport, content: BatchContent | None) -> Markup:
             ),
             element("ul", [element("li", line) for line in lines]),
         )
-    blocking = [record for record in worst_first(report.records) if record.blocks]
-    more = len(blocking) - _REASONS
-    why = [element("li", element("strong", name(r.id)), ": ", headline(r)) for r in blocking[:_REASONS]]
+    blocking = grouped(record for record in worst_first(report.records) if record.blocks)
+    more = sum(map(len, blocking[_REASONS:]))
+    why = [
+        element("li", element("strong", name(g[0].id)), ": ", headline(g[0]))
+        if len(g) == 1
+        else element("li", element("strong", label(g)), ": ", reason(g))
+        for g in blocking[:_REASONS]
+    ]
     why += [element("li", f"and {more} more, in the table")] if more > 0 else []
     return joined(
         element("p", summary_line(report), class_="verdict-line"),
