@@ -6,6 +6,7 @@ black and void is white, or the first free colours of that palette where classes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -58,7 +59,7 @@ class RgbWriter(Writer):
         return Spec(format="rgb", location=location, options=options)
 
 
-def colored(target: Target, *, apart: int) -> list[Color]:
+def colored(target: Target, *, apart: int, taken: Iterable[Color] = ()) -> list[Color]:
     """A colour for every class, all different, and behind them two for unlabeled and void.
 
     Parameters
@@ -66,9 +67,11 @@ def colored(target: Target, *, apart: int) -> list[Color]:
     target : Target
     apart : int
         Colours to find beside those of the classes: 2, or 0.
+    taken : iterable of (int, int, int)
+        Colours that are not to be given away.
     """
     given = [c.color for c in target.ontology.classes]
-    taken = {color for color in given if color is not None}
+    taken = {*taken, *(color for color in given if color is not None)}
     special: list[Color] = []
     for wanted in ((0, 0, 0), (255, 255, 255))[:apart]:
         if wanted not in taken:

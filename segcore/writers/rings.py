@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from segcore.annotation import RunMask
 
-__all__ = ["joined", "rings_of", "simplified"]
+__all__ = ["hole_count", "joined", "rings_of", "simplified"]
 
 Ring = npt.NDArray[np.float64]
 """Vertices, float64 (n, 2): x and y in pixels."""
@@ -37,17 +37,11 @@ def rings_of(mask: RunMask, *, tolerance_px: float = 0.0) -> list[Ring]:
     """
     if not len(mask.starts):
         return []
-    columns = mask.starts // mask.height, (mask.ends - 1) // mask.height
-    left, right = int(columns[0].min()), int(columns[1].max()) + 1
-    shift = left * mask.height
-    part = RunMask(
-        height=mask.height, width=right - left, starts=mask.starts - shift, ends=mask.ends - shift
-    )
-    drawn = part.to_array()
+    drawn, left = _cropped(mask)
     rings, holes = _traced(drawn)
     if holes:
         cuts = sorted({int(hole[:, 0].min()) for hole in holes})
-        bounds = [0, *cuts, right - left]
+        bounds = [0, *cuts, drawn.shape[1]]
         rings = []
         for begin, end in zip(bounds, bounds[1:], strict=False):
             found, _ = _traced(drawn[:, begin:end])
@@ -89,7 +83,20 @@ def simplified(ring: Ring, *, tolerance_px: float) -> Ring:
             keep[a + 1 + at] = True
             pending += [(a, a + 1 + at), (a + 1 + at, b)]
     kept = ring[keep[:n]]
-    return kept if len(kept) >= 3 else ring
+    # What encloses less than a pixel may hold the centre of none: then the object would be gone.
+    return kept if len(kept) >= 3 and _enclosed_px(kept) >= 1 else ring
+
+
+def hole_count(mask: RunMask) -> int:
+    """How many holes a mask has: background that nothing but a diagonal step leads out of."""
+    if len(mask.starts) < 4:  # a column above, two around and one below
+        return 0
+    return len(_traced(_cropped(mask)[0])[1])
+
+
+def _enclosed_px(ring: Ring) -> float:
+    x, y = ring.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def _distances(points: Ring, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Ring:
@@ -140,6 +147,17 @@ def _traced(drawn: _B) -> tuple[list[Ring], list[Ring]]:
         # The first vertex is the upper left one of its ring: right below it lies what is enclosed.
         (outer if drawn[y[start], x[start]] else holes).append(points)
     return outer, holes
+
+
+def _cropped(mask: RunMask) -> tuple[_B, int]:
+    """The columns of a mask that hold something, and the first of them."""
+    left = int(mask.starts[0]) // mask.height
+    right = (int(mask.ends[-1]) - 1) // mask.height + 1
+    shift = np.int32(left * mask.height)
+    part = RunMask(
+        height=mask.height, width=right - left, starts=mask.starts - shift, ends=mask.ends - shift
+    )
+    return part.to_array(), left
 
 
 def _partners(order: _I) -> _I:

@@ -1,0 +1,129 @@
+"""``segcore convert``: annotations in another format, and what that costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from segcore.cli import ExitCode
+
+if TYPE_CHECKING:
+    from segcore.conversion import Conversion, RoundTrip
+
+__all__ = ["convert"]
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="What to read, such as coco:gold.json.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="What to write, such as png:masks or voc:out.")
+    ],
+    *,
+    ontology: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="The classes, where the source does not name them; or preset:NAME."
+        ),
+    ] = None,
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="Write it although objects, pixels or flags are lost.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what stands at DST.")] = False,
+    json: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the measured loss as JSON; - is standard output."),
+    ] = None,
+) -> int:
+    """Convert annotations, and measure what is lost before anything is written.
+
+    The conversion is read back and held against the source, object by object. It is lossless, bounded
+    (outlines move, every IoU stays .95 or more) or lossy. A lossy one is refused with exit code 1, and
+    nothing is written, unless --lossy says otherwise.
+
+    Example: segcore convert coco:gold.json png:masks --lossy
+    """
+    import segcore
+    from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
+    from segcore.conversion import Kind
+    from segcore.conversion import convert as converted
+    from segcore.errors import InvalidInputError
+    from segcore.faults import fault_lines
+
+    require_destination(json)
+    try:
+        with progress("converting and reading back") as report:
+            found = converted(
+                source, destination, ontology=ontology, lossy=lossy, force=force, progress=report
+            )
+    except InvalidInputError as error:
+        if json is not None:
+            write(json, json_text(error.to_json()))
+        raise
+    for line in fault_lines(found.warnings, severity=True):
+        typer.echo(line, err=True)
+    if json is not None:
+        document: dict[str, Any] = {
+            "schema": 1,
+            "tool": {"name": "segcore", "version": segcore.__version__},
+            "source": found.source,
+            "destination": str(found.reading),
+            "written": found.written,
+            "format_cannot_hold": list(found.missing),
+            **found.round_trip.to_json(),
+        }
+        write(json, json_text(document))
+    if json != STDOUT:
+        write(STDOUT, _text(found))
+    if found.written:
+        return ExitCode.ACCEPTED
+    losses = "; ".join(found.round_trip.problems())
+    typer.echo(
+        f"segcore: this conversion is {Kind.LOSSY.value}, so nothing was written: {losses}. "
+        "--lossy writes it all the same",
+        err=True,
+    )
+    return ExitCode.REJECTED
+
+
+def _text(found: Conversion) -> str:
+    from segcore.cli.output import table_text
+    from segcore.wording import escaped
+
+    trip = found.round_trip
+    total = trip.total()
+    lines = [
+        f"{trip.kind.value}: {trip.images} images, {total.objects} objects, "
+        f"{total.exact} of them run for run the same\n"
+    ]
+    lines += [f"  {problem}\n" for problem in trip.problems()]
+    if found.missing:
+        lines.append(f"  the format has no place for: {', '.join(found.missing)}\n")
+    lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in trip.left_behind.items()]
+    notes = [
+        "IoU of each object with what it is found again as, measured by reading back; 0 where it is lost.",
+        "Sizes by pixels: small below 32 x 32, large from 96 x 96 (COCO).",
+    ]
+    text = "".join([*lines, "\n", table_text(_HEADINGS, _rows(trip), notes=notes)])
+    return f"{text}\nwritten; read it as {escaped(found.reading)}\n" if found.written else text
+
+
+_HEADINGS = ("class", "size", "objects", "exact", "mean IoU", "least", "lost", "merged", "split", "holes filled")
+
+
+def _rows(trip: RoundTrip) -> list[list[str]]:
+    """Those that lost something first, the worst on top; a class and size a row."""
+    from segcore.cli.output import share
+
+    rows = sorted(trip.rows.items(), key=lambda item: (item[1].mean_iou or 0.0, item[0][0], item[0][1]))
+    return [
+        [
+            trip.names[index],
+            size.value,
+            *(f"{n}" for n in (row.objects, row.exact)),
+            share(row.mean_iou),
+            share(row.least_iou),
+            *(f"{n}" for n in (row.lost, row.merged, row.split, row.holes_filled)),
+        ]
+        for (index, size), row in rows
+    ]
