@@ -1,4 +1,4 @@
-"""``label-studio-export:file.json``: tasks with annotations that Label Studio imports, and a configuration.
+"""``label-studio-export:file.json``: tasks with annotations, as Label Studio imports them.
 
 Objects are brush masks, byte for byte as ``label_studio_sdk`` packs them, or polygons with
 ``encoding=polygon``; a polygon is one ring, so parts are joined by bridges that enclose nothing.  The

@@ -101,14 +101,17 @@ def _text(found: Conversion) -> str:
         lines.append(f"  the format has no place for: {', '.join(found.missing)}\n")
     lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in trip.left_behind.items()]
     notes = [
-        "IoU of each object with what it is found again as, measured by reading back; 0 where it is lost.",
+        "IoU of each object with what it is found again as when read back; 0 where it is lost.",
         "Sizes by pixels: small below 32 x 32, large from 96 x 96 (COCO).",
     ]
     text = "".join([*lines, "\n", table_text(_HEADINGS, _rows(trip), notes=notes)])
     return f"{text}\nwritten; read it as {escaped(found.reading)}\n" if found.written else text
 
 
-_HEADINGS = ("class", "size", "objects", "exact", "mean IoU", "least", "lost", "merged", "split", "holes filled")
+_HEADINGS = (
+    *("class", "size", "objects", "exact", "mean IoU", "least"),
+    *("lost", "merged", "split", "holes filled"),
+)
 
 
 def _rows(trip: RoundTrip) -> list[list[str]]:

@@ -112,7 +112,7 @@ def convert(
         writer = kind(Target(spec=spec, folder=folder, ontology=classes))
         warnings = _write(before, classes, writer, report)
         reading = writer.reading(str(folder / place.path.name))
-        round_trip = _measure(before, classes, reading, report)
+        round_trip = _measure(before, classes, reading, report, overlap=writer.keeps.overlap)
         written = lossy or round_trip.kind is not Kind.LOSSY
         if written:
             place.take(folder)
@@ -142,9 +142,7 @@ def _write(source: Source, classes: Ontology, writer: Writer, report: Progress) 
     if not keys and not source.faults.errors:
         empty = "at least one image"
         found.add(
-            Fault(
-                code="delivery.image_match", file=source.name, expected=empty, got=source.when_empty
-            )
+            Fault(code="delivery.image_match", file=source.name, expected=empty, got=source.when_empty)
         )
     warnings = _refuse(source, found)
     writer.finish()
@@ -156,13 +154,15 @@ def _write_one(annotation: ImageAnnotation, classes: Ontology, writer: Writer) -
     if writer.needs_size and not (scene.height and scene.width):
         shown = printable(repr(scene.key))
         raise UsageError(
-            f"nobody says how large image {shown} is: nothing is drawn in it, and its format keeps sizes "
-            f"with what is drawn; {writer.target.spec.format} cannot be written without"
+            f"nobody says how large image {shown} is: nothing is drawn in it, and its format keeps "
+            f"sizes with what is drawn; {writer.target.spec.format} cannot be written without"
         )
     writer.write(scene)
 
 
-def _measure(before: Source, classes: Ontology, reading: Spec, report: Progress) -> RoundTrip:
+def _measure(
+    before: Source, classes: Ontology, reading: Spec, report: Progress, *, overlap: bool
+) -> RoundTrip:
     """Read back what was written, and compare."""
     after = sources.open(reading).resolve(ontology=None, gold=before)
     sum_, left_behind = LossSum(), Counter[str]()
@@ -178,7 +178,7 @@ def _measure(before: Source, classes: Ontology, reading: Spec, report: Progress)
         scene = scene_of(annotation, classes)
         used[scene.objects.classes] = True
         again_scene = None if again is None or own is None else scene_of(again, own)
-        sum_.add(compare(scene, again_scene, places))
+        sum_.add(compare(scene, again_scene, places, overlap=overlap))
         kept = after.attributes(key) if key in there else {}
         for name, values in before.attributes(key).items():
             if kept.get(name) != values:
@@ -188,7 +188,7 @@ def _measure(before: Source, classes: Ontology, reading: Spec, report: Progress)
     if after.faults.errors:
         shown = "\n".join(f"  {line}" for line in fault_lines(after.faults.errors)[:5])
         raise UsageError(
-            f"what would be written as {reading.format} cannot be read again, so it is not written:\n{shown}"
+            f"what would be written as {reading.format} cannot be read again, so nothing is:\n{shown}"
         )
     for code, n in sorted(Counter(fault.code for fault in faults).items()):
         left_behind[f"warning {code} when it is read"] += n

@@ -56,9 +56,11 @@ class Destination:
         read = _location_of(source)
         if read is not None:
             here, there = (os.path.realpath(place) for place in (path, read))
-            if os.path.commonpath([here, there]) in (here, there) and here != os.path.dirname(there):
-                if here == there or there.startswith(f"{here}{os.sep}"):
-                    raise UsageError(f"cannot write {path}: the source lies there; name another place")
+            if os.path.commonpath([here, there]) in (here, there):
+                raise UsageError(
+                    f"cannot write {path}: the source is {printable(read, limit=400)}, and one would lie "
+                    "in the other; name another place"
+                )
         found.require_free([path])
         return found
 

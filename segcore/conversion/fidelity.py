@@ -101,7 +101,9 @@ class ImageFidelity:
     gone: bool = False
 
 
-def compare(before: Scene, after: Scene | None, classes: npt.NDArray[np.int32]) -> ImageFidelity:
+def compare(
+    before: Scene, after: Scene | None, classes: npt.NDArray[np.int32], *, overlap: bool = False
+) -> ImageFidelity:
     """Hold the scene that was read back against the one that was written.
 
     Objects are compared within their class.  Those that are run for run the same are found again; of
@@ -114,9 +116,10 @@ def compare(before: Scene, after: Scene | None, classes: npt.NDArray[np.int32]) 
         None where the image is gone.
     classes : int32 (n_classes,)
         The class of the source for every class read back; UNKNOWN for what it does not have.
+    overlap : bool
+        The format holds overlap: what there is less of it comes of outlines that moved.
     """
-    areas = before.objects.areas_px()
-    sizes = [Size.of(int(area)) for area in areas]
+    sizes = [Size.of(area) for area in before.objects.areas_px().tolist()]
     if after is not None:
         before, after = sized_like(before, after), sized_like(after, before)
     if after is None or (before.height, before.width) != (after.height, after.width):
@@ -131,12 +134,12 @@ def compare(before: Scene, after: Scene | None, classes: npt.NDArray[np.int32]) 
     match = _Match.of(before.objects, there, of_after)
     found = ImageFidelity(
         added=match.added,
-        flattened_px=max(0, shared_px(before) - shared_px(after)),
+        flattened_px=0 if overlap else max(0, shared_px(before) - shared_px(after)),
     )
     found.void_lost_px, found.void_added_px = _difference(before.void, after.void)
-    for i, (area, size) in enumerate(zip(areas.tolist(), sizes, strict=True)):
+    for i, size in enumerate(sizes):
         j = int(match.found_as[i])
-        fate = _fate(before.objects, there, i, j, match, area, size)
+        fate = _fate(before.objects, there, i, j, match, size)
         found.fates.append(fate)
         if j >= 0:
             found.crowds_lost += bool(before.objects.crowd[i] != there.crowd[j])
@@ -144,9 +147,7 @@ def compare(before: Scene, after: Scene | None, classes: npt.NDArray[np.int32]) 
     return found
 
 
-def _fate(
-    before: Regions, after: Regions, i: int, j: int, match: _Match, area: int, size: Size
-) -> Fate:
+def _fate(before: Regions, after: Regions, i: int, j: int, match: _Match, size: Size) -> Fate:
     exact = bool(match.exact[i])
     filled = 0
     if j >= 0 and not exact:

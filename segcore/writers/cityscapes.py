@@ -59,7 +59,7 @@ class CityscapesWriter(Writer):
                     n = sum(self._labels[c] == label for c in scene.objects.classes.tolist())
                     problem = f"{n} objects of {self.ontology.names[region.class_index]!r} in image "
                     problem += f"{scene.key!r}, and Cityscapes numbers {_LIMIT} of a class"
-                    raise self.target.refuse(problem, "convert to coco-panoptic:, which has no such limit")
+                    raise self.target.refuse(problem, "convert to coco-panoptic:")
                 found[label], value = number + 1, label * _LIMIT + number
             labels.append(label)
             values.append(value)

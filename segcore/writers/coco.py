@@ -8,12 +8,17 @@ format has it.  ``image=.png`` is the extension of the images.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from segcore.annotation import Region
+from segcore.annotation import Region, RunMask
+from segcore.masks.polygons import rasterize_polygons
 from segcore.masks.rle import encode_counts
+from segcore.ontology import LabelClass
 from segcore.sources.spec import Spec
 from segcore.writers.base import Keeps, Target, Writer, choice, file_of, image_option, number
 from segcore.writers.rings import rings_of
@@ -44,13 +49,14 @@ class CocoWriter(Writer):
         size = {"height": scene.height, "width": scene.width}
         self._images.append({"id": image_id, "file_name": name, **size})
         for region in scene.objects:
+            segmentation, mask = self._segmentation(region)
             entry: dict[str, Any] = {
                 "id": len(self._annotations) + 1,
                 "image_id": image_id,
                 "category_id": self.ontology.classes[region.class_index].id,
-                "segmentation": self._segmentation(region),
-                "area": region.mask.area_px,
-                "bbox": box_of(region),
+                "segmentation": segmentation,
+                "area": mask.area_px,
+                "bbox": box_of(mask),
                 "iscrowd": int(region.crowd),
             }
             if region.score is not None:
@@ -70,14 +76,20 @@ class CocoWriter(Writer):
         """Without options: the document says everything."""
         return Spec(format="coco", location=location)
 
-    def _segmentation(self, region: Region) -> object:
+    def _segmentation(self, region: Region) -> tuple[object, RunMask]:
+        """What stands in the document, and the mask it means."""
         mask = region.mask
-        if self._polygons and not region.crowd and len(mask.starts):
-            return [_plain(ring) for ring in rings_of(mask, tolerance_px=self._tolerance_px)]
-        return {"size": [mask.height, mask.width], "counts": encode_counts(mask)}
+        if not self._polygons or region.crowd or not len(mask.starts):
+            return {"size": [mask.height, mask.width], "counts": encode_counts(mask)}, mask
+        if self._tolerance_px:
+            rings = [_plain(ring) for ring in rings_of(mask, tolerance_px=self._tolerance_px)]
+            drawn = rasterize_polygons([rings], height=mask.height, width=mask.width)
+            if not drawn.refused[0]:
+                return rings, replace(mask, starts=drawn.starts, ends=drawn.ends)
+        return [_plain(ring) for ring in rings_of(mask)], mask
 
 
-def categories(classes: Any) -> list[dict[str, Any]]:
+def categories(classes: Iterable[LabelClass]) -> list[dict[str, Any]]:
     """The categories of a COCO document; ``isthing`` where the source says which are."""
     found = []
     for c in classes:
@@ -90,9 +102,8 @@ def categories(classes: Any) -> list[dict[str, Any]]:
     return found
 
 
-def box_of(region: Region) -> list[int]:
-    """Left, top, width and height of the pixels of an object; zeros where it has none."""
-    mask = region.mask
+def box_of(mask: RunMask) -> list[int]:
+    """Left, top, width and height of the pixels of a mask; zeros where it has none."""
     if not len(mask.starts):
         return [0, 0, 0, 0]
     first, last = mask.starts % mask.height, (mask.ends - 1) % mask.height
@@ -104,5 +115,5 @@ def box_of(region: Region) -> list[int]:
     return [left, top, right - left + 1, bottom - top + 1]
 
 
-def _plain(ring: np.ndarray[Any, np.dtype[np.float64]]) -> list[int | float]:
+def _plain(ring: npt.NDArray[np.float64]) -> list[int | float]:
     return [int(v) if v.is_integer() else v for v in ring.ravel().tolist()]

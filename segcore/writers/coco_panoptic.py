@@ -79,6 +79,6 @@ class CocoPanopticWriter(Writer):
             "id": number,
             "category_id": self.ontology.classes[region.class_index].id,
             "area": area_px,
-            "bbox": box_of(region),
+            "bbox": box_of(region.mask),
             "iscrowd": int(region.crowd),
         }

@@ -62,7 +62,7 @@ class CvatWriter(Writer):
             return
         label = quoteattr(self.ontology.names[region.class_index])
         common = f'label={label} source="manual" occluded="0" z_order="{group - 1}"'
-        inner = f'<attribute name="is_crowd">{str(region.crowd).lower()}</attribute>' if region.crowd else ""
+        inner = '<attribute name="is_crowd">true</attribute>' if region.crowd else ""
         if not self._polygons:
             yield f"    <mask {common} {_rle(region.mask)}>{inner}</mask>\n"
             return

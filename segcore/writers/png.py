@@ -16,7 +16,7 @@ from segcore.ontology import Ontology
 from segcore.sources.spec import Spec
 from segcore.writers.base import Keeps, Target, Writer, choice, file_of, ontology_text
 from segcore.writers.png_files import voc_palette, write_png
-from segcore.writers.scene import VOID, Scene, painted
+from segcore.writers.scene import Scene, painted
 
 __all__ = ["PngWriter"]
 
@@ -36,7 +36,9 @@ class PngWriter(Writer):
         renumber = choice(spec, "ids", ("keep", "renumber")) == "renumber"
         self._colored = choice(spec, "palette", ("no", "yes")) == "yes"
         self.meaning = _numbered(target, bits=bits, renumber=renumber, colored=self._colored)
-        highest = max([c.id for c in self.meaning.classes] + [*self.meaning.ignore, *self.meaning.unlabeled])
+        highest = max(
+            [c.id for c in self.meaning.classes] + [*self.meaning.ignore, *self.meaning.unlabeled]
+        )
         self._dtype = np.uint16 if bits == "16" or highest > 255 else np.uint8
         ids = [c.id for c in self.meaning.classes]
         void = self.meaning.ignore[0]

@@ -62,7 +62,9 @@ class VocWriter(Writer):
             self._labels.append(f"{c.name}:{','.join(map(str, colors[i]))}::")
         taken = {*self._palette, _BORDER}
         free = (color for color in voc_palette() if color not in taken)
-        self._palette += [color for color, _ in zip(free, range(_VOID - len(self._palette)), strict=False)]
+        self._palette += [
+            color for color, _ in zip(free, range(_VOID - len(self._palette)), strict=False)
+        ]
         self._palette += [_BORDER] * (256 - len(self._palette))
 
     def write(self, scene: Scene) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 
 from segcore.sources.spec import Spec
-from segcore.writers.base import Keeps, Target, Writer, file_of, number
+from segcore.writers.base import Target, Writer, file_of, number
 from segcore.writers.rings import joined, rings_of
 from segcore.writers.scene import Scene
 
@@ -46,7 +46,9 @@ class YoloWriter(Writer):
         # JSON strings are YAML strings, whatever a vendor called a class.
         names = [json.dumps(name, ensure_ascii=False) for name in self.ontology.names]
         text = "".join(f"  {i}: {name}\n" for i, name in enumerate(names))
-        (self.target.path / "data.yaml").write_text(f"path: .\ntrain: images\nval: images\nnames:\n{text}", "utf-8")
+        (self.target.path / "data.yaml").write_text(
+            f"path: .\ntrain: images\nval: images\nnames:\n{text}", "utf-8"
+        )
 
     def reading(self, location: str) -> Spec:
         """With the sizes of the gold, until images lie beside the labels."""
