@@ -58,8 +58,8 @@ class Destination:
             here, there = (os.path.realpath(place) for place in (path, read))
             if os.path.commonpath([here, there]) in (here, there):
                 raise UsageError(
-                    f"cannot write {path}: the source is {printable(read, limit=400)}, and one would lie "
-                    "in the other; name another place"
+                    f"cannot write {path}: the source is {printable(read, limit=400)}, and one would "
+                    "lie in the other; name another place"
                 )
         found.require_free([path])
         return found

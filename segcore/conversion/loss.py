@@ -16,6 +16,17 @@ BOUND: Final = 0.95
 """The least IoU of an object with itself that a bounded conversion may leave."""
 
 
+COUNTS: Final[tuple[str, ...]] = (
+    "images_lost",
+    "objects_added",
+    "flattened_px",
+    "void_lost_px",
+    "void_added_px",
+    "crowds_lost",
+    "scores_lost",
+)
+
+
 class Kind(enum.StrEnum):
     """What a conversion is called."""
 
@@ -103,16 +114,6 @@ class LossSum:
             for name in ("exact", "lost", "merged", "split", "holes_filled"):
                 setattr(row, name, getattr(row, name) + int(getattr(fate, name)))
 
-
-COUNTS: Final = (
-    "images_lost",
-    "objects_added",
-    "flattened_px",
-    "void_lost_px",
-    "void_added_px",
-    "crowds_lost",
-    "scores_lost",
-)
 
 _WORDS: Final = {
     "images_lost": "images lost",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from segcore.annotation import Region
+from segcore.annotation import Region, RunMask
 from segcore.limits import MAX_IMAGE_SEGMENTS
 from segcore.sources.spec import Spec
 from segcore.writers.base import Keeps, Target, Writer, file_of, image_option
@@ -54,7 +54,7 @@ class CocoPanopticWriter(Writer):
         write_png(self._masks / name, parts.astype(np.uint8))
         areas = np.bincount(numbers.ravel(), minlength=len(scene) + 1)
         segments = [
-            self._segment(region, i, int(areas[i]))
+            self._segment(region, i, RunMask.from_array(numbers == i))
             for i, region in enumerate(scene.objects, 1)
             if areas[i]  # what lies wholly below others has no pixel, and the format no entry for it
         ]
@@ -74,11 +74,11 @@ class CocoPanopticWriter(Writer):
         """Without options: the PNGs lie where they are looked for."""
         return Spec(format="coco-panoptic", location=location)
 
-    def _segment(self, region: Region, number: int, area_px: int) -> dict[str, Any]:
+    def _segment(self, region: Region, number: int, mask: RunMask) -> dict[str, Any]:
         return {
             "id": number,
             "category_id": self.ontology.classes[region.class_index].id,
-            "area": area_px,
-            "bbox": box_of(region.mask),
+            "area": mask.area_px,
+            "bbox": box_of(mask),
             "iscrowd": int(region.crowd),
         }

@@ -48,7 +48,7 @@ class LabelmeWriter(Writer):
             label = self.ontology.names[region.class_index]
             shapes += self._shapes(region.mask, label, group)
         shapes += self._shapes(scene.void, _VOID, len(scene) + 1)
-        document = {
+        document: dict[str, Any] = {
             "version": "5.5.0",
             "flags": {},
             "shapes": shapes,

@@ -36,12 +36,10 @@ class PngWriter(Writer):
         renumber = choice(spec, "ids", ("keep", "renumber")) == "renumber"
         self._colored = choice(spec, "palette", ("no", "yes")) == "yes"
         self.meaning = _numbered(target, bits=bits, renumber=renumber, colored=self._colored)
-        highest = max(
-            [c.id for c in self.meaning.classes] + [*self.meaning.ignore, *self.meaning.unlabeled]
-        )
-        self._dtype = np.uint16 if bits == "16" or highest > 255 else np.uint8
         ids = [c.id for c in self.meaning.classes]
         void = self.meaning.ignore[0]
+        highest = max(*ids, void, self.meaning.unlabeled[0])
+        self._dtype = np.uint16 if bits == "16" or highest > 255 else np.uint8
         # Behind the objects stands void, which painted() calls -1.
         self._values = np.array([self.meaning.unlabeled[0], *ids, void], self._dtype)
 

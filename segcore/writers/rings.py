@@ -7,6 +7,8 @@ so that no ring surrounds background.  What touches only at a corner is two ring
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,7 +45,7 @@ def rings_of(mask: RunMask, *, tolerance_px: float = 0.0) -> list[Ring]:
         cuts = sorted({int(hole[:, 0].min()) for hole in holes})
         bounds = [0, *cuts, drawn.shape[1]]
         rings = []
-        for begin, end in zip(bounds, bounds[1:], strict=False):
+        for begin, end in pairwise(bounds):
             found, _ = _traced(drawn[:, begin:end])
             rings += [ring + np.array([begin, 0]) for ring in found]
     shifted = [ring + np.array([left, 0.0]) for ring in rings]

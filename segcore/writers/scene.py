@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import kernels
-from segcore.annotation import ImageAnnotation, LabelMap, Regions, RunMask
+from segcore.annotation import AnnotationId, ImageAnnotation, LabelMap, Regions, RunMask
 from segcore.kernels import LabelRuns
 from segcore.masks.batch import union_of_runs
 from segcore.measures.segments import as_label_map
@@ -105,7 +105,7 @@ def _of_values(
     owner = np.zeros(size, np.int32)
     classes: list[int] = []
     crowd: list[bool] = []
-    ids: list[int] = []
+    ids: list[AnnotationId] = []
     groups: dict[tuple[int, int], int] = {}
     segments = annotation.content if not isinstance(annotation.content, LabelMap | Regions) else None
     void_number = size + 1
@@ -123,7 +123,7 @@ def _of_values(
             stuff = ontology.classes[index].thing is False
             if segments is not None:
                 crowd.append(bool(segments.crowd[value - 1]))
-                ids.append(segments.ids[value - 1])  # type: ignore[arg-type]
+                ids.append(segments.ids[value - 1])
             else:
                 crowd.append(content.objects is not None and not alone and not stuff)
                 ids.append(value)
@@ -204,9 +204,13 @@ def sized_like(scene: Scene, other: Scene) -> Scene:
     """The same scene with the size of ``other``, where its own is unknown."""
     if scene.height or scene.width or len(scene):
         return scene
-    size = {"height": other.height, "width": other.width}
+    height, width = other.height, other.width
     return replace(
-        scene, **size, objects=replace(scene.objects, **size), void=replace(scene.void, **size)
+        scene,
+        height=height,
+        width=width,
+        objects=replace(scene.objects, height=height, width=width),
+        void=replace(scene.void, height=height, width=width),
     )
 
 

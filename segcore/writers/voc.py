@@ -7,6 +7,7 @@ VOC knows no object of it.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -62,9 +63,7 @@ class VocWriter(Writer):
             self._labels.append(f"{c.name}:{','.join(map(str, colors[i]))}::")
         taken = {*self._palette, _BORDER}
         free = (color for color in voc_palette() if color not in taken)
-        self._palette += [
-            color for color, _ in zip(free, range(_VOID - len(self._palette)), strict=False)
-        ]
+        self._palette += islice(free, _VOID - len(self._palette))
         self._palette += [_BORDER] * (256 - len(self._palette))
 
     def write(self, scene: Scene) -> None:

@@ -46,9 +46,8 @@ class YoloWriter(Writer):
         # JSON strings are YAML strings, whatever a vendor called a class.
         names = [json.dumps(name, ensure_ascii=False) for name in self.ontology.names]
         text = "".join(f"  {i}: {name}\n" for i, name in enumerate(names))
-        (self.target.path / "data.yaml").write_text(
-            f"path: .\ntrain: images\nval: images\nnames:\n{text}", "utf-8"
-        )
+        head = "path: .\ntrain: images\nval: images\nnames:\n"
+        (self.target.path / "data.yaml").write_text(head + text, "utf-8")
 
     def reading(self, location: str) -> Spec:
         """With the sizes of the gold, until images lie beside the labels."""
