@@ -91,7 +91,7 @@ def simplified(ring: Ring, *, tolerance_px: float) -> Ring:
 
 def hole_count(mask: RunMask) -> int:
     """How many holes a mask has: background that nothing but a diagonal step leads out of."""
-    if len(mask.starts) < 4:  # a column above, two around and one below
+    if len(mask.starts) < 2:  # background between foreground cuts a run in two
         return 0
     return len(_traced(_cropped(mask)[0])[1])
 
