@@ -11,8 +11,9 @@ import numpy.typing as npt
 from segcore.annotation import Regions, RunMask
 from segcore.kernels import objects as object_kernels
 from segcore.kernels.region_runs import RegionRuns
+from segcore.masks.polygons import rasterize_polygons
 from segcore.ontology import UNKNOWN
-from segcore.writers.rings import hole_count
+from segcore.writers.rings import holes_of
 from segcore.writers.scene import Scene, shared_px, sized_like
 
 __all__ = ["Fate", "ImageFidelity", "Size", "compare"]
@@ -58,7 +59,7 @@ class Fate:
     split : bool
         It is several objects now.
     holes_filled : int
-        Holes it had and has no more.
+        Holes it had of which every pixel is covered now.
     """
 
     class_index: int
@@ -151,7 +152,7 @@ def _fate(before: Regions, after: Regions, i: int, j: int, match: _Match, size: 
     exact = bool(match.exact[i])
     filled = 0
     if j >= 0 and not exact:
-        filled = max(0, hole_count(before[i].mask) - hole_count(after[j].mask))
+        filled = _holes_filled(before[i].mask, after[j].mask)
     return Fate(
         class_index=int(before.classes[i]),
         size=size,
@@ -232,6 +233,25 @@ def _pairs(
 def _runs(regions: Regions) -> RegionRuns:
     images = np.array([0, len(regions)], np.int64)
     return RegionRuns(regions.starts, regions.ends, regions.offsets, images)
+
+
+def _holes_filled(before: RunMask, after: RunMask) -> int:
+    holes = holes_of(before)
+    if not holes:
+        return 0
+    left, right = before.to_array().ravel(order="F"), after.to_array().ravel(order="F")
+    inner = rasterize_polygons(
+        [[ring.ravel().tolist()] for ring in holes], height=before.height, width=before.width
+    )
+    filled = 0
+    for i in range(len(holes)):
+        runs = slice(int(inner.offsets[i]), int(inner.offsets[i + 1]))
+        at = np.concatenate(
+            [np.arange(a, b) for a, b in zip(inner.starts[runs], inner.ends[runs], strict=True)]
+        )
+        # An island in a hole is no part of it.
+        filled += bool(right[at[~left[at]]].all())
+    return filled
 
 
 def _score(regions: Regions, i: int) -> float | None:

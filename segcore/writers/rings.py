@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from segcore.annotation import RunMask
 
-__all__ = ["hole_count", "joined", "rings_of", "simplified"]
+__all__ = ["holes_of", "joined", "rings_of", "simplified"]
 
 Ring = npt.NDArray[np.float64]
 """Vertices, float64 (n, 2): x and y in pixels."""
@@ -89,11 +89,12 @@ def simplified(ring: Ring, *, tolerance_px: float) -> Ring:
     return kept if len(kept) >= 3 and _enclosed_px(kept) >= 1 else ring
 
 
-def hole_count(mask: RunMask) -> int:
-    """How many holes a mask has: background that nothing but a diagonal step leads out of."""
+def holes_of(mask: RunMask) -> list[Ring]:
+    """The rings around the holes of a mask: background that no step leads out of, not even a diagonal one."""
     if len(mask.starts) < 2:  # background between foreground cuts a run in two
-        return 0
-    return len(_traced(_cropped(mask)[0])[1])
+        return []
+    drawn, left = _cropped(mask)
+    return [ring + np.array([left, 0.0]) for ring in _traced(drawn)[1]]
 
 
 def _enclosed_px(ring: Ring) -> float:

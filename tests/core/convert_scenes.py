@@ -47,7 +47,10 @@ def label_studio(folder: Path) -> str:
 
 
 SOURCES: Final[dict[str, Callable[[Path], str]]] = {
-    **{kind: lambda folder, write=write: write(folder, GOLD) for kind, write in one_scene.FORMATS.items()},
+    **{
+        kind: lambda folder, write=write: write(folder, GOLD)
+        for kind, write in one_scene.FORMATS.items()
+    },
     "png": lambda folder: masks_with_ontology(folder / "png", False),
     "rgb": lambda folder: masks_with_ontology(folder / "rgb", True),
     "label-studio-export": lambda folder: label_studio(folder / "ls"),

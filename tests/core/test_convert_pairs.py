@@ -67,7 +67,9 @@ def test_what_is_converted_scores_like_the_source(tmp_path, source, destination,
 
 @pytest.mark.parametrize("destination", [d for d in ORDER if d != "coco"])
 def test_a_lossy_conversion_writes_nothing_unless_it_is_wanted(tmp_path, destination):
-    spec = SOURCES["cityscapes" if destination not in ("voc", "labelme", "cityscapes") else "coco"](tmp_path)
+    spec = SOURCES["cityscapes" if destination not in ("voc", "labelme", "cityscapes") else "coco"](
+        tmp_path
+    )
     if destination in ("voc", "labelme"):
         spec = coco_file(tmp_path, [("car", GROUP, True)])
     before = sorted(tmp_path.iterdir())

@@ -66,12 +66,12 @@ def test_coco_without_overlap_comes_back_from_masks_of_classes_run_for_run(tmp_p
 
 
 def rows(entries: list[dict], name_of: dict[int, str]) -> list[tuple[str, int, str]]:
-    return [
-        (name_of[e["image_id"]], e["category_id"], e["segmentation"]["counts"]) for e in entries
-    ]
+    return [(name_of[e["image_id"]], e["category_id"], e["segmentation"]["counts"]) for e in entries]
 
 
-@pytest.mark.parametrize("destination", ["voc:{}/out", "png:{}/out", "labelme:{}/out", "cityscapes:{}/out"])
+@pytest.mark.parametrize(
+    "destination", ["voc:{}/out", "png:{}/out", "labelme:{}/out", "cityscapes:{}/out"]
+)
 def test_cityscapes_keeps_its_void_where_the_format_has_one(tmp_path, shared_data, destination):
     (path, *_) = sorted(shared_data("mmseg_test_data").rglob("*_gtFine_labelIds.png"))
 
@@ -85,7 +85,9 @@ def test_panoptic_samples_of_coco_come_back_run_for_run(tmp_path, shared_data):
     samples = shared_data("coco_panoptic_samples") / "sample_data"
     masks = samples / "panoptic_examples"
 
-    there = convert(f"coco-panoptic:{samples}/panoptic_examples.json?masks={masks}", f"coco:{tmp_path}/a.json")
+    there = convert(
+        f"coco-panoptic:{samples}/panoptic_examples.json?masks={masks}", f"coco:{tmp_path}/a.json"
+    )
     back = convert(str(there.reading), f"coco-panoptic:{tmp_path}/b.json")
 
     assert (there.round_trip.kind, back.round_trip.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)

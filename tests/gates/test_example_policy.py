@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from segcore_gates.policy_file import load_policy
-
 TODAY = date(2026, 12, 1)
 POLICY = (Path(__file__).parent.parent / "data" / "policies" / "vendor-a.gate.yaml").read_text("utf-8")
 
