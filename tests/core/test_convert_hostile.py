@@ -174,7 +174,7 @@ def test_as_many_objects_as_a_format_can_number_are_written(tmp_path, destinatio
             256,
             "?bits=8",
             r"1 of 2 class ids do not fit, such as 256 of 'car': a mask of 8 bits holds 0 to 255; say \?bits=16",
-        ),  # noqa: E501
+        ),
         (65536, "", r"a mask of 16 bits holds 0 to 65535; say \?ids=renumber"),
         (300, "?palette=yes", r"a mask of 8 bits holds 0 to 255; say \?ids=renumber"),
         (3, "?palette=yes&bits=16", "a palette of 16 bits"),
