@@ -246,9 +246,8 @@ def _holes_filled(before: RunMask, after: RunMask) -> int:
     filled = 0
     for i in range(len(holes)):
         runs = slice(int(inner.offsets[i]), int(inner.offsets[i + 1]))
-        at = np.concatenate(
-            [np.arange(a, b) for a, b in zip(inner.starts[runs], inner.ends[runs], strict=True)]
-        )
+        ends = zip(inner.starts[runs], inner.ends[runs], strict=True)
+        at = np.concatenate([np.arange(start, end) for start, end in ends])
         # An island in a hole is no part of it.
         filled += bool(right[at[~left[at]]].all())
     return filled

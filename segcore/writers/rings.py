@@ -90,7 +90,7 @@ def simplified(ring: Ring, *, tolerance_px: float) -> Ring:
 
 
 def holes_of(mask: RunMask) -> list[Ring]:
-    """The rings around the holes of a mask: background that no step leads out of, not even a diagonal one."""
+    """The rings around the holes of a mask: background no step leads out of, not a diagonal one."""
     if len(mask.starts) < 2:  # background between foreground cuts a run in two
         return []
     drawn, left = _cropped(mask)

@@ -1,4 +1,4 @@
-"""The scene of ``one_scene`` in the formats it does not have, and a scene with everything that can be lost."""
+"""The scene of ``one_scene`` in the formats it does not have, and masks with all that can be lost."""
 
 from __future__ import annotations
 
