@@ -175,6 +175,9 @@ def _measure(
         again = after.read(key) if key in there else None
         if annotation is None:
             raise UsageError(f"{before.name} changed while it was converted; run it again")
+        if annotation.outlines is not None:
+            drawn = int(np.count_nonzero(annotation.outlines.vertices))
+            left_behind["polygon, of which the pixels are kept and not the vertices"] += drawn
         scene = scene_of(annotation, classes)
         used[scene.objects.classes] = True
         again_scene = None if again is None or own is None else scene_of(again, own)
@@ -200,7 +203,7 @@ def _measure(
         rows=sum_.rows,
         counts=sum_.counts,
         images=len(keys),
-        left_behind=dict(sorted(left_behind.items())),
+        left_behind={name: n for name, n in sorted(left_behind.items()) if n},
     )
 
 

@@ -140,8 +140,8 @@ class RoundTrip:
         See :data:`COUNTS`.
     images : int
     left_behind : mapping of str to int
-        What the format has no place for and no score looks at: attributes of images by name and in how
-        many images, and class names without an object.
+        What is not kept and no score looks at: attributes of images by name and in how many images,
+        vertices of polygons, class names without an object.
     """
 
     names: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 The colour of a pixel is the number of its segment, red + 256 green + 65536 blue, as panopticapi has
 it; segments are numbered from 1 in each image, 0 is nobody's.  ``image=.png`` is the extension of the
-images.
+images.  ``isthing`` is 1 for a class of which the source does not say whether it is a thing.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class CocoPanopticWriter(Writer):
         self._masks.mkdir(exist_ok=True)
         document = {
             "images": self._images,
-            "categories": categories(self.ontology.classes),
+            # The format asks for it: a class nobody calls stuff has objects.
+            "categories": [{"isthing": 1} | c for c in categories(self.ontology.classes)],
             "annotations": self._annotations,
         }
         self.target.path.write_text(json.dumps(document), "ascii")

@@ -95,12 +95,14 @@ def test_what_is_left_behind_is_named(tmp_path, source, capsys):
     document = json.loads((tmp_path / "source.json").read_text())
     document["images"][0]["camera"] = "left"
     document["categories"].append({"id": 9, "name": "nobody"})
+    document["annotations"][0]["segmentation"] = [[0, 0, 4, 0, 4, 4]]
     (tmp_path / "source.json").write_text(json.dumps(document))
 
     main(["convert", source, f"labelme:{tmp_path}/out", "--lossy"])
 
     out = capsys.readouterr().out
     assert "left behind: attribute camera (1)" in out
+    assert "left behind: polygon, of which the pixels are kept and not the vertices (1)" in out
     assert "left behind: class name without an object (1)" in out
 
 
