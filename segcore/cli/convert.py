@@ -93,19 +93,24 @@ def _text(found: Conversion) -> str:
     trip = found.round_trip
     total = trip.total()
     lines = [
-        f"{trip.kind.value}: {trip.images} images, {total.objects} objects, "
+        f"{trip.kind.value}: {trip.images} image{'s' * (trip.images != 1)}, "
+        f"{total.objects} object{'s' * (total.objects != 1)}, "
         f"{total.exact} of them run for run the same\n"
     ]
     lines += [f"  {problem}\n" for problem in trip.problems()]
     if found.missing:
         lines.append(f"  the format has no place for: {', '.join(found.missing)}\n")
     lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in trip.left_behind.items()]
-    notes = [
-        "IoU of each object with what it is found again as when read back; 0 where it is lost.",
-        "Sizes by pixels: small below 32 x 32, large from 96 x 96 (COCO).",
-    ]
-    text = "".join([*lines, "\n", table_text(_HEADINGS, _rows(trip), notes=notes)])
-    return f"{text}\nwritten; read it as {escaped(found.reading)}\n" if found.written else text
+    if rows := _rows(trip):
+        notes = [
+            "Classes and sizes with an object that changed, the worst first. IoU (computed) of each object",
+            "with what it is found again as when read back, 0 where it is lost. Sizes by pixels, as COCO",
+            "has them: small below 32 x 32, large from 96 x 96.",
+        ]
+        lines += ["\n", table_text(_HEADINGS, rows, notes=notes)]
+    if found.written:
+        lines.append(f"\nwritten; read it as {escaped(found.reading)}\n")
+    return "".join(lines)
 
 
 _HEADINGS = (
@@ -115,7 +120,7 @@ _HEADINGS = (
 
 
 def _rows(trip: RoundTrip) -> list[list[str]]:
-    """Those that lost something first, the worst on top; a class and size a row."""
+    """The classes and sizes with an object that changed, the worst on top."""
     from segcore.cli.output import share
 
     rows = sorted(trip.rows.items(), key=lambda item: (item[1].mean_iou or 0.0, item[0][0], item[0][1]))
@@ -129,4 +134,5 @@ def _rows(trip: RoundTrip) -> list[list[str]]:
             *(f"{n}" for n in (row.lost, row.merged, row.split, row.holes_filled)),
         ]
         for (index, size), row in rows
+        if row.exact < row.objects
     ]

@@ -116,13 +116,13 @@ class LossSum:
 
 
 _WORDS: Final = {
-    "images_lost": "images lost",
-    "objects_added": "objects that are none of the source's",
-    "flattened_px": "px of overlap flattened",
-    "void_lost_px": "px of void lost",
-    "void_added_px": "px nobody claimed that become void",
-    "crowds_lost": "crowd flags lost",
-    "scores_lost": "scores lost",
+    "images_lost": ("image lost", "images lost"),
+    "objects_added": ("object that is none of the source's", "objects that are none of the source's"),
+    "flattened_px": ("px of overlap flattened",) * 2,
+    "void_lost_px": ("px of void lost",) * 2,
+    "void_added_px": ("px nobody claimed that becomes void", "px nobody claimed that become void"),
+    "crowds_lost": ("crowd flag lost", "crowd flags lost"),
+    "scores_lost": ("score lost", "scores lost"),
 }
 
 
@@ -187,8 +187,8 @@ class RoundTrip:
             if n
         ]
         if total.holes_filled:
-            found.append(f"{total.holes_filled} holes filled")
-        found += [f"{self.counts[name]} {words}" for name, words in _WORDS.items() if self.counts[name]]
+            found.append(f"{total.holes_filled} hole{'s' * (total.holes_filled > 1)} filled")
+        found += [f"{n} {words[n > 1]}" for name, words in _WORDS.items() if (n := self.counts[name])]
         changed = total.objects - total.exact
         if changed and total.least_iou is not None and total.mean_iou is not None:
             found.append(
