@@ -103,9 +103,9 @@ def _text(found: Conversion) -> str:
     lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in trip.left_behind.items()]
     if rows := _rows(trip):
         notes = [
-            "Classes and sizes with an object that changed, the worst first. IoU (computed) of each object",
-            "with what it is found again as when read back, 0 where it is lost. Sizes by pixels, as COCO",
-            "has them: small below 32 x 32, large from 96 x 96.",
+            "Classes and sizes with an object that changed, the worst first. IoU (computed) of each",
+            "object with what it is found again as when read back, 0 where it is lost.",
+            "Sizes by pixels, as COCO has them: small below 32 x 32, large from 96 x 96.",
         ]
         lines += ["\n", table_text(_HEADINGS, rows, notes=notes)]
     if found.written:
