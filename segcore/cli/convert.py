@@ -9,7 +9,8 @@ import typer
 from segcore.cli import ExitCode
 
 if TYPE_CHECKING:
-    from segcore.conversion import Conversion, RoundTrip
+    from segcore.conversion import Conversion
+    from segcore.loss import Loss
 
 __all__ = ["convert"]
 
@@ -34,6 +35,9 @@ def convert(
         str | None,
         typer.Option(metavar="FILE", help="Write the measured loss as JSON; - is standard output."),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Processes to read back and compare in.")
+    ] = 1,
 ) -> int:
     """Convert annotations, and measure what is lost before anything is written.
 
@@ -45,16 +49,22 @@ def convert(
     """
     import segcore
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
-    from segcore.conversion import Kind
     from segcore.conversion import convert as converted
     from segcore.errors import InvalidInputError
     from segcore.faults import fault_lines
+    from segcore.loss import Kind
 
     require_destination(json)
     try:
         with progress("converting and reading back") as report:
             found = converted(
-                source, destination, ontology=ontology, lossy=lossy, force=force, progress=report
+                source,
+                destination,
+                ontology=ontology,
+                lossy=lossy,
+                force=force,
+                jobs=jobs,
+                progress=report,
             )
     except InvalidInputError as error:
         if json is not None:
@@ -70,14 +80,14 @@ def convert(
             "destination": str(found.reading),
             "written": found.written,
             "format_cannot_hold": list(found.missing),
-            **found.round_trip.to_json(),
+            **found.loss.to_json(),
         }
         write(json, json_text(document))
     if json != STDOUT:
         write(STDOUT, _text(found))
     if found.written:
         return ExitCode.ACCEPTED
-    losses = "; ".join(found.round_trip.problems())
+    losses = "; ".join(found.loss.problems())
     typer.echo(
         f"segcore: this conversion is {Kind.LOSSY.value}, so nothing was written: {losses}. "
         "--lossy writes it all the same",
@@ -90,18 +100,18 @@ def _text(found: Conversion) -> str:
     from segcore.cli.output import table_text
     from segcore.wording import escaped
 
-    trip = found.round_trip
-    total = trip.total()
+    loss = found.loss
+    total = loss.total()
     lines = [
-        f"{trip.kind.value}: {trip.images} image{'s' * (trip.images != 1)}, "
+        f"{loss.kind.value}: {loss.images} image{'s' * (loss.images != 1)}, "
         f"{total.objects} object{'s' * (total.objects != 1)}, "
         f"{total.exact} of them run for run the same\n"
     ]
-    lines += [f"  {problem}\n" for problem in trip.problems()]
+    lines += [f"  {problem}\n" for problem in loss.problems()]
     if found.missing:
         lines.append(f"  the format has no place for: {', '.join(found.missing)}\n")
-    lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in trip.left_behind.items()]
-    if rows := _rows(trip):
+    lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in loss.left_behind.items()]
+    if rows := _rows(loss):
         notes = [
             "Classes and sizes with an object that changed, the worst first. IoU (computed) of each",
             "object with what it is found again as when read back, 0 where it is lost.",
@@ -119,14 +129,14 @@ _HEADINGS = (
 )
 
 
-def _rows(trip: RoundTrip) -> list[list[str]]:
+def _rows(loss: Loss) -> list[list[str]]:
     """The classes and sizes with an object that changed, the worst on top."""
     from segcore.cli.output import share
 
-    rows = sorted(trip.rows.items(), key=lambda item: (item[1].mean_iou or 0.0, item[0][0], item[0][1]))
+    rows = sorted(loss.rows.items(), key=lambda item: (item[1].mean_iou or 0.0, item[0][0], item[0][1]))
     return [
         [
-            trip.names[index],
+            loss.names[index],
             size.value,
             *(f"{n}" for n in (row.objects, row.exact)),
             share(row.mean_iou),

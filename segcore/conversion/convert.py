@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from segcore import sources
 from segcore.annotation import ImageAnnotation
 from segcore.conversion.destination import Destination
-from segcore.conversion.fidelity import compare
-from segcore.conversion.loss import Kind, LossSum, RoundTrip
 from segcore.errors import InvalidInputError, OntologyError, UsageError
 from segcore.faults import Fault, FaultLog, fault_lines
+from segcore.loss import Kind, Loss, measure_loss
 from segcore.measures.class_map import ClassMap
-from segcore.ontology import UNKNOWN, Ontology
+from segcore.ontology import Ontology
 from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
 from segcore.wording import printable
@@ -41,7 +37,8 @@ class Conversion:
         The spec that reads what was written.
     missing : tuple of str
         What the format has no place for, whether this source needs it or not.
-    round_trip : RoundTrip
+    loss : Loss
+        What reading it back has shown.
     written : bool
         False where it is lossy and that was not allowed: then nothing stands at the destination.
     warnings : tuple of Fault
@@ -51,7 +48,7 @@ class Conversion:
     source: str
     reading: Spec
     missing: tuple[str, ...]
-    round_trip: RoundTrip
+    loss: Loss
     written: bool
     warnings: tuple[Fault, ...] = ()
 
@@ -63,6 +60,7 @@ def convert(
     ontology: Ontology | str | None = None,
     lossy: bool = False,
     force: bool = False,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Conversion:
     """Write the annotations of a source in another format.
@@ -82,6 +80,8 @@ def convert(
         Write a lossy conversion, too.
     force : bool
         Replace what stands at the destination.
+    jobs : int
+        Processes to read back and compare in.
     progress : callable or None
         Called with images done and images in all, each of which is written and read back.
 
@@ -106,27 +106,27 @@ def convert(
         raise OntologyError(
             f"{before.name} names no classes: give an ontology file (--ontology FILE) or preset:NAME"
         )
-    keys = before.keys()
-    report = _halves(progress, len(keys))
     with _folder_beside(place.path) as folder:
         writer = kind(Target(spec=spec, folder=folder, ontology=classes))
-        warnings = _write(before, classes, writer, report)
+        warnings = _write(before, classes, writer, progress)
         reading = writer.reading(str(folder / place.path.name))
-        round_trip = _measure(before, classes, reading, report, overlap=writer.keeps.overlap)
-        written = lossy or round_trip.kind is not Kind.LOSSY
+        loss = _measure(before, reading, jobs=jobs, overlap=writer.keeps.overlap, progress=progress)
+        written = lossy or loss.kind is not Kind.LOSSY
         if written:
             place.take(folder)
     return Conversion(
         source=before.name,
         reading=writer.reading(spec.location.rstrip("/")),
         missing=writer.keeps.missing(),
-        round_trip=round_trip,
+        loss=loss,
         written=written,
         warnings=warnings,
     )
 
 
-def _write(source: Source, classes: Ontology, writer: Writer, report: Progress) -> tuple[Fault, ...]:
+def _write(
+    source: Source, classes: Ontology, writer: Writer, progress: Progress | None
+) -> tuple[Fault, ...]:
     """Write every image; the warnings of the source."""
     map_ = ClassMap(target=classes, source=classes, file=source.name)
     keys, found = source.keys(), FaultLog()
@@ -138,7 +138,8 @@ def _write(source: Source, classes: Ontology, writer: Writer, report: Progress) 
             # What is refused is not written: the faults are named together, once all are known.
             if not found.errors and not source.faults.errors:
                 _write_one(annotation, classes, writer)
-        report(done, len(keys))
+        if progress is not None:
+            progress(done, 2 * len(keys))
     if not keys and not source.faults.errors:
         empty = "at least one image"
         found.add(
@@ -161,50 +162,22 @@ def _write_one(annotation: ImageAnnotation, classes: Ontology, writer: Writer) -
 
 
 def _measure(
-    before: Source, classes: Ontology, reading: Spec, report: Progress, *, overlap: bool
-) -> RoundTrip:
+    before: Source, reading: Spec, *, jobs: int, overlap: bool, progress: Progress | None
+) -> Loss:
     """Read back what was written, and compare."""
     after = sources.open(reading).resolve(ontology=None, gold=before)
-    sum_, left_behind = LossSum(), Counter[str]()
-    own = after.ontology
-    places = np.empty(0, np.int32) if own is None else classes.match(own)
-    keys, there = before.keys(), frozenset(after.keys())
-    used = np.zeros(len(classes), np.bool_)
-    for done, key in enumerate(keys, start=1):
-        annotation = before.read(key)
-        again = after.read(key) if key in there else None
-        if annotation is None:
-            raise UsageError(f"{before.name} changed while it was converted; run it again")
-        if annotation.outlines is not None:
-            drawn = int(np.count_nonzero(annotation.outlines.vertices))
-            left_behind["polygon, of which the pixels are kept and not the vertices"] += drawn
-        scene = scene_of(annotation, classes)
-        used[scene.objects.classes] = True
-        again_scene = None if again is None or own is None else scene_of(again, own)
-        sum_.add(compare(scene, again_scene, places, overlap=overlap))
-        kept = after.attributes(key) if key in there else {}
-        for name, values in before.attributes(key).items():
-            if kept.get(name) != values:
-                left_behind[f"attribute {name}"] += 1
-        report(len(keys) + done, 2 * len(keys))
-    faults = after.faults.sorted()
-    if after.faults.errors:
-        shown = "\n".join(f"  {line}" for line in fault_lines(after.faults.errors)[:5])
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(total + done, 2 * total)
+
+    try:
+        return measure_loss(before, after, jobs=jobs, overlap=overlap, progress=report)
+    except InvalidInputError as error:
+        shown = "\n".join(f"  {line}" for line in fault_lines(error.faults)[:5])
         raise UsageError(
             f"what would be written as {reading.format} cannot be read again, so nothing is:\n{shown}"
-        )
-    for code, n in sorted(Counter(fault.code for fault in faults).items()):
-        left_behind[f"warning {code} when it is read"] += n
-    unused = [i for i in range(len(classes)) if not used[i] and i not in places[places != UNKNOWN]]
-    if unused:
-        left_behind["class name without an object"] = len(unused)
-    return RoundTrip(
-        names=classes.names,
-        rows=sum_.rows,
-        counts=sum_.counts,
-        images=len(keys),
-        left_behind={name: n for name, n in sorted(left_behind.items()) if n},
-    )
+        ) from None
 
 
 def _refuse(source: Source, more: FaultLog) -> tuple[Fault, ...]:
@@ -222,16 +195,6 @@ def _ontology(given: Ontology | str | None) -> Ontology | None:
     from segcore.ontology_file import named_ontology
 
     return named_ontology(given)
-
-
-def _halves(progress: Progress | None, images: int) -> Progress:
-    """Writing and reading back as one piece of work."""
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(done, max(total, 2 * images))
-
-    return report
 
 
 @contextmanager

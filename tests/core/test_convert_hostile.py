@@ -11,8 +11,9 @@ import pytest
 from convert_scenes import CAR, DESTINATIONS, PERSON, coco_document, coco_file
 
 import segcore
-from segcore.conversion import Kind, convert
+from segcore.conversion import convert
 from segcore.errors import InvalidInputError, OntologyError, SpecError, UsageError
+from segcore.loss import Kind
 
 NAMES = [
     'say "car"', "it's", "<b>&amp;</b>", "../../etc/passwd", "a/b\\c", "{id: 1}", "# no", "ключ 🚗",
@@ -60,7 +61,7 @@ def test_a_class_may_be_called_anything_the_format_can_hold(tmp_path, name, dest
 
     inside = str(folder.relative_to(tmp_path))
     outside = {k: v for k, v in everything(tmp_path).items() if not k.startswith(f"{inside}/")}
-    assert found.round_trip.kind is Kind.LOSSLESS
+    assert found.loss.kind is Kind.LOSSLESS
     assert outside == before
     assert name in segcore.open(str(found.reading)).ontology.names
 
@@ -87,7 +88,7 @@ def test_an_image_may_be_called_anything_a_file_can_be(tmp_path, key, destinatio
 
     found = convert(spec, DESTINATIONS[destination].format(folder), lossy=destination == "cityscapes")
 
-    assert found.round_trip.counts["images_lost"] == 0
+    assert found.loss.counts["images_lost"] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inside", "source.json"]
     assert segcore.open(str(found.reading)).keys() == (key,)
 
@@ -173,7 +174,7 @@ def test_as_many_objects_as_a_format_can_number_are_written(tmp_path, destinatio
 
     found = convert(spec, DESTINATIONS[destination].format(tmp_path), lossy=True)
 
-    assert found.round_trip.total().exact == count
+    assert found.loss.total().exact == count
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_ids_that_fit_or_are_given_anew_come_back(tmp_path, number, options):
 
     found = convert(written(tmp_path, document), f"png:{tmp_path}/out{options}")
 
-    assert found.round_trip.kind is Kind.LOSSLESS
+    assert found.loss.kind is Kind.LOSSLESS
 
 
 def test_classes_cityscapes_does_not_have_are_named(tmp_path):
@@ -230,7 +231,7 @@ def test_colors_two_classes_cannot_share_are_given_to_those_without(tmp_path):
 
     found = convert(f"png:{tmp_path}/masks?ontology={tmp_path}/own.yaml", f"rgb:{tmp_path}/out")
 
-    assert found.round_trip.kind is Kind.LOSSLESS
+    assert found.loss.kind is Kind.LOSSLESS
     with pytest.raises(UsageError, match="the colour of 'car' is that of the background"):
         convert(f"png:{tmp_path}/masks?ontology={tmp_path}/own.yaml", f"voc:{tmp_path}/voc")
 
@@ -250,8 +251,8 @@ def test_polygons_that_move_less_than_the_bound_are_bounded(tmp_path):
 
     drawn = peer.decode(peer.merge(peer.frPyObjects(entry["segmentation"], 200, 200))).astype(bool)
     iou = (drawn & disc).sum() / (drawn | disc).sum()
-    assert found.round_trip.kind is Kind.BOUNDED
-    assert found.round_trip.by_class()[0].ious == [iou]
+    assert found.loss.kind is Kind.BOUNDED
+    assert found.loss.by_class()[0].ious == [iou]
     assert 0.95 < iou < 1
     assert len(entry["segmentation"][0]) < 200
     assert entry["area"] == drawn.sum()
@@ -264,7 +265,7 @@ def test_polygons_that_move_more_are_lossy(tmp_path):
 
     found = convert(spec, f"coco:{tmp_path}/out.json?encoding=polygon&tolerance=4")
 
-    assert (found.round_trip.kind, found.written) == (Kind.LOSSY, False)
+    assert (found.loss.kind, found.written) == (Kind.LOSSY, False)
 
 
 def test_a_filled_hole_is_counted(tmp_path):
@@ -274,8 +275,8 @@ def test_a_filled_hole_is_counted(tmp_path):
 
     found = convert(spec, f"coco:{tmp_path}/out.json?encoding=polygon&tolerance=2")
 
-    assert found.round_trip.total().holes_filled == 1
-    assert found.round_trip.kind is Kind.LOSSY
+    assert found.loss.total().holes_filled == 1
+    assert found.loss.kind is Kind.LOSSY
 
 
 # ---- places

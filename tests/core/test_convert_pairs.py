@@ -6,7 +6,8 @@ import pytest
 from convert_scenes import CAR, DESTINATIONS, GROUP, PERSON, SOURCES, coco_file
 
 import segcore
-from segcore.conversion import Kind, convert
+from segcore.conversion import convert
+from segcore.loss import Kind
 from segcore.writers import formats
 
 # The scene: two cars, a person, sky and road, and 40 px nobody claimed.
@@ -44,14 +45,14 @@ def test_a_small_scene_is_converted_with_the_loss_the_pair_has(tmp_path, source,
 
     found = convert(spec, DESTINATIONS[destination].format(tmp_path), lossy=True)
 
-    counts = {name: n for name, n in found.round_trip.counts.items() if n}
-    total = found.round_trip.total()
+    counts = {name: n for name, n in found.loss.counts.items() if n}
+    total = found.loss.total()
     merged = 2 if expected == "m" else 0
     objects = 4 if source in ("png", "rgb") else 5
     assert counts == {"v": {"void_added_px": 40}, "-": {"void_lost_px": 40}}.get(expected, {})
     assert (total.objects, total.exact, total.merged) == (objects, objects - merged, merged)
     assert (total.lost, total.split, total.holes_filled) == (0, 0, 0)
-    assert found.round_trip.kind is (Kind.LOSSLESS if expected == "=" else Kind.LOSSY)
+    assert found.loss.kind is (Kind.LOSSLESS if expected == "=" else Kind.LOSSY)
 
 
 @pytest.mark.parametrize(("source", "destination", "expected"), PAIRS)
@@ -76,7 +77,7 @@ def test_a_lossy_conversion_writes_nothing_unless_it_is_wanted(tmp_path, destina
 
     found = convert(spec, DESTINATIONS[destination].format(tmp_path))
 
-    assert (found.written, found.round_trip.kind) == (False, Kind.LOSSY)
+    assert (found.written, found.loss.kind) == (False, Kind.LOSSY)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -99,7 +100,7 @@ LOSSES = {
 def test_overlap_and_crowds_are_lost_where_the_format_has_no_place_for_them(tmp_path, destination):
     spec = coco_file(tmp_path, [("car", CAR, False), ("person", PERSON, False), ("car", GROUP, True)])
 
-    found = convert(spec, DESTINATIONS[destination].format(tmp_path), lossy=True).round_trip
+    found = convert(spec, DESTINATIONS[destination].format(tmp_path), lossy=True).loss
 
     assert {name: n for name, n in found.counts.items() if n} == LOSSES[destination]
     cars, persons = found.by_class()[0], found.by_class()[1]
@@ -119,7 +120,7 @@ def test_scores_are_lost_everywhere_but_in_coco(tmp_path, destination):
 
     found = convert(spec, DESTINATIONS[destination].format(tmp_path), lossy=True)
 
-    assert found.round_trip.counts["scores_lost"] == (0 if destination == "coco" else 2)
+    assert found.loss.counts["scores_lost"] == (0 if destination == "coco" else 2)
     assert ("scores" in found.missing) == (destination != "coco")
 
 
@@ -139,4 +140,4 @@ def test_polygons_keep_holes_and_parts_to_the_pixel(tmp_path, destination):
 
     found = convert(spec, destination.format(tmp_path))
 
-    assert (found.round_trip.kind, found.round_trip.total().exact) == (Kind.LOSSLESS, 2)
+    assert (found.loss.kind, found.loss.total().exact) == (Kind.LOSSLESS, 2)

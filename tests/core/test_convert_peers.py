@@ -310,5 +310,5 @@ def test_run_lengths_come_back_through_panoptic_masks_byte_for_byte(tmp_path):
     assert sorted(e["segmentation"]["counts"] for e in written) == sorted(
         e["segmentation"]["counts"] for e in kept
     )
-    assert (there.round_trip.kind.value, back.round_trip.kind.value) == ("lossless", "lossless")
+    assert (there.loss.kind.value, back.loss.kind.value) == ("lossless", "lossless")
     assert len(kept) > 20

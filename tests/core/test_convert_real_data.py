@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segcore.conversion import Kind, convert
+from segcore.conversion import convert
+from segcore.loss import Kind
 
 
 def test_camvid_comes_back_from_coco_pixel_for_pixel(tmp_path, shared_data):
@@ -20,7 +21,7 @@ def test_camvid_comes_back_from_coco_pixel_for_pixel(tmp_path, shared_data):
     back = convert(str(there.reading), f"png:{tmp_path}/back")
 
     paths = sorted(folder.glob("*.png"))
-    assert (there.round_trip.kind, back.round_trip.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
+    assert (there.loss.kind, back.loss.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
     assert len(paths) > 20
     for path in paths:
         again = np.asarray(Image.open(tmp_path / "back" / path.name))
@@ -60,7 +61,7 @@ def test_coco_without_overlap_comes_back_from_masks_of_classes_run_for_run(tmp_p
     written = json.loads((tmp_path / "back.json").read_text())
     name_of = {image["id"]: image["file_name"] for image in written["images"]}
     before_of = {image["id"]: image["file_name"] for image in document["images"]}
-    assert (there.round_trip.kind, back.round_trip.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
+    assert (there.loss.kind, back.loss.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
     assert sorted(rows(written["annotations"], name_of)) == sorted(rows(areas, before_of))
     assert len(areas) > 200
 
@@ -75,7 +76,7 @@ def rows(entries: list[dict], name_of: dict[int, str]) -> list[tuple[str, int, s
 def test_cityscapes_keeps_its_void_where_the_format_has_one(tmp_path, shared_data, destination):
     (path, *_) = sorted(shared_data("mmseg_test_data").rglob("*_gtFine_labelIds.png"))
 
-    found = convert(f"cityscapes:{path.parent}", destination.format(tmp_path)).round_trip
+    found = convert(f"cityscapes:{path.parent}", destination.format(tmp_path)).loss
 
     assert found.kind is Kind.LOSSLESS
     assert found.total().objects > 5
@@ -90,7 +91,7 @@ def test_panoptic_samples_of_coco_come_back_run_for_run(tmp_path, shared_data):
     )
     back = convert(str(there.reading), f"coco-panoptic:{tmp_path}/b.json")
 
-    assert (there.round_trip.kind, back.round_trip.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
+    assert (there.loss.kind, back.loss.kind) == (Kind.LOSSLESS, Kind.LOSSLESS)
     for path in sorted(masks.glob("*.png")):
         before, after = (np.asarray(Image.open(p)).astype(int) @ [1, 256, 65536] for p in (path, tmp_path / "b" / path.name))  # noqa: E501  # fmt: skip
         # Numbers are given anew; which pixels share one is as it was.

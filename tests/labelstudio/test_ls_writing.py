@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from segcore.conversion import Kind, convert
+from segcore.conversion import convert
+from segcore.loss import Kind
 
 CAR = np.zeros((6, 9), bool)
 CAR[1:5, 1:6] = True
@@ -43,7 +44,7 @@ def test_the_sdk_decodes_our_brush_masks(tmp_path, source):
 
     (task,) = json.loads((tmp_path / "out.json").read_text())
     regions = task["annotations"][0]["result"]
-    assert found.round_trip.kind is Kind.LOSSLESS
+    assert found.loss.kind is Kind.LOSSLESS
     assert [region["value"]["brushlabels"] for region in regions] == [["car"], ['dog "x" <&>']]
     for region, mask in zip(regions, (CAR, DOG), strict=True):
         alpha = np.array(decode_rle(region["value"]["rle"])).reshape(6, 9, 4)[..., 3]
@@ -56,7 +57,7 @@ def test_polygons_are_percents_of_the_size(tmp_path, source):
     (task,) = json.loads((tmp_path / "out.json").read_text())
     dog = task["annotations"][0]["result"][1]
     corners = np.array(dog["value"]["points"]) * (9, 6) / 100
-    assert found.round_trip.kind is Kind.LOSSLESS
+    assert found.loss.kind is Kind.LOSSLESS
     assert np.round(corners, 9).tolist() == [[4, 3], [9, 3], [9, 6], [4, 6]]
 
 

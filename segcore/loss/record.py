@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from segcore.conversion.fidelity import ImageFidelity, Size
+from segcore.loss.fidelity import ImageFidelity, Size
 
-__all__ = ["BOUND", "ClassLoss", "Kind", "LossSum", "RoundTrip"]
+__all__ = ["BOUND", "COUNTS", "ClassLoss", "Kind", "Loss", "LossSum"]
 
 BOUND: Final = 0.95
 """The least IoU of an object with itself that a bounded conversion may leave."""
@@ -101,6 +101,13 @@ class LossSum:
     rows: dict[tuple[int, Size], ClassLoss] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
 
+    def join(self, other: LossSum) -> None:
+        """Add what the images behind these lost."""
+        for key, row in other.rows.items():
+            self.rows.setdefault(key, ClassLoss()).join(row)
+        for name, n in other.counts.items():
+            self.counts[name] += n
+
     def add(self, image: ImageFidelity) -> None:
         """Take one image."""
         self.counts["images_lost"] += image.gone
@@ -127,8 +134,8 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundTrip:
-    """What reading a conversion back has shown.
+class Loss:
+    """What the copy of a source has lost.
 
     Attributes
     ----------
