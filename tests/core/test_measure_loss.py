@@ -116,7 +116,7 @@ def test_faults_of_either_side_are_named(tmp_path):
 
     for sides in (("good", "bad"), ("bad", "good")):
         before, after = (segcore.open(f"coco:{tmp_path}/{name}.json") for name in sides)
-        with pytest.raises(InvalidInputError, match="rle.sum_mismatch"):
+        with pytest.raises(InvalidInputError, match=r"rle\.sum_mismatch"):
             measure_loss(before, after)
     with pytest.raises(UsageError, match="jobs must be 1 or more"):
         measure_loss(good, good, jobs=0)
