@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,8 +93,7 @@ class Destination:
         made = sorted(folder.iterdir(), key=lambda path: (path.name == self.path.name, path.name))
         targets = [self.path.parent / path.name for path in made]
         self.require_free(targets)
-        old = folder / "replaced"
-        old.mkdir()
+        old = Path(tempfile.mkdtemp(dir=folder))  # no name that what was made could have
         moved: list[tuple[Path, Path]] = []
         try:
             for path, target in zip(made, targets, strict=True):

@@ -297,6 +297,16 @@ def test_what_exists_is_replaced_only_by_force(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source.json"]
 
 
+@pytest.mark.parametrize("name", ["replaced", "a b", "ü", "-x", "out.part"])
+def test_a_destination_may_have_any_name(tmp_path, name):
+    spec = coco_file(tmp_path, [("car", CAR, False)])
+
+    for _ in range(2):
+        convert(spec, f"png:{tmp_path}/{name}", force=True)
+
+    assert {path.name for path in tmp_path.iterdir()} == {name, "source.json"}
+
+
 def test_the_folder_of_masks_beside_a_document_is_not_overwritten_either(tmp_path):
     spec = coco_file(tmp_path, [("car", CAR, False)])
     (tmp_path / "out").mkdir()
