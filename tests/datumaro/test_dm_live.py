@@ -14,6 +14,7 @@ from PIL import Image
 
 import segcore
 from segcore.annotation import Regions
+from segcore.conversion import convert
 from segcore.errors import SpecError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -236,3 +237,33 @@ def test_two_runs_give_the_same_digest(tmp_path: Path) -> None:
     spec = f"datumaro:{root}?format=coco_instances"
 
     assert segcore.check(spec).info == segcore.check(spec).info
+
+
+@pytest.mark.parametrize(
+    ("destination", "read", "images"),
+    [
+        ("coco:{}/data/annotations/instances_val.json", "coco_instances", "images/val"),
+        ("voc:{}/data", "voc_segmentation", "JPEGImages"),
+        ("cvat:{}/data/annotations.xml", "cvat", "images"),
+    ],
+)
+def test_datumaro_reads_what_we_convert(
+    tmp_path: Path, destination: str, read: str, images: str
+) -> None:
+    spec = f"coco:{ROOT / 'tests' / 'data' / 'coco_val2014_6' / 'instances.json'}"
+    source = segcore.open(spec)
+    keys = source.keys()
+    if read != "voc_segmentation":  # which makes its own folder
+        Path(destination.partition(":")[2].format(tmp_path)).parent.mkdir(parents=True)
+    written = convert(spec, destination.format(tmp_path), lossy=True)
+    for key in keys:
+        height, width = source.image_size(key) or (0, 0)
+        pictures(tmp_path / "data" / images, f"{key}.jpg", size=(width, height))
+    if read == "voc_segmentation":
+        listed = tmp_path / "data" / "ImageSets" / "Segmentation" / "val.txt"
+        listed.parent.mkdir(parents=True)
+        listed.write_text("\n".join(keys))
+
+    theirs = f"datumaro:{tmp_path / 'data'}?format={read}"
+
+    assert all(same(masks(str(written.reading), key), masks(theirs, key)) for key in keys)

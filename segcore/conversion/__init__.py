@@ -1,0 +1,5 @@
+"""From one format to another: written beside its destination, read back, measured, then moved there."""
+
+from segcore.conversion.convert import Conversion, convert
+
+__all__ = ["Conversion", "convert"]
