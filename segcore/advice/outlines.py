@@ -1,4 +1,4 @@
-"""The outlines of masks held as runs: rings along the edges of their pixels, without rasterising them."""
+"""The outlines of masks held as runs: rings along the edges of pixels, without rasterising."""
 
 from __future__ import annotations
 

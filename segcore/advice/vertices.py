@@ -1,4 +1,4 @@
-"""Polygons of fewer and fewer vertices: those that are dropped next do the least harm to their object."""
+"""Polygons of fewer and fewer vertices: what is dropped next does the least harm to its object."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = ["Kept", "coarser"]
 
 _I = npt.NDArray[np.int64]
 _B = npt.NDArray[np.bool_]
+_F = npt.NDArray[np.float64]
 
 _TRIANGLE: Final = 3
 _MOVED_BELOW: Final = 64
@@ -47,8 +48,9 @@ def coarser(
 ) -> Iterator[tuple[int, Kept]]:
     """Drop vertices until every object has at most as many as a level allows.
 
-    All rings of an object share its vertices.  Each keeps three, however small it is, as long as the
-    level allows three for each; below that the rings that enclose least go.
+    All rings of an object share its vertices: those of its parts and those of its holes.  What is left
+    of a ring is a triangle at least; the whole ring is given up where that does less harm for each
+    vertex than any other drop.  The largest ring of an object always stays.
 
     Parameters
     ----------
@@ -80,6 +82,10 @@ class _State:
         sizes = np.diff(outline.offsets)
         self.ring = np.repeat(np.arange(len(sizes)), sizes)
         self.at = np.arange(len(self.ring)) - outline.offsets[:-1][self.ring]
+        size = np.abs(outline.area2)
+        order = np.lexsort((-np.arange(len(sizes)), size, outline.owner))
+        self.largest = np.zeros(len(sizes), np.bool_)
+        self.largest[order[np.append(np.diff(outline.owner[order]) != 0, True)[: len(order)]]] = True
         stays = (np.bincount(outline.owner, sizes, minlength=objects) <= most)[outline.owner[self.ring]]
         self.ring, self.at = self.ring[stays], self.at[stays]
 
@@ -97,9 +103,6 @@ class _State:
         counts = np.bincount(owner, minlength=self.objects)
         if (counts <= level).all():
             return False
-        self._drop_rings(level)
-        owner = self.outline.owner[self.ring]
-        counts = np.bincount(owner, minlength=self.objects)
         surplus = np.maximum(counts - level, 0)
         # Many at once where there are many, because one of hundreds hardly matters.
         surplus = np.minimum(surplus, np.maximum(counts // 8, 1))
@@ -113,9 +116,7 @@ class _State:
     def _neighbours(self) -> tuple[_I, _I]:
         """The vertices before and behind each, as steps along the ring."""
         size = self.chords.sizes[self.ring]
-        heads = np.diff(self.ring, prepend=-1) != 0
-        tails = np.append(heads[1:], True)[: len(heads)]
-        first, last = np.flatnonzero(heads), np.flatnonzero(tails)
+        first, last = self._ends()
         before = np.roll(self.at, 1)
         before[first] = self.at[last]
         behind = np.roll(self.at, -1)
@@ -124,63 +125,70 @@ class _State:
         ahead = (behind - self.at) % size
         return np.where(back == 0, size, back), np.where(ahead == 0, size, ahead)
 
-    def _harm(self, active: _B) -> npt.NDArray[np.float64]:
-        """What is lost by dropping each vertex; infinite where the ring needs it."""
+    def _harm(self, active: _B) -> _F:
+        """What is lost by dropping each vertex, in px^2; infinite where it cannot go by itself.
+
+        Of a triangle the first vertex stands for the ring, with what is lost for each of the three.
+        """
         harm = np.full(len(self.at), np.inf)
         left = np.bincount(self.ring, minlength=len(self.chords.sizes))
-        chosen = np.flatnonzero(active & (left[self.ring] > _TRIANGLE))
+        several = left[self.ring] > _TRIANGLE
+        chosen = np.flatnonzero(active & (several | ~self.largest[self.ring]))
         back, ahead = self._neighbours()
         ring, at = self.ring[chosen], self.at[chosen] + self.chords.sizes[self.ring[chosen]]
         low, high = at - back[chosen], at + ahead[chosen]
-        cost = self.chords.cost
-        harm[chosen] = cost(ring, low, high) - cost(ring, low, at) - cost(ring, at, high)
+        behind = self.chords.cost(ring, at, high)
+        dropped = several[chosen]
+        cost = self.chords.cost(ring[dropped], low[dropped], high[dropped])
+        before = self.chords.cost(ring[dropped], low[dropped], at[dropped])
+        harm[chosen[dropped]] = cost - before - behind[dropped]
+        whole = chosen[~dropped]
+        if len(whole):
+            wrong = np.bincount(self.ring[whole], behind[~dropped], minlength=len(left))
+            first = whole[np.diff(self.ring[whole], prepend=-1) != 0]
+            rings = self.ring[first]
+            harm[first] = (np.abs(self.outline.area2[rings]) / 2 - wrong[rings]) / _TRIANGLE
         return harm
 
-    def _remove(self, owner: _I, harm: npt.NDArray[np.float64], surplus: _I) -> None:
+    def _remove(self, owner: _I, harm: _F, surplus: _I) -> None:
         left = np.bincount(self.ring, minlength=len(self.chords.sizes))
-        single = surplus[owner] == 1
-        # A vertex goes together with others only if both its neighbours stay.
-        heads = np.diff(self.ring, prepend=-1) != 0
-        tails = np.append(heads[1:], True)[: len(heads)]
-        first, last = np.flatnonzero(heads), np.flatnonzero(tails)
-        before, behind = np.roll(harm, 1), np.roll(harm, -1)
-        before[first], behind[last] = harm[last], harm[first]
-        lowest = (harm < before) & (harm <= behind) & (harm < np.inf)
-        # Around a ring of equal harm none is the lowest; one vertex of each object always may go.
-        order = np.lexsort((self.at, harm, owner))
-        leading = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
-        may = lowest & ~single
-        may[leading] = harm[leading] < np.inf
+        first, last = self._ends()
+        order = np.lexsort((self.at, self.ring, harm, owner))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        leading = np.diff(owner[order], prepend=-1) != 0
+        nth = rank - np.maximum.accumulate(np.where(leading, np.arange(len(order)), 0))[rank]
+        # A vertex goes together with others only if both its neighbours stay, and none that stays
+        # would do much less harm.
+        before, behind = np.roll(rank, 1), np.roll(rank, -1)
+        before[first], behind[last] = rank[last], rank[first]
+        lowest = (rank < before) & (rank < behind)
+        may = (harm < np.inf) & (lowest & (nth < 2 * surplus[owner]) | (nth == 0))
         order = order[may[order]]
-        heads_of = np.flatnonzero(np.diff(owner[order], prepend=-1))
-        place = np.arange(len(order)) - np.repeat(heads_of, np.diff(np.append(heads_of, len(order))))
-        going = order[place < surplus[owner[order]]]
-        # No ring below its triangle: of those that go at once, only as many as it can spare.
-        by_ring = going[np.argsort(self.ring[going], kind="stable")]
+        whole = left[self.ring[order]] <= _TRIANGLE
+        weight = np.where(whole, _TRIANGLE, 1)
+        so_far = np.cumsum(weight) - weight
+        begins = np.diff(owner[order], prepend=-1) != 0
+        so_far -= np.maximum.accumulate(np.where(begins, so_far, 0))
+        fits = so_far < surplus[owner[order]]
+        going, whole = order[fits], whole[fits]
+        gone = np.zeros(len(left), np.bool_)
+        gone[self.ring[going[whole]]] = True
+        # Of those that go at once, no ring gives more than it has beyond its triangle.
+        by_ring = going[~whole]
+        by_ring = by_ring[np.argsort(self.ring[by_ring], kind="stable")]
         rings = self.ring[by_ring]
-        heads_of = np.flatnonzero(np.diff(rings, prepend=-1))
-        place = np.arange(len(rings)) - np.repeat(heads_of, np.diff(np.append(heads_of, len(rings))))
-        going = by_ring[place < left[rings] - _TRIANGLE]
-        stays = np.ones(len(self.at), np.bool_)
-        stays[going] = False
+        heads = np.flatnonzero(np.diff(rings, prepend=-1))
+        rank = np.arange(len(rings)) - np.repeat(heads, np.diff(np.append(heads, len(rings))))
+        stays = ~gone[self.ring]
+        stays[by_ring[rank < left[rings] - _TRIANGLE]] = False
         self.ring, self.at = self.ring[stays], self.at[stays]
 
-    def _drop_rings(self, level: int) -> None:
-        """Leave out the smallest rings of objects that have more than the level has triangles for."""
-        left = np.bincount(self.ring, minlength=len(self.chords.sizes)) > 0
-        owner = self.outline.owner
-        counts = np.bincount(owner[left], minlength=self.objects)
-        if (counts * _TRIANGLE <= level).all():
-            return
-        rings = np.flatnonzero(left)
-        size = np.abs(self.outline.area2[rings])
-        order = rings[np.lexsort((rings, -size, owner[rings]))]
-        heads = np.flatnonzero(np.diff(owner[order], prepend=-1))
-        place = np.arange(len(order)) - np.repeat(heads, np.diff(np.append(heads, len(order))))
-        gone = np.zeros(len(left), np.bool_)
-        gone[order[place >= level // _TRIANGLE]] = True
-        stays = ~gone[self.ring]
-        self.ring, self.at = self.ring[stays], self.at[stays]
+    def _ends(self) -> tuple[_I, _I]:
+        """The first and the last vertex of every ring that is left."""
+        heads = np.diff(self.ring, prepend=-1) != 0
+        tails = np.append(heads[1:], True)[: len(heads)]
+        return np.flatnonzero(heads), np.flatnonzero(tails)
 
     def _move(self, changed: _B) -> None:
         """Move every other vertex to where its two edges go wrong least, then the others."""
@@ -198,16 +206,24 @@ class _State:
             size = self.chords.sizes[ring]
             at = self.at[chosen] + size
             low, high = at - back, at + ahead
-            best = self.chords.cost(ring, low, at) + self.chords.cost(ring, at, high)
-            moved = at
+            best = self.chords.estimate(ring, low, at) + self.chords.estimate(ring, at, high)
+            moved = at.copy()
             for steps in (*_NEAR, -(back // 4), ahead // 4):
                 other = at + steps
                 fits = np.flatnonzero((other > low) & (other < high))
-                found = self.chords.cost(ring[fits], low[fits], other[fits]) + self.chords.cost(
-                    ring[fits], other[fits], high[fits]
-                )
+                found = self.chords.estimate(ring[fits], low[fits], other[fits])
+                found += self.chords.estimate(ring[fits], other[fits], high[fits])
                 better = found < best[fits] - 1e-9
-                moved = moved.copy()
                 moved[fits[better]] = other[fits[better]]
                 best[fits[better]] = found[better]
+            # Only where the estimate was right: the move itself has to be found good as well.
+            changed = np.flatnonzero(moved != at)
+            args = ring[changed], low[changed], high[changed]
+            gain = self._wrong(args[0], args[1], at[changed], args[2])
+            gain -= self._wrong(args[0], args[1], moved[changed], args[2])
+            worse = changed[gain <= 0]
+            moved[worse] = at[worse]
             self.at[chosen] = moved % size
+
+    def _wrong(self, ring: _I, low: _I, at: _I, high: _I) -> _F:
+        return self.chords.cost(ring, low, at) + self.chords.cost(ring, at, high)
