@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -148,7 +149,7 @@ def _walked(
     from joblib import Parallel, delayed
 
     cuts = np.linspace(0, len(keys), jobs + 1).astype(int).tolist()
-    chunks = [(keys[a:b], a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    chunks = [(keys[a:b], a) for a, b in pairwise(cuts)]
     parts = Parallel(n_jobs=jobs)(
         delayed(_in_worker)(source, target, settings, chunk, first) for chunk, first in chunks
     )
@@ -206,9 +207,7 @@ def _looked_at(
         annotation = source.read(key)
         found.read.add(source, key, annotation)
         if annotation is not None and annotation.height:
-            annotation = (
-                annotation if annotation.file else replace(annotation, file=source.name)
-            )
+            annotation = annotation if annotation.file else replace(annotation, file=source.name)
             faults = class_map.value_faults(annotation) + class_map.name_faults(annotation)
             found.faults.extend(faults)
             objects = objects_of(annotation, whole=whole, smallest_px=settings.smallest_px)

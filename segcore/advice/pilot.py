@@ -69,7 +69,9 @@ def _drawn(source: Source, ontology: Ontology) -> tuple[dict[int, int], dict[int
     at = ontology.match(source.ontology or ontology).tolist()
     counts: dict[int, int] = {}
     vertices: dict[int, list[int]] = {}
-    for key in source.keys():
+    keys = source.keys()
+    source.expect(keys)
+    for key in keys:
         annotation = source.read(key)
         outlines = None if annotation is None else annotation.outlines
         if outlines is None:
