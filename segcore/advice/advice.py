@@ -138,7 +138,7 @@ class ClassAdvice:
         """``polygon(12)``: what is advised, in a word."""
         if self.geometry is Geometry.POLYGON:
             return f"polygon({self.vertices})"
-        return self.geometry.value
+        return str(self.geometry.value)
 
     def to_json(self) -> dict[str, Any]:
         """The class as ``--json`` writes it."""

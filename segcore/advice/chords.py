@@ -88,8 +88,10 @@ class Chords:
         areas = np.abs(np.add.reduceat(across * along, lobes))
         wrong = np.add.reduceat(areas, np.searchsorted(lobes, heads))
         square = (self.u[b] - self.u[a]) ** 2 + (self.v[b] - self.v[a]) ** 2
-        around = np.abs(self._around[ring, 0]) / 2
-        return np.where(square > 0, wrong / np.maximum(square, 1), around)
+        found: _F = wrong / np.maximum(square, 1)
+        closed = np.flatnonzero(square == 0)  # no chord at all: what the stretch encloses
+        found[closed] = self.estimate(ring[closed], i[closed], j[closed])
+        return found
 
     def estimate(self, ring: _I, i: _I, j: _I) -> _F:
         """About as much as :meth:`cost`, ``i <= j``."""
@@ -104,11 +106,12 @@ class Chords:
         u, v = self.u[a], self.v[a]
         du, dv = self.u[b] - u, self.v[b] - v
         square = du * du + dv * dv
-        signed = (twice + self.u[b] * v - u * self.v[b]) / 2
+        signed: _F = (twice + self.u[b] * v - u * self.v[b]) / 2
         # Distances times the length of the chord: (dv * (x - u) - du * (y - v)).
         uu = suu - 2 * u * su + u * u * length
         vv = svv - 2 * v * sv + v * v * length
         uv = suv - u * sv - v * su + u * v * length
         spread = (dv * dv * uu - 2 * du * dv * uv + du * du * vv) / np.maximum(length, 1)
         winding = np.maximum(spread - signed * signed - _STEPS * square, 0)
-        return np.sqrt(signed * signed + winding)
+        found: _F = np.sqrt(signed * signed + winding)
+        return found

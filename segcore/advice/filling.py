@@ -80,4 +80,5 @@ def _pixels_before(masks: Masks, key: _I) -> _I:
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.ends - runs.starts)])
     at = np.searchsorted(runs.starts, key, side="right")
     inside = np.minimum(key, np.append(-1, runs.ends)[at]) - np.append(-1, runs.starts)[at]
-    return total[np.maximum(at - 1, 0)] + np.where(at > 0, inside, 0)
+    found: _I = total[np.maximum(at - 1, 0)] + np.where(at > 0, inside, 0)
+    return found

@@ -85,7 +85,7 @@ def objects_of(annotation: ImageAnnotation, *, whole: _B, smallest_px: int) -> I
     single = layers.objects & ~layers.crowd & claims
     apart = ~layers.objects & ~layers.crowd & claims
     in_parts = apart & ~whole[layers.classes] if len(whole) else apart
-    root = np.arange(len(runs))
+    root: _I = np.arange(len(runs))
     cut = in_parts[runs.owner]
     if cut.any():
         some = Runs(starts=runs.starts[cut], ends=runs.ends[cut], owner=runs.owner[cut])

@@ -97,8 +97,8 @@ def _ranked(follows: _I) -> tuple[_I, _I]:
     By doubling: in round k each edge knows the lowest of the next 2**k edges and how far it is.
     """
     size = len(follows)
-    lowest = np.arange(size)
-    distance = np.zeros(size, np.int64)
+    lowest: _I = np.arange(size)
+    distance: _I = np.zeros(size, np.int64)
     jump, step = follows, 1
     while True:
         ahead = lowest[jump]

@@ -17,6 +17,7 @@ _TICKS: Final = (0, 20, 40, 60, 80, 100, 128)
 _IOU_TICKS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _STYLE: Final = """
 .classes { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 0.8rem; }
+thead .number { white-space: normal; min-width: 4.5rem; }
 .classes figure { margin: 0; }
 .classes figcaption ul { padding-left: 1.1rem; margin: 0.2rem 0; font-size: 0.85rem; }
 """

@@ -80,8 +80,8 @@ class _State:
         self.objects = objects
         self.chords = Chords(outline)
         sizes = np.diff(outline.offsets)
-        self.ring = np.repeat(np.arange(len(sizes)), sizes)
-        self.at = np.arange(len(self.ring)) - outline.offsets[:-1][self.ring]
+        self.ring: _I = np.repeat(np.arange(len(sizes)), sizes)
+        self.at: _I = np.arange(len(self.ring)) - outline.offsets[:-1][self.ring]
         size = np.abs(outline.area2)
         order = np.lexsort((-np.arange(len(sizes)), size, outline.owner))
         self.largest = np.zeros(len(sizes), np.bool_)
@@ -179,9 +179,9 @@ class _State:
         by_ring = by_ring[np.argsort(self.ring[by_ring], kind="stable")]
         rings = self.ring[by_ring]
         heads = np.flatnonzero(np.diff(rings, prepend=-1))
-        rank = np.arange(len(rings)) - np.repeat(heads, np.diff(np.append(heads, len(rings))))
+        place = np.arange(len(rings)) - np.repeat(heads, np.diff(np.append(heads, len(rings))))
         stays = ~gone[self.ring]
-        stays[by_ring[rank < left[rings] - _TRIANGLE]] = False
+        stays[by_ring[place < left[rings] - _TRIANGLE]] = False
         self.ring, self.at = self.ring[stays], self.at[stays]
 
     def _ends(self) -> tuple[_I, _I]:
@@ -217,11 +217,10 @@ class _State:
                 moved[fits[better]] = other[fits[better]]
                 best[fits[better]] = found[better]
             # Only where the estimate was right: the move itself has to be found good as well.
-            changed = np.flatnonzero(moved != at)
-            args = ring[changed], low[changed], high[changed]
-            gain = self._wrong(args[0], args[1], at[changed], args[2])
-            gain -= self._wrong(args[0], args[1], moved[changed], args[2])
-            worse = changed[gain <= 0]
+            tried = np.flatnonzero(moved != at)
+            gain = self._wrong(ring[tried], low[tried], at[tried], high[tried])
+            gain -= self._wrong(ring[tried], low[tried], moved[tried], high[tried])
+            worse = tried[gain <= 0]
             moved[worse] = at[worse]
             self.at[chosen] = moved % size
 
