@@ -20,6 +20,9 @@ from segcore.ontology import LabelClass, Ontology
 from segcore.pricing.geometry import Geometry
 
 CAMVID = [
+    "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
+    "bicyclist",
+]  # fmt: skip
     "sky",
     "building",
     "pole",
