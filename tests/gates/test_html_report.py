@@ -15,6 +15,7 @@ from html_pages import difference, judged, page_of, parsed, picture
 from PIL import Image
 from test_report import HOSTILE, hostile, policy, record, refused
 
+import segcore.page
 import segcore_gates.html
 from segcore_gates.html.overlays import Kind
 from segcore_gates.html.page import page
@@ -431,7 +432,8 @@ def test_hostile_class_names_stay_text_in_every_part_that_shows_a_batch(masks):
 
 
 def test_markup_is_made_in_one_module_only():
-    for path in sorted(PACKAGE.glob("*.py")):
+    shared = Path(segcore.page.__file__).parent
+    for path in [*sorted(PACKAGE.glob("*.py")), *sorted(shared.glob("*.py"))]:
         code = path.read_text(encoding="utf-8")
         if path.name != "markup.py":
             assert "Markup(" not in code, path.name
