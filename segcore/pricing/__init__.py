@@ -1,0 +1,1 @@
+"""What annotations cost by what is drawn."""
