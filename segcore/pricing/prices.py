@@ -156,9 +156,9 @@ class Prices:
         """How many times the boxes of an image its label map costs."""
         return PriceRange.over(self.images)
 
-    def share(self, id: str) -> PriceRange | None:
+    def share(self, name: str) -> PriceRange | None:
         """A share of the cost of annotation: ``qa`` or ``rework``."""
-        return PriceRange.over(c for c in self.shares if c.id == id)
+        return PriceRange.over(c for c in self.shares if c.id == name)
 
     def rate(self, currency: str) -> PriceRange | None:
         """What one box costs in a currency."""
@@ -168,8 +168,9 @@ class Prices:
 def load_prices(location: str | None = None) -> Prices:
     """The packaged price table, with the cells of a file of one's own in place of those they replace.
 
-    A cell of the file replaces the packaged one with its id; its ``per_object`` cells also replace all
-    packaged cells of the same geometry, drawn the same way, and its ``rates`` those of the same currency.
+    A cell of the file replaces the packaged one with its id; ``per_object`` cells also replace all
+    packaged ones of the same geometry, drawn the same way, ``per_image`` cells all of them, and ``rates``
+    those of the same currency.
 
     Parameters
     ----------
