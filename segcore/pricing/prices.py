@@ -169,8 +169,8 @@ def load_prices(location: str | None = None) -> Prices:
     """The packaged price table, with the cells of a file of one's own in place of those they replace.
 
     A cell of the file replaces the packaged one with its id; ``per_object`` cells also replace all
-    packaged ones of the same geometry, drawn the same way, ``per_image`` cells all of them, and ``rates``
-    those of the same currency.
+    packaged ones of the same geometry, drawn the same way, ``per_image`` cells all of those, and
+    ``rates`` those of the same currency.
 
     Parameters
     ----------
