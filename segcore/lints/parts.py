@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from segcore.lints.layers import Runs
 
-__all__ = ["Parts", "by_line", "connected_parts", "gaps", "pieces"]
+__all__ = ["Parts", "by_line", "connected_parts", "gaps", "part_of", "pieces"]
 
 Counts = npt.NDArray[np.int64]
 Weigh = Callable[[Counts, Counts], Counts]
@@ -140,19 +140,7 @@ def connected_parts(
 
 
 def _of_pieces(runs: Runs, *, line: int, lines: int, diagonal: bool, weigh: Weigh | None) -> Parts:
-    # One number line, on which each mask has an empty line behind its last.
-    base = runs.owner * ((lines + 1) * line)
-    starts, ends = runs.starts + base, runs.ends + base
-    floor = (starts // line) * line - line
-    reach = int(diagonal)
-    low = np.maximum(starts - line - reach, floor)
-    high = np.minimum(ends - line + reach, floor + line)
-    begin = np.searchsorted(ends, low, side="right")
-    end = np.searchsorted(starts, high, side="left")
-    count = np.maximum(end - begin, 0)
-    one = np.repeat(np.arange(len(runs)), count)
-    other = begin[one] + np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count)
-    root = _roots(len(runs), one, other)
+    root = part_of(runs, line=line, lines=lines, diagonal=diagonal)
     heads, number = np.unique(root, return_inverse=True)
     last = np.zeros(len(heads), np.int64)
     np.maximum.at(last, number, runs.starts)
@@ -173,6 +161,32 @@ def _of_pieces(runs: Runs, *, line: int, lines: int, diagonal: bool, weigh: Weig
         open=np.bincount(number, at_border, minlength=len(heads)) > 0,
         weights=np.bincount(number, weights, minlength=len(heads)).astype(np.int64),
     )
+
+
+def part_of(runs: Runs, *, line: int, lines: int, diagonal: bool) -> Counts:
+    """The lowest run of the connected part that each run belongs to.
+
+    Parameters
+    ----------
+    runs : Runs
+        Cut at the ends of the lines.
+    line, lines : int
+    diagonal : bool
+        As for :func:`connected_parts`.
+    """
+    # One number line, on which each mask has an empty line behind its last.
+    base = runs.owner * ((lines + 1) * line)
+    starts, ends = runs.starts + base, runs.ends + base
+    floor = (starts // line) * line - line
+    reach = int(diagonal)
+    low = np.maximum(starts - line - reach, floor)
+    high = np.minimum(ends - line + reach, floor + line)
+    begin = np.searchsorted(ends, low, side="right")
+    end = np.searchsorted(starts, high, side="left")
+    count = np.maximum(end - begin, 0)
+    one = np.repeat(np.arange(len(runs)), count)
+    other = begin[one] + np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count)
+    return _roots(len(runs), one, other)
 
 
 def _roots(size: int, one: Counts, other: Counts) -> Counts:
