@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cost"]
 
-_SHOWN = 60
-
 
 def cost(
     spec: Annotated[
@@ -108,8 +106,8 @@ def _text(told: CostReport) -> str:
         ["gold images", "boxes, as masks", "money", "bad images that still pass"],
         [[f"{n}", shown(p), told.in_money(p), f"{share:.1%}"] for n, p, share in told.gold()],
         notes=[
-            "bad images that still pass: the largest share of which one batch in twenty shows none in so "
-            "many; computed: 1 - 0.05^(1/n), of images drawn at random",
+            "bad images that still pass: the largest share of which one batch in twenty shows none in "
+            "so many; computed: 1 - 0.05^(1/n), of images drawn at random",
         ],
     )
     return f"{first}\n{totals}\n{gold}"
