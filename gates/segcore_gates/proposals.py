@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from segcore_gates.metrics.finding import plural
+from segcore_gates.planning.gold import fewest_perfect
 from segcore_gates.presets import ClassKind, kind_of
 from segcore_gates.statistics import Sample
 
@@ -46,14 +45,16 @@ class Proposal:
     @property
     def provable(self) -> bool:
         """Whether the gold has images enough to judge the class by the bound."""
-        return self.kind.iou is not None and self.images >= AMPLE * fewest_perfect(self.kind.iou)
+        return self.kind.iou is not None and self.images >= AMPLE * fewest_perfect(
+            self.kind.iou, CONFIDENCE
+        )
 
     @property
     def why(self) -> str:
         """The comment beside the number: where it comes from, and what the gold can prove of it."""
         parts = [f"proposal: {self.kind.name}", plural(self.images, "gold image")]
         if self.kind.iou is not None:
-            fewest = fewest_perfect(self.kind.iou)
+            fewest = fewest_perfect(self.kind.iou, CONFIDENCE)
             proves = f"{fewest} prove it at best"
             if self.images < fewest:
                 proves = f"prove {_most(self.images):.2f} at most, {fewest} are the fewest for this"
@@ -122,15 +123,6 @@ def _classes_of(source: Source, key: str) -> list[int]:
         return sorted({index for index in found.tolist() if index >= 0})
     there = content.areas_px() if callable(content.areas_px) else content.areas_px
     return sorted(set(content.classes[~content.crowd & (there > 0)].tolist()))
-
-
-@cache
-def fewest_perfect(floor: float) -> int:
-    """With how many perfect images of one size the bound first reaches ``floor``."""
-    images = 1
-    while not Sample([1] * images, [1] * images).certifies(Fraction(str(floor)), CONFIDENCE):
-        images += 1
-    return images
 
 
 def _most(images: int) -> float:

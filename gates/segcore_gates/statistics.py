@@ -31,6 +31,7 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from segcore_gates import student
+from segcore_gates.planning.gold import fewest_whatever, images_until
 
 if TYPE_CHECKING:
     import numpy as np
@@ -258,16 +259,20 @@ class Sample:
         value = self.value
         if value is None or not self.unseen or value <= threshold or not 0 < threshold < 1:
             return None
-        from statistics import NormalDist
-
-        fewest = math.ceil(math.log(1 - confidence) / math.log(threshold))
         if self.images < 2:
-            return max(fewest, self.images + 1)
+            return max(fewest_whatever(float(threshold), confidence), self.images + 1)
         points = self._real()
         tau = math.sqrt(points.var_d(threshold) / self.unseen) / float(points.mean_u)
-        normal = NormalDist()
-        z = normal.inv_cdf(confidence) + normal.inv_cdf(power)
-        needed = math.ceil((z * tau / float(value - threshold)) ** 2) + fewest
+        spread_u = points.var_u / self.unseen * (self.images - 1) / self.images
+        size = math.sqrt(1 + spread_u / points.mean_u**2)
+        needed = images_until(
+            floor=float(threshold),
+            above=float(value - threshold),
+            spread=tau,
+            size=size,
+            confidence=confidence,
+            power=power,
+        )
         if self.population is not None:  # as many as there are prove it (Cochran, ch. 4)
             needed = math.ceil(needed / (1 + needed / self.population))
         return max(needed, self.images + 1)

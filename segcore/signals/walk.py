@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from segcore import sources
 from segcore.annotation import ImageAnnotation
 from segcore.errors import UsageError
+from segcore.lead_time import lead_time_s
 from segcore.lints.findings import KEPT, Found, LintFinding
 from segcore.lints.layers import layers_of
 from segcore.ontology import Ontology
@@ -25,7 +25,6 @@ __all__ = ["signals"]
 
 Counts = npt.NDArray[np.int64]
 
-_LEAD_TIME: Final = "lead_time_s"
 _NO_TIMES: Final = "it does not say how long its images took"
 
 
@@ -94,21 +93,6 @@ def signals(
     return look.results(source, keys)
 
 
-def _seconds(annotation: ImageAnnotation, source: Source) -> float | None:
-    """How long an image took: what its annotation says, else the attribute ``lead_time_s``."""
-    said: object = annotation.attributes.get(_LEAD_TIME)
-    if said is None:
-        texts = source.attributes(annotation.key).get(_LEAD_TIME, ())
-        said = texts[0] if len(texts) == 1 else None
-    if isinstance(said, bool) or not isinstance(said, int | float | str):
-        return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
-
-
 def _chosen(wanted: Iterable[Signal | str]) -> set[Signal]:
     try:
         return {Signal(name) for name in wanted}
@@ -165,7 +149,7 @@ class _Look:
             self._digests.append(own)
             self._places.append(place)
         if {Signal.LEAD_TIME, Signal.GOLD_FAVOURED} & chosen:
-            seconds = _seconds(annotation, source)
+            seconds = lead_time_s(annotation, source)
             pixels = 0 if seconds is None else int(layers_of(annotation).areas_px.sum())
             if seconds is not None and pixels:
                 self._times[annotation.key] = 1000 * seconds / pixels

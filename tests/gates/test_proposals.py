@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from segcore.cli import main
+from segcore_gates.planning.gold import fewest_perfect
 from segcore_gates.policy_file import load_policy
 from segcore_gates.presets import PRESETS, kind_of
-from segcore_gates.proposals import fewest_perfect, propose
+from segcore_gates.proposals import propose
 
 SAMPLE = Path(__file__).resolve().parents[2] / "gates" / "segcore_gates" / "sample"
 
@@ -49,7 +50,7 @@ def test_a_class_gets_the_limit_of_its_kind(name, preset, iou):
 
 
 def test_as_few_images_prove_a_floor_as_the_documentation_says():
-    assert [fewest_perfect(t) for t in (0.5, 0.7, 0.8, 0.85, 0.9, 0.95)] == [6, 9, 13, 18, 27, 53]
+    assert [fewest_perfect(t, 0.95) for t in (0.5, 0.7, 0.8, 0.85, 0.9, 0.95)] == [6, 9, 13, 18, 27, 53]
 
 
 def test_a_class_is_judged_by_the_bound_only_if_the_gold_has_images_enough():

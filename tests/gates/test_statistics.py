@@ -254,13 +254,20 @@ def test_an_estimate_below_the_threshold_needs_no_number_of_images():
 
 
 def test_the_images_needed_are_more_than_there_are():
+    i, u = np.array(MIXED_I, float), np.array(MIXED_U, float)
+    spread, size = (i - 0.8 * u).std(ddof=1) / u.mean(), np.sqrt((u**2).mean()) / u.mean()
+    above = i.sum() / u.sum() - 0.8
+
     needed = Sample(MIXED_I, MIXED_U).images_needed(FOUR_FIFTHS, 0.95)
 
-    # n_min(.8) = 14 plus ((1.6449 + .8416) tau / (.9233 - .8))^2 with tau = sd(D) / mean(U) = .20
-    d = np.array(MIXED_I) - 0.8 * np.array(MIXED_U)
-    tau = d.std(ddof=1) / np.mean(MIXED_U)
-    assert needed == 14 + math.ceil(((1.644854 + 0.841621) * tau / (0.9232860 - 0.8)) ** 2)
-    assert needed > 20
+    def enough(n):
+        sd = np.sqrt((n + 1) * spread**2 + (above + 0.8 * size) ** 2)
+        wanted = stats.t.ppf(0.95, n) * sd + stats.norm.ppf(0.8) * np.sqrt(n) * spread
+        return n * above - 0.8 * size >= wanted
+
+    assert enough(needed)
+    assert not enough(needed - 1)
+    assert needed > len(MIXED_I)
 
 
 def test_holm_multiplies_by_the_number_still_standing_and_never_decreases():

@@ -1,0 +1,1 @@
+"""How much gold a decision takes, and what a sampling plan lets through."""
