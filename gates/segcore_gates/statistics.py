@@ -30,7 +30,7 @@ from fractions import Fraction
 from operator import mul
 from typing import TYPE_CHECKING
 
-from segcore_gates import student
+from segcore import student
 
 if TYPE_CHECKING:
     import numpy as np
