@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Final
 
+from segcore.page.markup import Markup, element, joined, name
 from segcore_gates.html.content import MAX_PICTURES, BatchContent, Panel, Picture
-from segcore_gates.html.markup import Markup, element, joined, name
 from segcore_gates.html.overlays import Kind, swatch_png
 from segcore_gates.records import measured
 

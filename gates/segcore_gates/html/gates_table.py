@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from segcore.page.markup import Child, Markup, element, joined, name
+from segcore.page.tables import cell, head, row, table
 from segcore_gates.details import detail_cells
 from segcore_gates.groups import Group, grouped, label
 from segcore_gates.html.interval import drawn
-from segcore_gates.html.markup import Child, Markup, element, joined, name
-from segcore_gates.html.tables import cell, head, row, table
 from segcore_gates.metrics import METRICS, title
 from segcore_gates.records import Record, Verdict, measured, number
 from segcore_gates.report import PolicyReport

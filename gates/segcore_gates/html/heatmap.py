@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation import OTHER
-from segcore_gates.html.markup import Markup, element, name
-from segcore_gates.html.tables import head, row, table
+from segcore.page.markup import Markup, element, name
+from segcore.page.tables import head, row, table
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluation

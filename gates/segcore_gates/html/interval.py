@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from segcore_gates.html.markup import Markup, element
+from segcore.page.markup import Markup, element
 from segcore_gates.records import Record, measured, number
 from segcore_gates.rules import LimitKind
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from segcore_gates.html.markup import Markup, element, joined, name
-from segcore_gates.html.tables import cell, head, row, table
+from segcore.page.markup import Markup, element, joined, name
+from segcore.page.tables import cell, head, row, table
 
 if TYPE_CHECKING:
     from segcore.breakdown import Breakdown, LostIoU

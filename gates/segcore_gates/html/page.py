@@ -7,15 +7,15 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Final
 
-from segcore import __version__
+from segcore.page.frame import framed
+from segcore.page.markup import Child, Markup, element, joined, name
+from segcore.page.tables import cell, head, row, table
 from segcore_gates.html.content import BatchContent
 from segcore_gates.html.gallery import gallery
 from segcore_gates.html.gates_table import explained, gates_table
 from segcore_gates.html.heatmap import heatmap
 from segcore_gates.html.lost import lost_iou
-from segcore_gates.html.markup import Child, Markup, document, element, joined, name, style_sheet
 from segcore_gates.html.provenance import conventions, faults, inputs, missing_images, waivers
-from segcore_gates.html.tables import cell, head, row, table
 from segcore_gates.html.trends import trends
 from segcore_gates.records import Outcome, outcome_of_all
 from segcore_gates.report import PolicyReport
@@ -24,9 +24,6 @@ from segcore_gates.text import headline, refusal_lines, remarks, summary_line, w
 
 __all__ = ["page"]
 
-_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-)
 _REASONS: Final = 8
 
 _MEANS: Final = {
@@ -60,28 +57,13 @@ def page(
         _policy(report, known.get(report.path), place=f"p{k}") for k, report in enumerate(reports, 1)
     ]
     named = ", ".join(_title(report) for report in reports)
-    return document(
-        element(
-            "html",
-            element(
-                "head",
-                element("meta", charset="utf-8"),
-                element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-                element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                element("meta", name="color-scheme", content="light dark"),
-                element("meta", name="referrer", content="no-referrer"),
-                element("title", f"{overall.value.upper()}: {named}"),
-                style_sheet(files("segcore_gates.html").joinpath("report.css").read_text("utf-8")),
-            ),
-            element(
-                "body",
-                element("a", "Skip to the verdicts", href="#main", class_="skip"),
-                _header(reports, overall),
-                element("main", sections, id="main", tabindex=-1),
-                _footer(run or {}),
-            ),
-            lang="en",
-        )
+    return framed(
+        title=f"{overall.value.upper()}: {named}",
+        header=_header(reports, overall),
+        main=sections,
+        skip="Skip to the verdicts",
+        style=files("segcore_gates.html").joinpath("report.css").read_text("utf-8"),
+        run=run or {},
     )
 
 
@@ -107,17 +89,6 @@ def _header(reports: Sequence[PolicyReport], overall: Outcome) -> Markup:
         element("h1", element("span", overall.value.upper(), class_=f"outcome {overall.value}")),
         element("p", _MEANS[overall], id="outcome", data_outcome=overall.value),
         several,
-    )
-
-
-def _footer(run: Mapping[str, Any]) -> Markup:
-    told = [[element("dt", key), element("dd", str(value))] for key, value in sorted(run.items())]
-    return element(
-        "footer",
-        element(
-            "p", f"Made by segcore {__version__}. The same input gives the same page but for this run:"
-        ),
-        element("dl", told, id="run"),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from segcore.faults import CODES
+from segcore.page.markup import Child, Markup, element, name
+from segcore.page.tables import cell, head, row, table
 from segcore.wording import show
-from segcore_gates.html.markup import Child, Markup, element, name
-from segcore_gates.html.tables import cell, head, row, table
 from segcore_gates.report import Inputs, PolicyReport
 
 __all__ = ["conventions", "faults", "inputs", "missing_images", "waivers"]

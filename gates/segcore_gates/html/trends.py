@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from segcore_gates.html.markup import Child, Markup, element
+from segcore.page.markup import Child, Markup, element
 from segcore_gates.records import Record, measured
 from segcore_gates.rules import LimitKind
 

@@ -1,4 +1,4 @@
-"""Markup that cannot be injected into: the one place of the package where text becomes HTML."""
+"""Markup that cannot be injected into: the one place where text becomes HTML."""
 
 from __future__ import annotations
 

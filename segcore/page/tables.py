@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from segcore_gates.html.markup import Child, Children, Markup, element
+from segcore.page.markup import Child, Children, Markup, element
 
 __all__ = ["cell", "head", "row", "table"]
 
