@@ -295,7 +295,7 @@ class Agreement:
                 f"annotated; bounds one-sided at {CONFIDENCE:g}, delete-one jackknife by image"
             ),
             "majority": "the value with the most votes of a pixel; of equal numbers none",
-            "missing": "what either of two annotators leaves void or did not annotate counts for neither",
+            "missing": "what either of two annotators leaves void counts for neither of them",
             "staple": "per class, binary, over the pixels of all images; a pixel from probability .5",
         }
         if self.no_objects:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
@@ -53,7 +53,6 @@ def agree(
     dilation: Dilation | float | str = DILATION,
     agree_at: float = AGREE_AT,
     progress: Progress | None = None,
-    visit: Callable[[str, Sequence[LabelRuns | None], tuple[int, int]], None] | None = None,
 ) -> Agreement:
     """Hold the annotations of several people against each other.
 
@@ -69,8 +68,6 @@ def agree(
         The IoU from which on two annotators agree, above 0 and at most 1.
     progress : callable or None
         Called with images done and images in all.
-    visit : callable or None
-        Called with the key of each image, what each annotator says of it, and its height and width.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def agree(
     annotators = annotators_of(inputs, ontology=target)
     walk = _Walk(annotators, target, width)
     readers = [_Reader(given) for given in inputs]
-    walk.run(readers, progress=progress, visit=visit)
+    walk.run(readers, progress=progress)
     inputs_read, counts, faults = _refuse(readers, walk.faults)
     if not walk.images:
         raise UsageError("no image was annotated by two of them: nothing can be compared")
@@ -198,13 +195,7 @@ class _Walk:
             Member(name=one.name, spec=one.spec, images=len(one.view.keys())) for one in self.annotators
         ]
 
-    def run(
-        self,
-        readers: Sequence[_Reader],
-        *,
-        progress: Progress | None,
-        visit: Callable[[str, Sequence[LabelRuns | None], tuple[int, int]], None] | None,
-    ) -> None:
+    def run(self, readers: Sequence[_Reader], *, progress: Progress | None) -> None:
         """Read and count everything."""
         by_spec = {reader.side.source.name: reader for reader in readers}
         keys = [frozenset(one.view.keys()) for one in self.annotators]
@@ -224,7 +215,7 @@ class _Walk:
                         )
                         reader.read.ignored.update(ignored)
                 read.append(found)
-            self._count(image, read, by_spec, visit)
+            self._count(image, read, by_spec)
             if progress is not None:
                 progress(done, len(every))
 
@@ -233,7 +224,6 @@ class _Walk:
         image: str,
         read: list[ImageAnnotation | None],
         by_spec: dict[str, _Reader],
-        visit: Callable[[str, Sequence[LabelRuns | None], tuple[int, int]], None] | None,
     ) -> None:
         sized = next((one for one in read if one is not None and one.height), None)
         runs: list[LabelRuns | None] = []
@@ -257,8 +247,6 @@ class _Walk:
             self.single += 1
             return
         self._compare(image, runs, sized.height, sized.width)
-        if visit is not None:
-            visit(image, runs, (sized.height, sized.width))
 
     def _note(self, place: int, image: str, found: ImageAnnotation) -> None:
         """What else an annotation says: when it was drawn, and whether it tells objects apart."""
