@@ -194,7 +194,7 @@ def annotators_of(inputs: Sequence[Input], *, ontology: Ontology) -> tuple[Annot
             by_name.setdefault(name, {})[source.image_of(key)] = key
         found += [
             Annotator(name=name, spec=given.spec, view=AnnotatorView(source, by_name[name]))
-            for name in sorted(by_name)
+            for name in sorted(by_name, key=_counting)
         ]
     names = [one.name for one in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -210,3 +210,8 @@ def annotators_of(inputs: Sequence[Input], *, ontology: Ontology) -> tuple[Annot
     if len(found) > MAX_ANNOTATORS:
         raise UsageError(f"{len(found)} annotators are more than the {MAX_ANNOTATORS} that are compared")
     return tuple(found)
+
+
+def _counting(name: str) -> tuple[int, str]:
+    """Numbers of users in their order, before names."""
+    return (len(name), name) if name.isdecimal() else (1 << 20, name)
