@@ -12,13 +12,24 @@ from segcore.annotation import ImageAnnotation
 from segcore.errors import OntologyError, UsageError
 from segcore.image_attributes import Attributes
 from segcore.ontology import LabelClass, Ontology
-from segcore.sources import Source
+from segcore.sources import Source, Spec
 from segcore.sources.base import Progress
 from segcore.wording import printable
 
-__all__ = ["Annotator", "AnnotatorView", "Input", "annotators_of", "open_inputs", "shared_ontology"]
+__all__ = [
+    "Annotator",
+    "AnnotatorView",
+    "Input",
+    "Specs",
+    "annotators_of",
+    "open_inputs",
+    "shared_ontology",
+]
 
 _NAMED: Final = re.compile(r"([^=:?/\\]{1,80})=(.+)", re.DOTALL)
+
+Specs = Sequence[str | Spec | Source] | Mapping[str, str | Spec | Source]
+"""What is compared, by the names of the annotators or not."""
 
 MAX_ANNOTATORS: Final = 50
 """Every two are compared, so that work grows with the square."""
@@ -111,13 +122,14 @@ class Annotator:
     view: AnnotatorView
 
 
-def open_inputs(specs: Sequence[str | Source], *, progress: Progress | None = None) -> tuple[Input, ...]:
+def open_inputs(specs: Specs, *, progress: Progress | None = None) -> tuple[Input, ...]:
     """Open what the user named.
 
     Parameters
     ----------
-    specs : sequence of str or Source
-        ``maria=png:a/`` is called ``maria``; what has no name is called as its annotators are.
+    specs : sequence of str, Spec or Source, or mapping of them
+        By the names of the annotators, or as text: ``maria=png:a/`` is called ``maria``.  What has no
+        name is called as its annotators are.
     progress : callable or None
         See :meth:`Source.fetch`.
 
@@ -126,10 +138,14 @@ def open_inputs(specs: Sequence[str | Source], *, progress: Progress | None = No
     SpecError
         One cannot be opened.
     """
+    given: list[tuple[str | None, str | Spec | Source]] = (
+        [(printable(name), spec) for name, spec in specs.items()]
+        if isinstance(specs, Mapping)
+        else [(None, spec) for spec in specs]
+    )
     found = []
-    for given in specs:
-        name, spec = None, given
-        if isinstance(given, str) and (named := _NAMED.fullmatch(given)):
+    for name, spec in given:
+        if name is None and isinstance(spec, str) and (named := _NAMED.fullmatch(spec)):
             name, spec = printable(named[1].strip()), named[2]
         source = sources.open(spec)
         source.fetch(progress=progress)

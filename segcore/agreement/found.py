@@ -230,6 +230,7 @@ class Agreement:
             "images": {"compared": len(self.images), "annotated_once": self.single_images},
             "pairs": pairs,
             "alpha": self.alpha,
+            "dilation": str(self.dilation),
             "pixels": self.pixels,
             "majority": {"undecided_px": self.undecided_px},
             "classes": [self._class_json(i, one) for i, one in enumerate(self.classes)],

@@ -11,7 +11,14 @@ import numpy as np
 
 from segcore import kernels
 from segcore.agreement.alpha import Coincidences
-from segcore.agreement.annotators import Annotator, Input, annotators_of, open_inputs, shared_ontology
+from segcore.agreement.annotators import (
+    Annotator,
+    Input,
+    Specs,
+    annotators_of,
+    open_inputs,
+    shared_ontology,
+)
 from segcore.agreement.cause import AGREE_AT
 from segcore.agreement.found import Agreement, Member
 from segcore.agreement.objects import ObjectPair, object_pairs
@@ -31,7 +38,6 @@ from segcore.measures.semantic import SemanticMeasure
 from segcore.ontology import Crowd, Ontology
 from segcore.ontology_file import named_ontology
 from segcore.side import ReadCounts, Side
-from segcore.sources import Source
 from segcore.sources.base import Progress
 
 __all__ = ["DILATION", "agree"]
@@ -47,7 +53,7 @@ WHEN = ("created_at", "updated_at")
 
 
 def agree(
-    specs: Sequence[str | Source],
+    specs: Specs,
     *,
     ontology: Ontology | str | None = None,
     dilation: Dilation | float | str = DILATION,
@@ -58,7 +64,7 @@ def agree(
 
     Parameters
     ----------
-    specs : sequence of str or Source
+    specs : sequence of str, Spec or Source, or mapping of them by name
         ``maria=png:a/``, ``png:b/``, or one input that holds several annotations of an image.
     ontology : Ontology, str or None
         The classes, an ontology file or ``preset:NAME``; None is what the inputs name together.

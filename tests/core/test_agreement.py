@@ -57,7 +57,7 @@ def values_of(maps: list[np.ndarray]) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A function that writes drawn masks as PNG files; ``c`` car, ``r`` road, ``.`` nobody, ``?`` void."""
+    """A function that writes drawn masks: ``c`` car, ``r`` road, ``.`` nobody, ``?`` void."""
 
     def write(name: str, **images: str) -> str:
         (tmp_path / "o.yaml").write_text(ONTOLOGY)
