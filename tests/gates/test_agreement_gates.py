@@ -60,7 +60,7 @@ def records(folder: Path, text: str) -> dict[str, Record]:
     path = folder / "batch.gate.yaml"
     path.write_text(HEAD + text)
     policy = load_policy(path, environ={})
-    batch = PolicyBatch(policy, Evaluations())
+    batch = PolicyBatch(policy, Evaluations(None))
     return {check.id: judge(check, batch) for check in policy.checks}
 
 
@@ -144,7 +144,7 @@ def test_under_bound_the_bounds_by_the_images_decide(scene, floor, expected):
     assert found.interval.effective_images == pytest.approx(4)
 
 
-def test_without_annotators_those_of_the_delivery_are_compared(scene):
+def test_without_annotators_those_of_the_delivery_are_compared(scene, capsys):
     text = "gates: {humans: {metric: agreement, min: {default: 0.5}}}\n"
     path = scene / "batch.gate.yaml"
     path.write_text(HEAD + text)
@@ -152,9 +152,9 @@ def test_without_annotators_those_of_the_delivery_are_compared(scene):
     assert main(["gate", str(path), "--json", str(scene / "gate.json")]) == 4
 
     report = json.loads((scene / "gate.json").read_text())
-    (car, _) = [gate for gate in report["policies"][0]["gates"] if gate["gate"] == "humans"]
+    (car, _) = [gate for gate in report["gates"] if gate["gate"] == "humans"]
     assert car["verdict"] == "ERROR"
-    assert "agreement needs two annotators or more, found 1" in car["reason"]
+    assert "agreement needs two annotators or more, found 1" in capsys.readouterr().out
 
 
 def test_a_gate_on_agreement_of_one_annotator_is_refused(scene):
@@ -182,11 +182,7 @@ def test_what_people_reach_stands_beside_the_threshold_everywhere(scene, capsys)
         assert "0.95 (people 0.83)" in text, file
         assert "WARNING: class-iou[car]" in text, file
     report = json.loads((scene / "gate.json").read_text())
-    human = next(
-        gate["human_ceiling"]
-        for gate in report["policies"][0]["gates"]
-        if gate["id"] == "class-iou[car]"
-    )
+    human = next(gate["human_ceiling"] for gate in report["gates"] if gate["id"] == "class-iou[car]")
     assert human["value"] == pytest.approx(0.8333, abs=1e-4)
     assert human["exceeded"] is True
     assert (human["threshold"], human["annotators"]) == (0.95, 3)
@@ -222,11 +218,11 @@ def test_the_evidence_of_such_a_policy_still_verifies(scene, capsys):
     path = scene / "batch.gate.yaml"
     both = (WITH_FILE % "0.95").replace("gates: {", "gates:\n  ").replace("}}}\n", "}}\n")
     path.write_text(HEAD + both + "\n".join((GATE % "0.9").splitlines()[1:]) + "\n")
-    report = scene / "report"
+    bundle = scene / "batch.zip"
 
-    main(["gate", str(path), "--report", str(report)])
-    bundles = sorted(report.rglob("*.zip"))
+    assert main(["gate", str(path), "--evidence", str(bundle)]) == 1
 
-    assert bundles
     capsys.readouterr()
-    assert main(["verify", str(bundles[0])]) == 0, capsys.readouterr()
+    assert main(["verify", str(bundle)]) == 0
+    said = capsys.readouterr().out
+    assert "the bundle is whole" in said
