@@ -154,7 +154,7 @@ def test_without_annotators_those_of_the_delivery_are_compared(scene, capsys):
     report = json.loads((scene / "gate.json").read_text())
     (car, _) = [gate for gate in report["gates"] if gate["gate"] == "humans"]
     assert car["verdict"] == "ERROR"
-    assert "agreement needs two annotators or more, found 1" in capsys.readouterr().out
+    assert "agreement needs two annotators or more, found 1" in capsys.readouterr().err
 
 
 def test_a_gate_on_agreement_of_one_annotator_is_refused(scene):
@@ -211,6 +211,19 @@ def test_a_file_that_is_none_is_an_error_of_the_policy(scene, text):
 
 def test_a_file_that_is_not_there_is_an_error_of_the_policy(scene):
     assert "agree.json" in refused(scene, WITH_FILE % "0.8")
+
+
+def test_a_folder_called_like_the_beginning_of_a_word_changes_no_word_of_the_evidence(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b", "maria"):
+        draw(tmp_path, name, [4] * 3)
+    gate = "gates: {outlines: {metric: boundary-iou, dilation: 1px, min: {default: 0.5}}}\n"
+    Path("batch.gate.yaml").write_text(HEAD.replace("png:li/", "png:b/") + gate)
+
+    assert main(["gate", "batch.gate.yaml", "--evidence", "batch.zip"]) == 0
+    assert main(["verify", "batch.zip"]) == 0
 
 
 def test_the_evidence_of_such_a_policy_still_verifies(scene, capsys):
