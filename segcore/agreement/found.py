@@ -185,15 +185,17 @@ class Agreement:
             pair_iou=_ratios(*masks),
             pair_boundary_iou=_ratios(*bands),
             majority_iou=self._against_majority(index),
-            staple=staple(self.patterns.of_class(index)),
+            staple=staple(self.patterns.of_class(index)) if len(self.annotators) > 2 else None,
             finding=find_cause(self.table, index, agree_at=self.agree_at),
             confused_with=other,
             confused_share=share,
         )
 
     def _against_majority(self, index: int) -> tuple[float | None, ...]:
-        """The IoU of each annotator with the majority, where it is decided."""
+        """The IoU of each annotator with the majority, where it is decided; None where two have none."""
         found: list[float | None] = []
+        if len(self.annotators) < 3:
+            return (None,) * len(self.annotators)
         won = self._majority == index
         decided = self._majority >= 0
         for column in self.patterns.codes.T:
@@ -295,9 +297,10 @@ class Agreement:
                 "the mean over pairs of annotators of their IoU, each pooled over the images both "
                 f"annotated; bounds one-sided at {CONFIDENCE:g}, delete-one jackknife by image"
             ),
-            "majority": "the value with the most votes of a pixel; of equal numbers none",
+            "majority": "the value with the most votes of a pixel, from three annotators on; of equal "
+            "numbers none",
             "missing": "what either of two annotators leaves void counts for neither of them",
-            "staple": "per class, binary, over the pixels of all images; a pixel from probability .5",
+            "staple": "per class, binary, over the pixels of all images, from three annotators on",
         }
         if self.no_objects:
             found["objects"] = f"not matched: {self.no_objects}"

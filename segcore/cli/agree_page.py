@@ -15,7 +15,7 @@ from segcore.cli.agree_report import (
     ranked,
 )
 from segcore.page.frame import framed
-from segcore.page.markup import Markup, element
+from segcore.page.markup import Markup, element, name
 from segcore.page.tables import cell, head, row, table
 
 __all__ = ["page_text"]
@@ -23,6 +23,8 @@ __all__ = ["page_text"]
 _WIDTH = 420
 _ROW = 22
 _NAME = 150
+_WORDS = frozenset({"drift", "why"})
+"""Columns of text, not of numbers."""
 
 
 def page_text(found: Agreement) -> str:
@@ -60,8 +62,12 @@ def page_text(found: Agreement) -> str:
 
 
 def _table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    heads = [head(text, right=place > 0) for place, text in enumerate(headings)]
-    body = [row(first, [cell(text, right=True) for text in rest]) for first, *rest in rows]
+    right = [place > 0 and text not in _WORDS for place, text in enumerate(headings)]
+    heads = [head(text, right=side) for text, side in zip(headings, right, strict=True)]
+    body = [
+        row(name(first), [cell(text, right=side) for text, side in zip(rest, right[1:], strict=True)])
+        for first, *rest in rows
+    ]
     return table(caption, heads, body)
 
 
