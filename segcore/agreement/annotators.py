@@ -113,12 +113,15 @@ class Annotator:
         Printable; different from all others.
     spec : str
         Where the annotations come from.
+    input : int
+        The place of the input that is.
     view : AnnotatorView
         By image.
     """
 
     name: str
     spec: str
+    input: int
     view: AnnotatorView
 
 
@@ -183,7 +186,7 @@ def shared_ontology(inputs: Sequence[Input]) -> Ontology:
     return found
 
 
-def annotators_of(inputs: Sequence[Input], *, ontology: Ontology) -> tuple[Annotator, ...]:
+def annotators_of(inputs: Sequence[Input]) -> tuple[Annotator, ...]:
     """Everybody who annotated, in the order of the inputs, those of one input by name.
 
     Raises
@@ -193,8 +196,8 @@ def annotators_of(inputs: Sequence[Input], *, ontology: Ontology) -> tuple[Annot
         holds several annotations of an image.
     """
     found: list[Annotator] = []
-    for given in inputs:
-        source = given.source.resolve(ontology=ontology)
+    for at, given in enumerate(inputs):
+        source = given.source
         keys = source.keys()
         several = len({source.image_of(key) for key in keys}) < len(keys)
         if given.name is not None and several:
@@ -209,7 +212,7 @@ def annotators_of(inputs: Sequence[Input], *, ontology: Ontology) -> tuple[Annot
                 name = next(reversed(source.annotators(key)), "unknown")
             by_name.setdefault(name, {})[source.image_of(key)] = key
         found += [
-            Annotator(name=name, spec=given.spec, view=AnnotatorView(source, by_name[name]))
+            Annotator(name=name, spec=given.spec, input=at, view=AnnotatorView(source, by_name[name]))
             for name in sorted(by_name, key=_counting)
         ]
     names = [one.name for one in found]

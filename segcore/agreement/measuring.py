@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import combinations
 
@@ -97,7 +97,9 @@ def agree(
         except OntologyError:
             _refuse([_Reader(given) for given in inputs])  # a broken input names no class either
             raise
-    annotators = annotators_of(inputs, ontology=target)
+    resolved = (replace(one, source=one.source.resolve(ontology=target)) for one in inputs)
+    inputs = tuple(resolved)
+    annotators = annotators_of(inputs)
     walk = _Walk(annotators, target, width)
     readers = [_Reader(given) for given in inputs]
     walk.run(readers, progress=progress)
@@ -203,7 +205,6 @@ class _Walk:
 
     def run(self, readers: Sequence[_Reader], *, progress: Progress | None) -> None:
         """Read and count everything."""
-        by_spec = {reader.side.source.name: reader for reader in readers}
         keys = [frozenset(one.view.keys()) for one in self.annotators]
         for one in self.annotators:
             one.view.expect(one.view.keys())
@@ -213,7 +214,7 @@ class _Walk:
             for one, held in zip(self.annotators, keys, strict=True):
                 found = one.view.read(image) if image in held else None
                 if image in held:
-                    reader = by_spec[one.spec]
+                    reader = readers[one.input]
                     reader.read.add(one.view, image, found)
                     if found is not None:
                         ignored = left_out_of_pixels(
@@ -221,7 +222,7 @@ class _Walk:
                         )
                         reader.read.ignored.update(ignored)
                 read.append(found)
-            self._count(image, read, by_spec)
+            self._count(image, read, readers)
             if progress is not None:
                 progress(done, len(every))
 
@@ -229,7 +230,7 @@ class _Walk:
         self,
         image: str,
         read: list[ImageAnnotation | None],
-        by_spec: dict[str, _Reader],
+        readers: Sequence[_Reader],
     ) -> None:
         sized = next((one for one in read if one is not None and one.height), None)
         runs: list[LabelRuns | None] = []
@@ -242,13 +243,13 @@ class _Walk:
             if sized is not None:
                 found = found.sized_like(sized)
                 if (found.height, found.width) != (sized.height, sized.width):
-                    reader = by_spec[one.spec]
+                    reader = readers[one.input]
                     reader.found.add(size_mismatch(sized, found, file=found.file or one.spec))
                     reader.read.rejected += found.read - found.rejected
                     continue
             runs[-1], faults = self._measures[place].runs_of(found)
-            by_spec[one.spec].found.extend(faults)
-            by_spec[one.spec].read.rejected += refused_count(faults)
+            readers[one.input].found.extend(faults)
+            readers[one.input].read.rejected += refused_count(faults)
         if sized is None or sum(one is not None for one in runs) < 2:
             self.single += 1
             return

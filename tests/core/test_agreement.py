@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 
-import krippendorff
 import numpy as np
 import pytest
-import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -93,6 +91,8 @@ def test_alpha_is_that_of_the_published_example():
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_alpha_is_that_of_the_krippendorff_package(missing):
+    import krippendorff
+
     maps = noisy(1, missing=missing)
 
     found = Coincidences.of(patterns_of(maps), num_classes=K)
@@ -108,6 +108,8 @@ def test_alpha_is_that_of_the_krippendorff_package(missing):
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([0.0, 0.5]))
 def test_alpha_of_any_number_of_annotators_is_that_of_the_package(seed, annotators, missing):
+    import krippendorff
+
     maps = noisy(seed, shape=(5, 7), errors=(0.3,) * annotators, missing=missing)
 
     found = Coincidences.of(patterns_of(maps), num_classes=K).alpha()
@@ -135,14 +137,16 @@ def test_images_are_summed_as_if_they_were_one():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_staple_is_that_of_simpleitk(seed):
+    import SimpleITK
+
     maps = noisy(seed)
 
     found = staple(patterns_of(maps).of_class(1))
 
-    peer = sitk.STAPLEImageFilter()
+    peer = SimpleITK.STAPLEImageFilter()
     peer.SetForegroundValue(1)
-    masks = [sitk.GetImageFromArray((m == 1).astype(np.uint8)) for m in maps]
-    probabilities = sitk.GetArrayFromImage(peer.Execute(masks))
+    masks = [SimpleITK.GetImageFromArray((m == 1).astype(np.uint8)) for m in maps]
+    probabilities = SimpleITK.GetArrayFromImage(peer.Execute(masks))
     assert found.converged
     assert found.sensitivity == pytest.approx(peer.GetSensitivity(), abs=1e-6)
     assert found.specificity == pytest.approx(peer.GetSpecificity(), abs=1e-6)
@@ -158,12 +162,16 @@ def test_staple_of_what_nobody_marks_and_of_what_all_mark_everywhere_is_undefine
 
 
 def test_the_majority_is_that_of_simpleitk_and_ties_are_nobodys():
+    import SimpleITK
+
     maps = noisy(5, errors=(0.2, 0.3, 0.4, 0.5))
     patterns = patterns_of(maps)
 
     found = majority(patterns, num_values=K + 1)
 
-    voted = sitk.GetArrayFromImage(sitk.LabelVoting([sitk.GetImageFromArray(m) for m in maps], 99))
+    voted = SimpleITK.GetArrayFromImage(
+        SimpleITK.LabelVoting([SimpleITK.GetImageFromArray(m) for m in maps], 99)
+    )
     for value, theirs in [*((i, i) for i in range(K + 1)), (UNDECIDED, 99)]:
         assert int(patterns.pixels[found == value].sum()) == int((voted == theirs).sum())
     assert (voted == 99).any()
@@ -341,6 +349,36 @@ def test_sizes_that_differ_refuse_the_input(folder, tmp_path):
         agree(specs, ontology=str(tmp_path / "o.yaml"))
 
     assert [fault.code for fault in refused.value.faults] == ["delivery.size_mismatch"]
+
+
+def test_a_damaged_mask_refuses_the_input_and_is_named(folder, tmp_path):
+    specs = [folder("a", x="cc"), folder("b", x="cc")]
+    (tmp_path / "b" / "x.png").write_bytes((tmp_path / "b" / "x.png").read_bytes()[:40])
+
+    with pytest.raises(InvalidInputError) as refused:
+        agree(specs, ontology=str(tmp_path / "o.yaml"))
+
+    assert [fault.code for fault in refused.value.faults] == ["mask.truncated"]
+
+
+def test_a_value_that_is_no_class_refuses_the_input(folder, tmp_path):
+    specs = [folder("a", x="cc"), folder("b", x="cc")]
+    Image.fromarray(np.full((1, 2), 7, np.uint8)).save(tmp_path / "b" / "x.png")
+
+    with pytest.raises(InvalidInputError) as refused:
+        agree(specs, ontology=str(tmp_path / "o.yaml"))
+
+    assert {fault.code for fault in refused.value.faults} == {"mask.unknown_value"}
+
+
+def test_one_folder_under_two_names_agrees_with_itself(folder, tmp_path):
+    folder("a", x="cc. rr.")
+    spec = f"png:{tmp_path / 'a'}"
+
+    found = agree({"maria": spec, "li": spec}, ontology=str(tmp_path / "o.yaml"))
+
+    assert [c.pair_iou for c in found.classes] == [(1.0,), (1.0,)]
+    assert {role: counts.read for role, counts in found.counts.items()} == {"maria": 1, "li": 1}
 
 
 def test_the_command_writes_the_same_bytes_each_time_and_the_table(folder, tmp_path, capsys):

@@ -6,7 +6,6 @@ import json
 from itertools import combinations
 
 import drawing
-import krippendorff
 import numpy as np
 import pytest
 from drawing import Picture, Project, Sheet
@@ -80,6 +79,8 @@ def test_the_matrix_is_that_of_the_masks_that_were_drawn(project, spec):
 
 
 def test_alpha_is_that_of_the_krippendorff_package(project, spec):
+    import krippendorff
+
     drawn = drawn_by(project)
     values = [np.concatenate([m.ravel() for m in drawn[name].values()]) for name in drawn]
 
