@@ -21,7 +21,7 @@ SHARED_DATA = Path(os.environ.get("SEGCORE_SHARED_DATA") or ROOT.parent / "share
 PEERS = frozenset(
     {
         "cityscapesscripts", "cv2", "fiftyone", "hotcoco", "importlinter", "label_studio_sdk", "numba",
-        "playwright", "sklearn",
+        "krippendorff", "playwright", "sklearn", "SimpleITK",
     }
 )  # fmt: skip
 """Modules a test may import without asking: where one is not installed, the test is skipped."""

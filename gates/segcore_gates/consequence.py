@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from segcore_gates.agreement.ceilings import human_json
 from segcore_gates.metrics import METRICS
 from segcore_gates.records import Record, Verdict, WorstImage
 from segcore_gates.rules import Check, Judge, Level, Rule, Thin
@@ -103,6 +104,7 @@ def rule_record(
         instances=instances,
         worst=worst,
         unit=unit_of(rule),
+        human=None if rule.human is None else human_json(rule.human, rule.minimum),
     )
 
 

@@ -27,10 +27,11 @@ from segcore_gates.gate_values import (
     Overlaps,
     PerClass,
     Pixels,
+    Text,
 )
 from segcore_gates.rules import Level, Size
 
-__all__ = ["GATE_MODELS", "Gate", "SizedGate", "Sizes"]
+__all__ = ["GATE_MODELS", "AgreementGate", "Gate", "SizedGate", "Sizes"]
 
 _BAND: Final = (
     "Width of the band inside outlines: a share of the diagonal such as 0.02, or pixels such as 5px."
@@ -312,6 +313,22 @@ class MeanPqGate(BatchGate):
         return {"kinds": self.classes}
 
 
+class AgreementGate(FloorGate):
+    """Agreement of annotators, class by class."""
+
+    takes_groups: ClassVar[bool] = False
+    metric: Literal["agreement"] = Field(
+        description="Mean IoU of every two annotators of the same images, of each class."
+    )
+    annotators: Annotated[dict[str, Text], Field(min_length=2)] | None = Field(
+        default=None,
+        description=(
+            "Who is compared, such as {maria: png:maria/, li: png:li/}; without this key everybody "
+            "who annotated the delivery."
+        ),
+    )
+
+
 AnyGate = (
     ClassIouGate
     | MeanIouGate
@@ -333,6 +350,7 @@ AnyGate = (
     | SqGate
     | RqGate
     | MeanPqGate
+    | AgreementGate
 )
 Gate = Annotated[AnyGate, Field(discriminator="metric")]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from segcore_gates.agreement.judge import judge_agreement
+from segcore_gates.agreement.rules import AgreementRule
 from segcore_gates.format_lock.rule import FormatLockRule, judge_format
 from segcore_gates.lints.judge import judge_lint
 from segcore_gates.lints.rules import LintRule
@@ -55,6 +57,7 @@ def _rule(rule: Rule, batch: PolicyBatch, strict: bool) -> Record:
 
 
 _JUDGES: Final[Mapping[type[Check], Callable[[Any, PolicyBatch, bool], Record]]] = {
+    AgreementRule: judge_agreement,
     FormatLockRule: judge_format,
     RegressionRule: judge_regression,
     Rule: _rule,

@@ -16,6 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from segcore_gates.agreement.policy import AgreementSection
 from segcore_gates.format_lock.policy import FormatSection
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
@@ -231,6 +232,9 @@ class Policy(Model):
     )
     signals: Signals | None = Field(
         default=None, description="What asks for a question to the vendor; it never rejects a batch."
+    )
+    agreement: AgreementSection | None = Field(
+        default=None, description="What people reach with each other, to stand beside the thresholds."
     )
     attributes: Text | None = Field(
         default=None,

@@ -101,7 +101,7 @@ class LoadedPolicy:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The metrics among the checks: coverage, the gates as written, classes in ontology order."""
-        return tuple(check for check in self.checks if isinstance(check, Rule))
+        return tuple(check for check in self.checks if isinstance(check, Rule) and check.of_batch)
 
     def line(self, path: _Path = ()) -> int:
         """The 1-based line of a key, or of its nearest ancestor that is written."""

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+from segcore.incomplete_beta import beta_fraction
 from segcore_gates.hypergeometric import Drawn
-from segcore_gates.incomplete_beta import beta_fraction
 
 __all__ = ["Proportion", "fewest_images"]
 

@@ -224,6 +224,9 @@ class Record:
         How many rows there are.
     waiver : mapping or None
         The waiver that is about this check, as the report has it.
+    human : mapping or None
+        What people reach with each other, where the policy names it: see
+        :func:`segcore_gates.agreement.ceilings.human_json`.
     exact : Fraction, float or None
         The value before it was rounded, where it is known; a record that crossed a process has none.
     """
@@ -255,6 +258,7 @@ class Record:
     details: tuple[Mapping[str, Plain], ...] = ()
     details_total: int = 0
     waiver: Mapping[str, Plain] | None = None
+    human: Mapping[str, Plain] | None = None
     exact: Fraction | float | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -268,6 +272,7 @@ class Record:
             rows = [[row[column] for column in columns] for row in self.details]
             details = {"details": {"columns": columns, "rows": rows, "total": self.details_total}}
         waiver = {} if self.waiver is None else {"waiver": dict(self.waiver)}
+        human = {} if self.human is None else {"human_ceiling": dict(self.human)}
         return {
             "id": self.id,
             "gate": self.gate,
@@ -295,6 +300,7 @@ class Record:
             "worst": [image.to_json() for image in self.worst],
             **details,
             **waiver,
+            **human,
             "policy_line": self.policy_line,
         }
 
@@ -341,6 +347,7 @@ class Record:
             details=tuple(dict(zip(details["columns"], row, strict=True)) for row in details["rows"]),
             details_total=details["total"],
             waiver=data.get("waiver"),
+            human=data.get("human_ceiling"),
         )
 
 

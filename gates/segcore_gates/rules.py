@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segcore.average_precision import ScoreRule
     from segcore.dilation import Dilation
+    from segcore_gates.agreement.ceilings import Human
     from segcore_gates.views import View
 
 __all__ = [
@@ -73,6 +74,8 @@ class Metric(enum.StrEnum):
     """Recognition quality of one class: F1 of the segments."""
     MEAN_PQ = "mean-pq"
     """Mean of the panoptic qualities of all classes, of things or of stuff."""
+    AGREEMENT = "agreement"
+    """How far the annotators of one class agree: mean IoU of every two of them."""
     COVERAGE = "coverage"
     """Share of the gold images that were delivered."""
     FORMAT_LOCK = "format-lock"
@@ -237,6 +240,8 @@ class Rule(Check):
         With which numbers of gold images a bound may be judged, rising; empty is with any.
     members : tuple of str
         The classes of the group that ``class_name`` names, in ontology order; empty for a class.
+    human : Human or None
+        What people reach with each other of what is measured, where that is known.
     """
 
     class_name: str | None
@@ -262,6 +267,12 @@ class Rule(Check):
     members: tuple[str, ...] = ()
     sampled_from: int | None = None
     looks: tuple[int, ...] = ()
+    human: Human | None = None
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether it is judged by gold and delivery, and not by annotators."""
+        return self.metric is not Metric.AGREEMENT
 
     @property
     def limit(self) -> tuple[LimitKind, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from segcore_gates.agreement.resolution import resolve_agreement, with_ceilings
 from segcore_gates.format_lock.rule import resolve_format
 from segcore_gates.lints.resolution import resolve_lints
 from segcore_gates.regression.checks import resolve_regression
@@ -27,6 +29,9 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
     around : Around
         Its gates are resolved already.
     """
+    around = replace(around, rules=with_ceilings(policy.agreement, around))
+    rules, agreed = resolve_agreement(policy.gates, around)
+    around = replace(around, rules=rules)
     before: tuple[Check, ...] = (
         *resolve_format(policy.format, around),
         *resolve_lints(policy.lints, around),
@@ -36,4 +41,4 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
         *resolve_slices(policy.slices, around),
         *resolve_regression(policy.regression, around),
     )
-    return (*before, *around.rules, *after)
+    return (*before, *around.rules, *agreed, *after)

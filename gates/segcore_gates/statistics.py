@@ -30,7 +30,7 @@ from fractions import Fraction
 from operator import mul
 from typing import TYPE_CHECKING
 
-from segcore_gates import student
+from segcore import student
 from segcore_gates.planning.gold import fewest_whatever, images_until
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from unicodedata import combining, east_asian_width
 from segcore.errors import counted_faults
 from segcore.faults import CODES, Fault, fault_lines
 from segcore.wording import escaped
+from segcore_gates.agreement.said import limit_text, too_high
 from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
@@ -200,7 +201,7 @@ def remarks(report: PolicyReport) -> list[str]:
         lines.append(f"{_gates(let_pass)} with less gold than `support` asks for: {why}")
     lines += out_of_reach(report.records)
     lines += [f"warning: {escaped(text)}" for text in map(idle, report.records) if text]
-    lines += report.sampling.remarks()
+    lines += [*too_high(report.records), *report.sampling.remarks()]
     missing = [record for record in report.records if record.verdict is Verdict.MISSING]
     if absent := sum(not record.blocks for record in missing):
         lines.append(f"{_gates(absent)} without anything to judge: let pass by `absent` in the policy")
@@ -337,11 +338,10 @@ def cells_of(group: Group) -> tuple[str, ...]:
     """The cells of a row, as :func:`headings` has them."""
     record, *others = group
     interval = record.interval
-    same_limit = all(other.limit == record.limit for other in others)
     return (
         label(group),
         shown_value(record),
-        number(record.limit, record.unit) if same_limit else "",
+        limit_text(group),
         "" if interval is None else f"[{interval.lower:.3f}, {interval.upper:.3f}]",
         "" if record.images is None or others else str(record.images),
         record.verdict.value,

@@ -132,6 +132,22 @@ class SemanticMeasure:
         )
         return left, right
 
+    def runs_of(self, annotation: ImageAnnotation) -> tuple[LabelRuns, list[Fault]]:
+        """The codes of one annotation taken as gold, column-major, and what is wrong with its classes.
+
+        For annotations that are held against each other, none of which is the delivery.
+        """
+        faults: list[Fault] = []
+        dense = self._dense(annotation, self.gold)
+        content = dense.content
+        if isinstance(content, LabelMap):
+            runs = kernels.dense_runs(content.values, self.gold.of_values(content))
+        else:
+            runs = self._paint(dense, self.gold, faults)
+        if (runs.codes == self.num_classes + 2).any():
+            faults += self._unknown(annotation, self.gold)
+        return runs, faults
+
     def code_maps(
         self, gold: ImageAnnotation, delivery: ImageAnnotation | None
     ) -> tuple[Values, Values]:

@@ -163,7 +163,8 @@ class _Told:
         pairs = []
         for role, spec in (("gold", policy.gold), ("delivery", policy.delivery)):
             location = self._specs[role].partition(":")[2].partition("?")[0]
-            pairs.append((spec.location, location))
+            if spec.location not in {location, location.rstrip("/")}:
+                pairs.append((spec.location, location.rstrip("/") or location))
         folder = str(policy.path.parent)
         if folder != ".":
             pairs.append((f"{folder.rstrip('/')}/", ""))
@@ -193,7 +194,8 @@ class _Told:
             return value
         for path, written in self._pairs:
             # written is not a pattern, so nothing in it is replaced
-            value = written.join(re.split(rf"(?<![^\s:=&?\"'(]){re.escape(path)}", value))
+            ends = "" if path.endswith("/") else r"(?![\w-])"
+            value = written.join(re.split(rf"(?<![^\s:=&?\"'(]){re.escape(path)}{ends}", value))
         return value
 
 

@@ -23,12 +23,16 @@ __all__ = ["check_json", "ontology_json", "waiver_json"]
 
 _RENAMED: Final = {"class_name": "class", "kinds": "classes"}
 
+_BESIDE: Final = "human"
+"""What stands beside a limit and decides nothing; it comes from a file that no bundle holds."""
+
 
 def check_json(check: Check) -> dict[str, Any]:
     """One check; ``kind`` is ``metric`` for the rules of gates, else what it is called in the code."""
     fields = {
         _RENAMED.get(field.name, field.name): _plain(getattr(check, field.name))
         for field in dataclasses.fields(check)
+        if field.name != _BESIDE
     }
     if isinstance(check, Rule):
         return {**fields, "kind": "metric", "table": table_of(check), "ranking": ranking_of(check)}
@@ -67,5 +71,6 @@ def _plain(value: object) -> Any:
     if isinstance(value, Set):
         return sorted(map(_plain, value), key=repr)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        names = (field.name for field in dataclasses.fields(value) if field.name != _BESIDE)
+        return {name: _plain(getattr(value, name)) for name in names}
     return type(value).__name__

@@ -7,11 +7,12 @@ from typing import Final
 
 from segcore.page.markup import Child, Markup, element, joined, name
 from segcore.page.tables import cell, head, row, table
+from segcore_gates.agreement.said import limit_text
 from segcore_gates.details import detail_cells
 from segcore_gates.groups import Group, grouped, label
 from segcore_gates.html.interval import drawn
 from segcore_gates.metrics import METRICS, title
-from segcore_gates.records import Record, Verdict, measured, number
+from segcore_gates.records import Record, Verdict, measured
 from segcore_gates.report import PolicyReport
 from segcore_gates.rules import Metric
 from segcore_gates.text import headings, headline, note, shown_value, worst_first
@@ -81,7 +82,6 @@ def gates_table(
 def _row(group: Group, trends: Mapping[str, Child]) -> Markup:
     record, *others = group
     interval = record.interval
-    same_limit = all(other.limit == record.limit for other in others)
     bounds = None
     if interval is not None:
         bounds = joined(
@@ -89,13 +89,13 @@ def _row(group: Group, trends: Mapping[str, Child]) -> Markup:
             " to ",
             element("span", f"{interval.upper:.3f}", data_key="upper", data_value=repr(interval.upper)),
         )
-    limit = number(record.limit, record.unit)
+    limit = limit_text(group)
     images = None if others else record.images
     return row(
         name(label(group)),
         cell(verdict_mark(record.verdict, blocks=record.blocks)),
         cell(shown_value(record), value=record.value, key="value", right=True),
-        cell(limit, value=record.limit, key="limit", right=True) if same_limit else cell(),
+        cell(limit, value=record.limit, key="limit", right=True) if limit else cell(),
         cell(drawn(record)),
         cell(bounds, right=True),
         cell(trends.get(record.id)) if trends else None,

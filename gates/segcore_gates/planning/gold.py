@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
-from segcore_gates.student import quantile
+from segcore.student import quantile
 
 __all__ = [
     "SPREADS",

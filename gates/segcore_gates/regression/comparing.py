@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from segcore_gates import student
+from segcore import student
 from segcore_gates.records import DETAILS, Interval
 from segcore_gates.regression.image_sums import ImageSums, Row, added
 

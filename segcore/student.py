@@ -12,7 +12,7 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
-from segcore_gates.incomplete_beta import beta_fraction
+from segcore.incomplete_beta import beta_fraction
 
 __all__ = ["quantile", "tail"]
 

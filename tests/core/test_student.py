@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from segcore_gates.student import quantile, tail
+from segcore.student import quantile, tail
 
 DEGREES = (1, 2, 3, 4, 7, 29, 30, 199, 200, 201, 5000, 1_000_000)
 
