@@ -23,18 +23,6 @@ CAMVID = [
     "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
     "bicyclist",
 ]  # fmt: skip
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "pavement",
-    "tree",
-    "sign",
-    "fence",
-    "car",
-    "pedestrian",
-    "bicyclist",
-]
 THINGS = {"pole", "sign", "car", "pedestrian", "bicyclist"}
 
 
