@@ -205,7 +205,7 @@ def test_more_gold_leaves_less_to_pass(pilot, capsys):
 
 
 def test_lead_times_are_priced_only_where_all_images_have_one(pilot):
-    with pytest.raises(UsageError, match="2 images of .* do not say how long they took"):
+    with pytest.raises(UsageError, match=r"2 images of .* do not say how long they took"):
         cost(pilot, hourly=30.0)
 
 
