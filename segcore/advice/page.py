@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from segcore.advice.advice import Advice, ClassAdvice
+from segcore.advice.price_effect import PriceEffect
 from segcore.advice.words import UNKNOWABLE, count_lines, needed, percent, source_lines
 from segcore.page.curves import Curve, curves
 from segcore.page.frame import framed
@@ -23,12 +24,12 @@ thead .number { white-space: normal; min-width: 4.5rem; }
 """
 
 
-def page(advice: Advice) -> str:
+def page(advice: Advice, *, price: PriceEffect | None = None) -> str:
     """The text of the page; the same advice gives the same text."""
     return framed(
         title=f"What to draw: {advice.inputs[0].spec}",
         header=_header(advice),
-        main=[_whole(advice), _table(advice), _curves(advice), _footnotes(advice)],
+        main=[_whole(advice, price), _table(advice), _curves(advice), _footnotes(advice)],
         style=_STYLE,
     )
 
@@ -43,11 +44,12 @@ def _header(advice: Advice) -> Markup:
     )
 
 
-def _whole(advice: Advice) -> Markup:
+def _whole(advice: Advice, price: PriceEffect | None) -> Markup:
     return element(
         "section",
         element("h2", f"All together: {advice.task}", id="whole"),
         element("ul", [element("li", line) for line in advice.evidence]),
+        element("ul", [element("li", line) for line in price.lines]) if price else None,
         aria_labelledby="whole",
     )
 

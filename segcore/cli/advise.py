@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segcore.cli import ExitCode
+
+if TYPE_CHECKING:
+    from segcore.advice.price_effect import PricesPerObject
 
 __all__ = ["advise"]
 
@@ -65,6 +68,7 @@ def advise(
     import segcore
     from segcore.advice import advise as advised
     from segcore.advice.page import page
+    from segcore.advice.price_effect import price_effect
     from segcore.advice.settings import Settings
     from segcore.cli.advise_report import report_text
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
@@ -92,13 +96,29 @@ def advise(
         if json is not None:
             write(json, json_text(error.to_json()))
         raise
+    prices = _prices()
+    price = None if prices is None else price_effect(advice.classes, prices)
     if json is not None:
-        tool = {"tool": {"name": "segcore", "version": segcore.__version__}}
-        write(json, json_text({**advice.to_json(), **tool}))
+        more = {
+            "tool": {"name": "segcore", "version": segcore.__version__},
+            "price": None if price is None else price.to_json(),
+        }
+        write(json, json_text({**advice.to_json(), **more}))
     if html is not None:
-        write(html, page(advice))
+        write(html, page(advice, price=price))
     if json != STDOUT:
-        write(STDOUT, report_text(advice))
+        write(STDOUT, report_text(advice, price=price))
     for line in fault_lines(advice.faults, severity=True):
         typer.echo(line, err=True)
     return ExitCode.ACCEPTED
+
+
+def _prices() -> PricesPerObject | None:
+    """The price table that is packaged; None where there is none."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("segcore.pricing.prices") is None:
+        return None
+    found: PricesPerObject = import_module("segcore.pricing.prices").load_prices()
+    return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from segcore.advice.advice import Advice, ClassAdvice
+from segcore.advice.price_effect import PriceEffect
 from segcore.advice.words import count_lines, needed, percent, source_lines
 from segcore.cli.output import table_text
 
 __all__ = ["report_text"]
 
 
-def report_text(advice: Advice) -> str:
+def report_text(advice: Advice, *, price: PriceEffect | None = None) -> str:
     """The table, one row a class in the order of the ontology, and below it the whole."""
     told = advice.settings
     headings = [
@@ -33,6 +34,7 @@ def report_text(advice: Advice) -> str:
     notes = [
         f"all together: {advice.task}",
         *(f"  {line}" for line in advice.evidence),
+        *([] if price is None else price.lines),
         *count_lines(advice),
         f"?: told by fewer than {told.images} images and {told.objects} objects, a hint",
         f"{told.vertices} vertices: objects a polygon of so many captures; IoU: vertices "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 import segcore
 from segcore.advice import advise
 from segcore.advice.page import page
+from segcore.advice.price_effect import price_effect
 from segcore.advice.settings import Settings
 from segcore.cli import main
 from segcore.errors import InvalidInputError, UsageError
@@ -224,6 +226,23 @@ def test_the_command_writes_a_table_json_and_a_page(tmp_path, capsys):
     assert "<script>alert" not in text
     assert text.count("<svg") == 2
     assert not re.search(r"(?:src|href)=\"(?!#|data:)", text)
+
+
+def test_the_price_effect_is_what_the_objects_cost_beside_masks(tmp_path):
+    sail = [[10, 10, 90, 10, 10, 90]]
+    spec = coco_file(tmp_path, [("a", square(10, 10, 20)), ("a", square(60, 60, 9)), ("b", sail)])
+    table = {
+        (Geometry.BOX, None): SimpleNamespace(low=1.0, high=1.0, source="one"),
+        (Geometry.POLYGON, 3): SimpleNamespace(low=3.0, high=8.0, source="two"),
+        (Geometry.MASK, None): SimpleNamespace(low=8.0, high=15.0, source="three"),
+    }
+    prices = SimpleNamespace(per_object=lambda geometry, vertices=None: table[geometry, vertices])
+
+    effect = price_effect(advise(spec).classes, prices)
+
+    assert (effect.low, effect.high) == (2 * 1 + 3, 2 * 1 + 8)
+    assert (effect.mask_low, effect.mask_high) == (3 * 8, 3 * 15)
+    assert effect.sources == ("one", "three", "two")
 
 
 def test_the_same_advice_is_the_same_page(tmp_path):
