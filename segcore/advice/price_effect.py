@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from segcore.advice.advice import ClassAdvice
 from segcore.pricing.geometry import Geometry
+from segcore.pricing.prices import Prices
 
-__all__ = ["PriceEffect", "PricesPerObject", "price_effect"]
-
-
-class _Range(Protocol):
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def source(self) -> str: ...
-
-
-class PricesPerObject(Protocol):
-    """A price table, a box being 1."""
-
-    def per_object(self, geometry: Geometry, vertices: int | None = None) -> _Range:
-        """The price of one object, drawn so."""
+__all__ = ["PriceEffect", "price_effect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +52,20 @@ class PriceEffect:
         }
 
 
-def price_effect(classes: Iterable[ClassAdvice], prices: PricesPerObject) -> PriceEffect:
-    """What the objects cost as advised, and as masks."""
-    advised = [(c.objects, prices.per_object(c.geometry, c.vertices)) for c in classes]
+def price_effect(classes: Iterable[ClassAdvice], prices: Prices) -> PriceEffect | None:
+    """What the objects cost as advised, and as masks; None where the table has no price for one."""
+    kinds = list(classes)
+    advised = [prices.per_object(c.geometry, c.vertices) for c in kinds]
     mask = prices.per_object(Geometry.MASK)
-    objects = sum(n for n, _ in advised)
+    if mask is None or not all(advised):
+        return None
+    drawn = [price.times(c.objects) for c, price in zip(kinds, advised, strict=True) if price]
+    objects = sum(c.objects for c in kinds)
+    cells = dict.fromkeys(cell.source for price in (*drawn, mask) for cell in price.cells)
     return PriceEffect(
-        low=sum(n * price.low for n, price in advised),
-        high=sum(n * price.high for n, price in advised),
+        low=sum(price.low for price in drawn),
+        high=sum(price.high for price in drawn),
         mask_low=objects * mask.low,
         mask_high=objects * mask.high,
-        sources=tuple(sorted({*(price.source for _, price in advised), mask.source})),
+        sources=tuple(cells),
     )

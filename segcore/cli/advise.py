@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from segcore.cli import ExitCode
-
-if TYPE_CHECKING:
-    from segcore.advice.price_effect import PricesPerObject
 
 __all__ = ["advise"]
 
@@ -74,6 +71,7 @@ def advise(
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
     from segcore.errors import InvalidInputError, UsageError
     from segcore.faults import fault_lines
+    from segcore.pricing.prices import load_prices
 
     if html == STDOUT:
         raise UsageError("--html needs the name of a file")
@@ -96,8 +94,7 @@ def advise(
         if json is not None:
             write(json, json_text(error.to_json()))
         raise
-    prices = _prices()
-    price = None if prices is None else price_effect(advice.classes, prices)
+    price = price_effect(advice.classes, load_prices())
     if json is not None:
         more = {
             "tool": {"name": "segcore", "version": segcore.__version__},
@@ -111,14 +108,3 @@ def advise(
     for line in fault_lines(advice.faults, severity=True):
         typer.echo(line, err=True)
     return ExitCode.ACCEPTED
-
-
-def _prices() -> PricesPerObject | None:
-    """The price table that is packaged; None where there is none."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("segcore.pricing.prices") is None:
-        return None
-    found: PricesPerObject = import_module("segcore.pricing.prices").load_prices()
-    return found

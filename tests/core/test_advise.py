@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from segcore.cli import main
 from segcore.errors import InvalidInputError, UsageError
 from segcore.ontology import LabelClass, Ontology
 from segcore.pricing.geometry import Geometry
+from segcore.pricing.prices import load_prices
 
 CAMVID = [
     "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
@@ -231,18 +231,14 @@ def test_the_command_writes_a_table_json_and_a_page(tmp_path, capsys):
 def test_the_price_effect_is_what_the_objects_cost_beside_masks(tmp_path):
     sail = [[10, 10, 90, 10, 10, 90]]
     spec = coco_file(tmp_path, [("a", square(10, 10, 20)), ("a", square(60, 60, 9)), ("b", sail)])
-    table = {
-        (Geometry.BOX, None): SimpleNamespace(low=1.0, high=1.0, source="one"),
-        (Geometry.POLYGON, 3): SimpleNamespace(low=3.0, high=8.0, source="two"),
-        (Geometry.MASK, None): SimpleNamespace(low=8.0, high=15.0, source="three"),
-    }
-    prices = SimpleNamespace(per_object=lambda geometry, vertices=None: table[geometry, vertices])
 
-    effect = price_effect(advise(spec).classes, prices)
+    effect = price_effect(advise(spec).classes, load_prices())
 
-    assert (effect.low, effect.high) == (2 * 1 + 3, 2 * 1 + 8)
-    assert (effect.mask_low, effect.mask_high) == (3 * 8, 3 * 15)
-    assert effect.sources == ("one", "three", "two")
+    # two squares as boxes, one triangle at 3 to 5.5 boxes; masks are 10 to 15 boxes
+    assert (effect.low, effect.high) == (2 + 3, 2 + 5.5)
+    assert (effect.mask_low, effect.mask_high) == (3 * 10, 3 * 15)
+    assert effect.sources[0] == "the unit"
+    assert all(effect.sources)
 
 
 def test_the_same_advice_is_the_same_page(tmp_path):
