@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import subprocess
 import sys
 import tomllib
@@ -99,7 +100,8 @@ def test_every_entry_point_names_something_that_is_there(wheel):
             paths = [f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"]
             (path,) = (p for p in paths if p in wheel.namelist())
             source = wheel.read(path).decode()
-            assert not attribute or f"def {attribute}(" in source, value
+            found = re.search(rf"^(def {attribute}\(|class {attribute}\b)", source, re.MULTILINE)
+            assert not attribute or found, value
 
 
 def test_the_metadata_is_what_an_index_asks_for(wheel):
