@@ -10,7 +10,6 @@ from segcore.cli import ExitCode
 
 if TYPE_CHECKING:
     from segcore.conversion import Conversion
-    from segcore.loss import Loss
 
 __all__ = ["convert"]
 
@@ -97,52 +96,8 @@ def convert(
 
 
 def _text(found: Conversion) -> str:
-    from segcore.cli.output import table_text
+    from segcore.cli.loss_report import loss_text
     from segcore.wording import escaped
 
-    loss = found.loss
-    total = loss.total()
-    lines = [
-        f"{loss.kind.value}: {loss.images} image{'s' * (loss.images != 1)}, "
-        f"{total.objects} object{'s' * (total.objects != 1)}, "
-        f"{total.exact} of them run for run the same\n"
-    ]
-    lines += [f"  {problem}\n" for problem in loss.problems()]
-    if found.missing:
-        lines.append(f"  the format has no place for: {', '.join(found.missing)}\n")
-    lines += [f"  left behind: {escaped(name)} ({n})\n" for name, n in loss.left_behind.items()]
-    if rows := _rows(loss):
-        notes = [
-            "Classes and sizes with an object that changed, the worst first. IoU (computed) of each",
-            "object with what it is found again as when read back, 0 where it is lost.",
-            "Sizes by pixels, as COCO has them: small below 32 x 32, large from 96 x 96.",
-        ]
-        lines += ["\n", table_text(_HEADINGS, rows, notes=notes)]
-    if found.written:
-        lines.append(f"\nwritten; read it as {escaped(found.reading)}\n")
-    return "".join(lines)
-
-
-_HEADINGS = (
-    *("class", "size", "objects", "exact", "mean IoU", "least"),
-    *("lost", "merged", "split", "holes filled"),
-)
-
-
-def _rows(loss: Loss) -> list[list[str]]:
-    """The classes and sizes with an object that changed, the worst on top."""
-    from segcore.cli.output import share
-
-    rows = sorted(loss.rows.items(), key=lambda item: (item[1].mean_iou or 0.0, item[0][0], item[0][1]))
-    return [
-        [
-            loss.names[index],
-            size.value,
-            *(f"{n}" for n in (row.objects, row.exact)),
-            share(row.mean_iou),
-            share(row.least_iou),
-            *(f"{n}" for n in (row.lost, row.merged, row.split, row.holes_filled)),
-        ]
-        for (index, size), row in rows
-        if row.exact < row.objects
-    ]
+    text = loss_text(found.loss, missing=found.missing)
+    return text + (f"\nwritten; read it as {escaped(found.reading)}\n" if found.written else "")

@@ -1,0 +1,68 @@
+"""``segcore loss``: what a conversion lost that somebody else made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from segcore.cli import ExitCode
+
+__all__ = ["loss"]
+
+
+def loss(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="The annotations as they were.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The same after a conversion.")],
+    *,
+    ontology: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The classes, where BEFORE names none; or preset:NAME."),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write everything as JSON; - is standard output.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes to work in.")] = 1,
+) -> int:
+    """Measure what was lost between two sources of the same annotations, by class and object size.
+
+    Such as an export of a platform, or a file that went through somebody's script.  Images are paired by
+    key and classes by name; each object is looked for where it lay.  Exit code 0 whatever was lost.
+
+    Example: segcore loss label-studio-export:tasks.json coco:export/result.json --json loss.json
+    """
+    import segcore
+    from segcore.cli.loss_report import loss_text
+    from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
+    from segcore.errors import InvalidInputError
+    from segcore.loss import measure_loss
+    from segcore.ontology_file import named_ontology
+
+    require_destination(json)
+    try:
+        with progress("comparing") as report:
+            first = segcore.open(before)
+            first.fetch(progress=report)
+            first = first.resolve(ontology=None if ontology is None else named_ontology(ontology))
+            second = segcore.open(after)
+            second.fetch(progress=report)
+            second = second.resolve(ontology=first.ontology, gold=first)
+            found = measure_loss(first, second, jobs=jobs, progress=report)
+    except InvalidInputError as error:
+        if json is not None:
+            write(json, json_text(error.to_json()))
+        raise
+    if json is not None:
+        document: dict[str, Any] = {
+            "schema": 1,
+            "tool": {"name": "segcore", "version": segcore.__version__},
+            "inputs": [
+                {"role": role, "spec": spec, "images": len(source.keys()), "sha256": source.digest()}
+                for role, spec, source in (("before", before, first), ("after", after, second))
+            ],
+            **found.to_json(),
+        }
+        write(json, json_text(document))
+    if json != STDOUT:
+        write(STDOUT, loss_text(found))
+    return ExitCode.ACCEPTED
