@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from pycocotools import mask as coco_mask
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -115,3 +119,33 @@ def _refuse_missing_component(report: R) -> R:
                 f"{reason}\nSEGCORE_REQUIRE is set: a skip must not hide a missing component"
             )
     return report
+
+
+@pytest.fixture
+def write_shapes(tmp_path: Path) -> Callable[[Mapping[str, npt.NDArray[np.bool_]]], str]:
+    """A function that writes a COCO document with an image and a class for every mask; its spec."""
+
+    def write(shapes: Mapping[str, npt.NDArray[np.bool_]]) -> str:
+        images, annotations = [], []
+        for k, mask in enumerate(shapes.values(), 1):
+            rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+            height, width = mask.shape
+            images.append({"id": k, "file_name": f"{k}.png", "height": height, "width": width})
+            annotations.append(
+                {
+                    "id": k,
+                    "image_id": k,
+                    "category_id": k,
+                    "iscrowd": 0,
+                    "area": int(mask.sum()),
+                    "bbox": [float(x) for x in coco_mask.toBbox(rle)],
+                    "segmentation": {"size": rle["size"], "counts": rle["counts"].decode()},
+                }
+            )
+        categories = [{"id": k, "name": name} for k, name in enumerate(shapes, 1)]
+        document = {"images": images, "annotations": annotations, "categories": categories}
+        file = tmp_path / "shapes.json"
+        file.write_text(json.dumps(document))
+        return f"coco:{file}"
+
+    return write

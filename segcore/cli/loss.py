@@ -13,8 +13,17 @@ __all__ = ["loss"]
 
 def loss(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="The annotations as they were.")],
-    after: Annotated[str, typer.Argument(metavar="AFTER", help="The same after a conversion.")],
+    after: Annotated[
+        str | None, typer.Argument(metavar="[AFTER]", help="The same after a conversion.")
+    ] = None,
     *,
+    through: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPORTER",
+            help="Instead of AFTER: label-studio-coco or fiftyone-coco, what the platform would export.",
+        ),
+    ] = None,
     ontology: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The classes, where BEFORE names none; or preset:NAME."),
@@ -30,24 +39,44 @@ def loss(
     key and classes by name; each object is looked for where it lay.  Exit code 0 whatever was lost.
 
     Example: segcore loss label-studio-export:tasks.json coco:export/result.json --json loss.json
+
+    Example: segcore loss coco:gold.json --through label-studio-coco
     """
+    import tempfile
+    from pathlib import Path
+
     import segcore
     from segcore.cli.loss_report import loss_text
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
-    from segcore.errors import InvalidInputError
+    from segcore.errors import InvalidInputError, UsageError
     from segcore.loss import measure_loss
+    from segcore.loss.exporters import exporter_of, readable
     from segcore.ontology_file import named_ontology
 
     require_destination(json)
+    if (after is None) is (through is None):
+        raise UsageError("say AFTER, or --through an exporter")
+    left_out = 0
     try:
-        with progress("comparing") as report:
+        with progress("comparing") as report, tempfile.TemporaryDirectory(prefix="segcore-") as folder:
             first = segcore.open(before)
             first.fetch(progress=report)
             first = first.resolve(ontology=None if ontology is None else named_ontology(ontology))
-            second = segcore.open(after)
-            second.fetch(progress=report)
-            second = second.resolve(ontology=first.ontology, gold=first)
+            if after is not None:
+                second = segcore.open(after)
+                second.fetch(progress=report)
+                second = second.resolve(ontology=first.ontology, gold=first)
+            else:
+                exported = exporter_of(f"{through}")(first, Path(folder))
+                second, left_out = readable(exported, gold=first)
             found = measure_loss(first, second, jobs=jobs, progress=report)
+            inputs = [
+                {"role": role, "spec": spec, "images": len(source.keys()), "sha256": source.digest()}
+                for role, spec, source in (
+                    ("before", before, first),
+                    ("after", after or through, second),
+                )
+            ]
     except InvalidInputError as error:
         if json is not None:
             write(json, json_text(error.to_json()))
@@ -56,13 +85,15 @@ def loss(
         document: dict[str, Any] = {
             "schema": 1,
             "tool": {"name": "segcore", "version": segcore.__version__},
-            "inputs": [
-                {"role": role, "spec": spec, "images": len(source.keys()), "sha256": source.digest()}
-                for role, spec, source in (("before", before, first), ("after", after, second))
-            ],
+            "inputs": inputs,
+            "refused_when_read": left_out,
             **found.to_json(),
         }
         write(json, json_text(document))
     if json != STDOUT:
         write(STDOUT, loss_text(found))
+        if left_out:
+            typer.echo(
+                f"{left_out} exported annotations hold no mask anybody can read; they count as lost"
+            )
     return ExitCode.ACCEPTED

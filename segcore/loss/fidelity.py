@@ -144,7 +144,8 @@ def compare(
         found.fates.append(fate)
         if j >= 0:
             found.crowds_lost += bool(before.objects.crowd[i] != there.crowd[j])
-            found.scores_lost += _score(before.objects, i) != _score(there, j)
+            score = _score(before.objects, i)
+            found.scores_lost += score is not None and score != _score(there, j)
     return found
 
 
