@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segcore.ontology import Ontology
     from segcore.sources import Source
 
-__all__ = ["Proposal", "gold_images", "propose"]
+__all__ = ["Proposal", "classes_of", "gold_images", "propose"]
 
 CONFIDENCE: Final = 0.95
 AMPLE: Final = 4
@@ -99,7 +99,7 @@ def gold_images(source: Source, ontology: Ontology) -> list[tuple[str, int]]:
     names = (source.ontology or ontology).names
     counted = dict.fromkeys(ontology.names, 0)
     for key in source.keys():  # noqa: SIM118 - a source is no mapping
-        for index in _classes_of(source, key):
+        for index in classes_of(source, key):
             own = ontology.index(names[index])
             if own is not None:
                 counted[ontology.names[own]] += 1
@@ -108,7 +108,7 @@ def gold_images(source: Source, ontology: Ontology) -> list[tuple[str, int]]:
     return list(counted.items())
 
 
-def _classes_of(source: Source, key: str) -> list[int]:
+def classes_of(source: Source, key: str) -> list[int]:
     """The classes of one image, by their places in the ontology of its source."""
     import numpy as np
 
