@@ -222,6 +222,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "policy.missing_key": (_E, "a required key is missing"),
     "policy.bad_value": (_E, "a value has the wrong type or is not one of the allowed"),
     "policy.threshold": (_E, "a threshold is not a usable number"),
+    "policy.above_ceiling": (_E, "a threshold lies above what the conversion leaves"),
     "policy.unknown_class": (_E, "a class is not in the ontology"),
     "policy.uncovered_class": (_E, "a class has no threshold"),
     "policy.unresolved_variable": (_E, "a variable is not set"),

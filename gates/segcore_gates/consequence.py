@@ -105,6 +105,7 @@ def rule_record(
         worst=worst,
         unit=unit_of(rule),
         human=None if rule.human is None else human_json(rule.human, rule.minimum),
+        conversion=None if rule.conversion is None else rule.conversion.iou,
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from segcore_gates.agreement.policy import AgreementSection
+from segcore_gates.conversion.policy import ConversionSection
 from segcore_gates.format_lock.policy import FormatSection
 from segcore_gates.gate_base import ABSENT, CONFIDENCE, JUDGE, SEVERITY, Model, Support
 from segcore_gates.gate_values import Confidence, Name, Share, Text, kind
@@ -235,6 +236,9 @@ class Policy(Model):
     )
     agreement: AgreementSection | None = Field(
         default=None, description="What people reach with each other, to stand beside the thresholds."
+    )
+    conversion: ConversionSection | None = Field(
+        default=None, description="What the conversion of the delivery leaves of each class."
     )
     attributes: Text | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segcore.errors import UsageError
+from segcore_gates.conversion.ceilings import require_measured_gold
 from segcore_gates.hand_written import require_pins
 from segcore_gates.metrics import view_of
 from segcore_gates.slices.attributes import BatchAttributes
@@ -206,6 +207,7 @@ class PolicyBatch:
     def _require_same_inputs(self, evaluation: MeasuredBatch) -> None:
         """Refuse inputs that are not those the policy pins, or of which two views saw other bytes."""
         require_pins(self._policy, evaluation)
+        require_measured_gold(self._policy.rules, evaluation)
         digests = tuple(info.sha256 for info in evaluation.inputs)
         if self._digests is None:
             self._digests = digests

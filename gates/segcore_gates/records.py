@@ -227,6 +227,8 @@ class Record:
     human : mapping or None
         What people reach with each other, where the policy names it: see
         :func:`segcore_gates.agreement.ceilings.human_json`.
+    conversion : float or None
+        What the conversion of the delivery leaves of the value at most, where the policy names it.
     exact : Fraction, float or None
         The value before it was rounded, where it is known; a record that crossed a process has none.
     """
@@ -259,6 +261,7 @@ class Record:
     details_total: int = 0
     waiver: Mapping[str, Plain] | None = None
     human: Mapping[str, Plain] | None = None
+    conversion: float | None = None
     exact: Fraction | float | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -273,6 +276,10 @@ class Record:
             details = {"details": {"columns": columns, "rows": rows, "total": self.details_total}}
         waiver = {} if self.waiver is None else {"waiver": dict(self.waiver)}
         human = {} if self.human is None else {"human_ceiling": dict(self.human)}
+        conversion: dict[str, Any] = {}
+        if self.conversion is not None:
+            own = None if self.value is None else self.conversion - self.value
+            conversion = {"conversion_ceiling": {"value": self.conversion, "annotators_share": own}}
         return {
             "id": self.id,
             "gate": self.gate,
@@ -301,6 +308,7 @@ class Record:
             **details,
             **waiver,
             **human,
+            **conversion,
             "policy_line": self.policy_line,
         }
 
@@ -348,6 +356,7 @@ class Record:
             details_total=details["total"],
             waiver=data.get("waiver"),
             human=data.get("human_ceiling"),
+            conversion=data.get("conversion_ceiling", {}).get("value"),
         )
 
 

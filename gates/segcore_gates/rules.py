@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from segcore.average_precision import ScoreRule
     from segcore.dilation import Dilation
     from segcore_gates.agreement.ceilings import Human
+    from segcore_gates.conversion.ceilings import Ceiling
     from segcore_gates.views import View
 
 __all__ = [
@@ -242,6 +243,8 @@ class Rule(Check):
         The classes of the group that ``class_name`` names, in ontology order; empty for a class.
     human : Human or None
         What people reach with each other of what is measured, where that is known.
+    conversion : Ceiling or None
+        What the conversion of the delivery leaves of what is measured, where that is known.
     """
 
     class_name: str | None
@@ -268,6 +271,7 @@ class Rule(Check):
     sampled_from: int | None = None
     looks: tuple[int, ...] = ()
     human: Human | None = None
+    conversion: Ceiling | None = None
 
     @property
     def of_batch(self) -> bool:

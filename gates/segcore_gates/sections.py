@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segcore_gates.agreement.resolution import resolve_agreement, with_ceilings
+from segcore_gates.conversion.resolution import with_conversion
 from segcore_gates.format_lock.rule import resolve_format
 from segcore_gates.lints.resolution import resolve_lints
 from segcore_gates.regression.checks import resolve_regression
@@ -30,6 +31,7 @@ def resolve_sections(policy: Policy, around: Around) -> tuple[Check, ...]:
         Its gates are resolved already.
     """
     around = replace(around, rules=with_ceilings(policy.agreement, around))
+    around = replace(around, rules=with_conversion(policy.conversion, around))
     rules, agreed = resolve_agreement(policy.gates, around)
     around = replace(around, rules=rules)
     before: tuple[Check, ...] = (

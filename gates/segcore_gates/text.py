@@ -17,6 +17,7 @@ from segcore.errors import counted_faults
 from segcore.faults import CODES, Fault, fault_lines
 from segcore.wording import escaped
 from segcore_gates.agreement.said import limit_text, too_high
+from segcore_gates.conversion.said import shares
 from segcore_gates.details import details_lines
 from segcore_gates.groups import Group, grouped, label, reason
 from segcore_gates.metrics import METRICS, title
@@ -96,8 +97,10 @@ def explain(record: Record, *, policy: str, node_id: str) -> str:
         What pytest is called with to run this gate again.
     """
     lines = [headline(record)]
-    if note((record,)) not in lines[0]:
-        lines.append(f"  {note((record,))}")
+    if _why((record,)) not in lines[0]:
+        lines.append(f"  {_why((record,))}")
+    if divided := shares(record):
+        lines.append(f"  {divided}")
     if record.interval is not None and record.value is not None:
         lines += ["", *_interval_lines(record.interval, record.value, record)]
     if record.worst and record.metric is Metric.COVERAGE:
@@ -166,7 +169,11 @@ def headings(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def note(group: Group) -> str:
-    """The last cell of a row: why the verdict is what it is."""
+    """The last cell of a row: why the verdict is what it is, and what the conversion has in it."""
+    return "; ".join(filter(None, (_why(group), shares(group[0]))))
+
+
+def _why(group: Group) -> str:
     record = group[0]
     if (
         record.verdict is Verdict.FAIL

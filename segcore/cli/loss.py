@@ -46,10 +46,11 @@ def loss(
     from pathlib import Path
 
     import segcore
-    from segcore.cli.loss_report import loss_text
+    from segcore.cli.loss_report import ceilings_text, loss_text
     from segcore.cli.output import STDOUT, json_text, progress, require_destination, write
     from segcore.errors import InvalidInputError, UsageError
     from segcore.loss import measure_loss
+    from segcore.loss.ceilings import measure_ceilings
     from segcore.loss.exporters import exporter_of, readable
     from segcore.ontology_file import named_ontology
 
@@ -70,11 +71,12 @@ def loss(
                 exported = exporter_of(f"{through}")(first, Path(folder))
                 second, left_out = readable(exported, gold=first)
             found = measure_loss(first, second, jobs=jobs, progress=report)
+            ceilings = measure_ceilings(first, second, jobs=jobs)
             inputs = [
-                {"role": role, "spec": spec, "images": len(source.keys()), "sha256": source.digest()}
-                for role, spec, source in (
-                    ("before", before, first),
-                    ("after", after or through, second),
+                {"role": role, "spec": spec, "images": len(source.keys()), "sha256": sha256}
+                for role, spec, source, sha256 in (
+                    ("before", before, first, ceilings.sha256 or first.digest()),
+                    ("after", after or through, second, second.digest()),
                 )
             ]
     except InvalidInputError as error:
@@ -88,10 +90,12 @@ def loss(
             "inputs": inputs,
             "refused_when_read": left_out,
             **found.to_json(),
+            **ceilings.to_json(),
         }
         write(json, json_text(document))
     if json != STDOUT:
         write(STDOUT, loss_text(found))
+        write(STDOUT, ceilings_text(ceilings))
         if left_out:
             typer.echo(
                 f"{left_out} exported annotations hold no mask anybody can read; they count as lost"

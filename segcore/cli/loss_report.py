@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from segcore.cli.output import share, table_text
 from segcore.loss import Loss
+from segcore.loss.ceilings import Ceilings
 from segcore.wording import escaped
 
-__all__ = ["loss_text"]
+__all__ = ["ceilings_text", "loss_text"]
 
 _HEADINGS = (
     *("class", "size", "objects", "exact", "mean IoU", "least"),
@@ -43,6 +44,21 @@ def loss_text(loss: Loss, *, missing: Sequence[str] = ()) -> str:
         ]
         lines += ["\n", table_text(_HEADINGS, rows, notes=notes)]
     return "".join(lines)
+
+
+def ceilings_text(found: Ceilings) -> str:
+    """What is left of each class, the least first; a line where that could not be measured."""
+    if found.refused is not None:
+        return f"\nno ceilings: {escaped(found.refused)}\n"
+    below = [(iou, name) for name, iou, _ in found.classes if iou is not None and iou < 1]
+    if not below:
+        return ""
+    notes = [
+        "The IoU of each class before and after, over all pixels: what a delivery without a mistake",
+        "scores once it went through the same conversion. Classes that are not listed keep 1.",
+    ]
+    rows = [[name, share(iou)] for iou, name in sorted(below)]
+    return "\n" + table_text(("class", "ceiling"), rows, notes=notes)
 
 
 def _rows(loss: Loss) -> list[list[str]]:

@@ -23,8 +23,8 @@ __all__ = ["check_json", "ontology_json", "waiver_json"]
 
 _RENAMED: Final = {"class_name": "class", "kinds": "classes"}
 
-_BESIDE: Final = "human"
-"""What stands beside a limit and decides nothing; it comes from a file that no bundle holds."""
+_BESIDE: Final = frozenset({"human", "conversion"})
+"""What stands beside a limit and decides nothing; it comes from files that no bundle holds."""
 
 
 def check_json(check: Check) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def check_json(check: Check) -> dict[str, Any]:
     fields = {
         _RENAMED.get(field.name, field.name): _plain(getattr(check, field.name))
         for field in dataclasses.fields(check)
-        if field.name != _BESIDE
+        if field.name not in _BESIDE
     }
     if isinstance(check, Rule):
         return {**fields, "kind": "metric", "table": table_of(check), "ranking": ranking_of(check)}
@@ -71,6 +71,6 @@ def _plain(value: object) -> Any:
     if isinstance(value, Set):
         return sorted(map(_plain, value), key=repr)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = (field.name for field in dataclasses.fields(value) if field.name != _BESIDE)
+        names = (field.name for field in dataclasses.fields(value) if field.name not in _BESIDE)
         return {name: _plain(getattr(value, name)) for name in names}
     return type(value).__name__
