@@ -228,7 +228,7 @@ class Record:
         What people reach with each other, where the policy names it: see
         :func:`segcore_gates.agreement.ceilings.human_json`.
     conversion : float or None
-        What the conversion of the delivery leaves of the value at most, where the policy names it.
+        What the conversion of the delivery leaves of the value, where the policy names it.
     exact : Fraction, float or None
         The value before it was rounded, where it is known; a record that crossed a process has none.
     """
@@ -276,10 +276,9 @@ class Record:
             details = {"details": {"columns": columns, "rows": rows, "total": self.details_total}}
         waiver = {} if self.waiver is None else {"waiver": dict(self.waiver)}
         human = {} if self.human is None else {"human_ceiling": dict(self.human)}
-        conversion: dict[str, Any] = {}
-        if self.conversion is not None:
-            own = None if self.value is None else self.conversion - self.value
-            conversion = {"conversion_ceiling": {"value": self.conversion, "annotators_share": own}}
+        ceiling = self.conversion
+        own = None if ceiling is None or self.value is None else ceiling - self.value
+        conversion = {} if ceiling is None else {"value": ceiling, "annotators_share": own}
         return {
             "id": self.id,
             "gate": self.gate,
@@ -308,7 +307,7 @@ class Record:
             **details,
             **waiver,
             **human,
-            **conversion,
+            **({"conversion_ceiling": conversion} if conversion else {}),
             "policy_line": self.policy_line,
         }
 

@@ -62,7 +62,8 @@ def loss(
         with progress("comparing") as report, tempfile.TemporaryDirectory(prefix="segcore-") as folder:
             first = segcore.open(before)
             first.fetch(progress=report)
-            first = first.resolve(ontology=None if ontology is None else named_ontology(ontology))
+            classes = None if ontology is None else named_ontology(ontology)
+            first = first.resolve(ontology=classes)
             if after is not None:
                 second = segcore.open(after)
                 second.fetch(progress=report)
@@ -71,7 +72,7 @@ def loss(
                 exported = exporter_of(f"{through}")(first, Path(folder))
                 second, left_out = readable(exported, gold=first)
             found = measure_loss(first, second, jobs=jobs, progress=report)
-            ceilings = measure_ceilings(first, second, jobs=jobs)
+            ceilings = measure_ceilings(first, second, ontology=classes, jobs=jobs)
             inputs = [
                 {"role": role, "spec": spec, "images": len(source.keys()), "sha256": sha256}
                 for role, spec, source, sha256 in (

@@ -8,6 +8,7 @@ from typing import Any
 
 from segcore.batch import evaluate
 from segcore.errors import InvalidInputError
+from segcore.ontology import Ontology
 from segcore.sources.base import Source
 
 __all__ = ["Ceilings", "measure_ceilings"]
@@ -43,18 +44,22 @@ class Ceilings:
         }
 
 
-def measure_ceilings(before: Source, after: Source, *, jobs: int = 1) -> Ceilings:
+def measure_ceilings(
+    before: Source, after: Source, *, ontology: Ontology | None = None, jobs: int = 1
+) -> Ceilings:
     """Evaluate what came out of a conversion as a delivery, with what went in as gold.
 
     Parameters
     ----------
     before, after : Source
         Resolved, and free of faults.
+    ontology : Ontology or None
+        The classes, and how objects that overlap become a label map; None takes those of ``before``.
     jobs : int
         Worker processes.
     """
     try:
-        found = evaluate(before, after, ontology=before.ontology, jobs=jobs)
+        found = evaluate(before, after, ontology=ontology or before.ontology, jobs=jobs)
     except InvalidInputError as error:
         return Ceilings(refused=str(error).partition("\n")[0])
     return Ceilings(

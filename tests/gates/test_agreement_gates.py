@@ -239,3 +239,15 @@ def test_the_evidence_of_such_a_policy_still_verifies(scene, capsys):
     assert main(["verify", str(bundle)]) == 0
     said = capsys.readouterr().out
     assert "the bundle is whole" in said
+    assert "not compared" not in said
+
+
+@pytest.mark.parametrize("text", [WITH_FILE % "0.9", GATE % "0.9"])
+def test_the_evidence_of_a_file_or_a_gate_alone_verifies(scene, text):
+    compared(scene)
+    path, bundle = scene / "batch.gate.yaml", scene / "batch.zip"
+    path.write_text(HEAD + text)
+
+    assert main(["gate", str(path), "--evidence", str(bundle)]) == 1
+
+    assert main(["verify", str(bundle)]) == 0

@@ -1,1 +1,1 @@
-"""What a conversion leaves of the gold: the ceiling of every threshold, and the annotator's share of a miss."""
+"""What a conversion leaves of the gold: the ceiling of a threshold, the annotator's share of a miss."""

@@ -66,7 +66,7 @@ def read_ceilings(path: Path) -> Ceilings:
     from segcore.strict_json import parse_json
 
     try:
-        document = parse_json(read_bytes(str(path), limit=MAX_BYTES), file=str(path))
+        document: Any = parse_json(read_bytes(str(path), limit=MAX_BYTES), file=str(path))
         missing = document["no_ceilings"]
         found = None if missing else _ceilings(document, path.name)
     except (DocumentError, RefusedFileError, SpecError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segcore.errors import UsageError
 from segcore.wording import printable
@@ -71,6 +71,7 @@ def _refuse_above(rules: tuple[Rule, ...], around: Around) -> None:
 
 def _entry(rule: Rule, key: str, around: Around) -> str:
     """Which entry of the limits decided."""
-    limits = around.document.value["gates"][rule.gate].get(key)
+    document: Any = around.document.value
+    limits = document["gates"][rule.gate].get(key)
     named = isinstance(limits, dict) and rule.class_name in limits
     return f"{rule.class_name}" if named else "default"

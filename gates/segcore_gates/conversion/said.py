@@ -13,7 +13,7 @@ __all__ = ["shares"]
 
 
 def shares(record: Record) -> str:
-    """``conversion ceiling 0.8600, annotator's share 0.0400``; empty for what passes or has no ceiling."""
+    """``conversion ceiling 0.8600, annotator's share 0.0400``; empty for a pass or without a ceiling."""
     if record.conversion is None or record.value is None or record.verdict is Verdict.PASS:
         return ""
     own = record.conversion - record.value

@@ -24,6 +24,7 @@ from segcore_gates.policy import Policy
 from segcore_gates.policy_file import LoadedPolicy, load_policy
 from segcore_gates.policy_paths import PolicyPaths
 from segcore_gates.resolution import Around
+from segcore_gates.rules import Rule
 from segcore_gates.sections import resolve_sections
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ _NO_CHECKS: Final = frozenset(
     }
 )  # fmt: skip
 """The keys of a policy that are no sections with checks of their own."""
+
+_CEILINGS: Final = frozenset({"agreement", "conversion"})
+"""Sections that put ceilings beside limits, from files no bundle holds: they decide no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +146,21 @@ def _resolved(bundle: Bundle, folder: Path) -> tuple[LoadedPolicy, dict[str, dic
         raise UsageError(f"{code}: {'.'.join(map(str, path))}: {message}")
 
     written = policy.policy
+    rules = tuple(check for check in policy.checks if isinstance(check, Rule))
     around = Around(
         ontology=policy.ontology,
         document=parse_yaml(bundle.members["policy.yaml"], file="policy.yaml"),
-        rules=with_looks(policy.rules, written.looks, refuse),
+        rules=with_looks(rules, written.looks, refuse),
         defaults=written.defaults,
         refuse=refuse,
         located=lambda *_: folder / "not-in-the-bundle",
         named=PolicyPaths(folder, _Anything(), refuse).named,
     )
-    sections = [key for key in Policy.model_fields if key not in _NO_CHECKS]
-    checks: list[Check] = list(around.rules)
+    sections = [key for key in Policy.model_fields if key not in _NO_CHECKS | _CEILINGS]
+    checks: list[Check] = [rule for rule in around.rules if rule.of_batch]
     refused = []
     for section in sections:
-        alone = {key: None for key in sections if key != section}
+        alone = dict.fromkeys({*sections, *_CEILINGS} - {section})
         try:
             checks += resolve_sections(written.model_copy(update=alone), around)
         except UsageError:
