@@ -39,18 +39,19 @@ def measured_pilot(
     ----------
     masks : Source
     pilot : str, Spec or Source
-        Every image of it is one of the masks'; masks of other images do not count.
+        Of some of the images, all it holds; masks of images that are not in it do not count.
     ontology : Ontology
     jobs : int
 
     Raises
     ------
     InvalidInputError
-        An input is refused, or the images are not the same.
+        An input is refused, or they have no image in common.
     """
     from segcore.batch import evaluate
 
-    evaluation = evaluate(masks, pilot, ontology=ontology, jobs=jobs)
+    whole = evaluate(masks, pilot, ontology=ontology, jobs=jobs, keep_cells=True)
+    evaluation = whole.restricted_to(whole.images.paired)
     counts, vertices = _drawn(sources.open(pilot), ontology)
     classes = {}
     for i, scores in enumerate(evaluation.classes):

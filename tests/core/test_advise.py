@@ -167,6 +167,32 @@ def test_a_pilot_labelled_both_ways_counts_more_than_the_simulation(tmp_path):
     assert drawn_badly.measured.vertices == 3
 
 
+def test_images_that_the_pilot_has_not_do_not_count_and_images_it_left_empty_do(tmp_path):
+    """Two images with a square each; the pilot has drawn the first."""
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 40, "height": 40} for i in (1, 2)]
+    ring = [[2, 2, 12, 2, 12, 12, 2, 12]]
+    squares = [
+        {"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "bbox": [2, 2, 10, 10], "area": 100}
+        | {"segmentation": ring}
+        for i in (1, 2)
+    ]
+
+    def written(name, images, annotations):
+        document = {"categories": [{"id": 1, "name": "car"}], "images": images}
+        (tmp_path / name).write_text(json.dumps({**document, "annotations": annotations}))
+        return f"coco:{tmp_path / name}"
+
+    gold = written("gold.json", images, squares)
+    part = written("part.json", images[:1], squares[:1])
+    empty = written("empty.json", images, squares[:1])
+    other = written("other.json", [{**images[0], "file_name": "9.jpg"}], squares[:1])
+
+    assert advise(gold, pilot=part).classes[0].measured.iou == 1.0
+    assert advise(gold, pilot=empty).classes[0].measured.iou == 0.5
+    with pytest.raises(InvalidInputError, match="no delivered image matches"):
+        advise(gold, pilot=other)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_advice_does_not_depend_on_the_number_of_processes(label_maps, jobs):
     generator = np.random.default_rng(0)
