@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from segcore.documents import YamlDocument
+from segcore.errors import UsageError
 from segcore.ontology import Ontology
 from segcore.sources import Spec
 from segcore.wording import did_you_mean, printable
@@ -21,6 +22,7 @@ from segcore_gates.rules import ExtraImages, Judge, Level, Metric, Rule, Size, T
 __all__ = ["Around", "Refuse", "check_class_names", "resolve_rules"]
 
 _Path = tuple[str | int, ...]
+_T = TypeVar("_T")
 
 Refuse = Callable[[str, _Path, str], None]
 """Takes the code, the path and the message of a problem."""
@@ -55,6 +57,17 @@ class Around:
     refuse: Refuse
     located: Callable[[str, _Path], Path | None]
     named: Callable[[object, _Path], Spec | None]
+
+    def read(self, text: str, path: _Path, read: Callable[[Path], _T]) -> _T | None:
+        """What ``read`` makes of the file that a text names; None where either was refused."""
+        file = self.located(text, path)
+        if file is None:
+            return None
+        try:
+            return read(file)
+        except UsageError as error:
+            self.refuse("policy.bad_value", path, printable(str(error), limit=400))
+            return None
 
 
 _DEFAULT: Final = "default"

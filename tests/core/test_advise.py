@@ -328,3 +328,22 @@ def test_the_advice_on_camvid(shared_data):
     assert found["sign"].geometry is Geometry.BOX
     assert found["pole"].thin_share > 0.5
     assert found["road"].objects == 30
+
+
+def test_a_browser_shows_the_page_and_asks_for_nothing(page, tmp_path):
+    """A sail by three corners; the page loads nothing, runs nothing and says nothing."""
+    spec = coco_file(tmp_path, [("<b>kite</b>", [[10, 10, 90, 10, 10, 90]])])
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    assert main(["advise", spec, "--html", str(tmp_path / "advice.html")]) == 0
+    page.goto((tmp_path / "advice.html").as_uri())
+
+    assert [url for url in asked if not url.startswith("data:")] == [page.url]
+    assert said == []
+    assert page.evaluate("document.scripts.length") == 0
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.get_by_text("<b>kite</b>").count() > 0
+    assert page.locator("svg").count() > 0

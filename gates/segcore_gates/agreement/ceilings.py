@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from segcore.dilation import Dilation
-from segcore.errors import DocumentError, RefusedFileError, SpecError, UsageError
 from segcore_gates.rules import Metric
+from segcore_gates.written_files import read_written, share, text
 
 if TYPE_CHECKING:
     from segcore_gates.rules import Rule
 
 __all__ = ["Ceilings", "Human", "human_json", "read_ceilings"]
-
-MAX_BYTES: Final = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +83,7 @@ def read_ceilings(path: Path) -> Ceilings:
     UsageError
         It cannot be read, or is not what the command writes.
     """
-    from segcore.files import read_bytes
-    from segcore.strict_json import parse_json
-
-    try:
-        document = parse_json(read_bytes(str(path), limit=MAX_BYTES), file=str(path))
-        return _ceilings(document)
-    except (DocumentError, RefusedFileError, SpecError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, UsageError):
-        raise UsageError(f"{path} is not what segcore agree --json writes: write it again") from None
+    return read_written(path, "segcore agree", _ceilings)
 
 
 def _ceilings(document: Any) -> Ceilings:
@@ -107,23 +96,11 @@ def _ceilings(document: Any) -> Ceilings:
         for found, key in ((masks, "human_ceiling"), (boundaries, "boundary")):
             numbers = entry[key]
             if numbers["iou"] is not None:
-                found[_text(entry["name"])] = Human(
-                    value=_share(numbers["iou"]),
-                    lower=None if numbers["lower"] is None else _share(numbers["lower"]),
-                    upper=None if numbers["upper"] is None else _share(numbers["upper"]),
+                found[text(entry["name"])] = Human(
+                    value=share(numbers["iou"]),
+                    lower=None if numbers["lower"] is None else share(numbers["lower"]),
+                    upper=None if numbers["upper"] is None else share(numbers["upper"]),
                     annotators=annotators,
                 )
-    width = Dilation.parse(_text(document["dilation"]))
+    width = Dilation.parse(text(document["dilation"]))
     return Ceilings(masks=masks, boundaries=boundaries, dilation=width)
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("no share")
-    return float(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return value

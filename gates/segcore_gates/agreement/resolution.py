@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from segcore.errors import UsageError
-from segcore.wording import printable
 from segcore_gates.agreement.ceilings import read_ceilings
 from segcore_gates.agreement.rules import AgreementRule
 from segcore_gates.gates import AgreementGate
@@ -31,14 +29,10 @@ def with_ceilings(section: AgreementSection | None, around: Around) -> tuple[Rul
     around : Around
         Takes a file that cannot be used.
     """
-    path = ("agreement", "file")
-    file = None if section is None else around.located(section.file, path)
-    if file is None:
+    if section is None:
         return around.rules
-    try:
-        ceilings = read_ceilings(file)
-    except UsageError as error:
-        around.refuse("policy.bad_value", path, printable(str(error), limit=400))
+    ceilings = around.read(section.file, ("agreement", "file"), read_ceilings)
+    if ceilings is None:
         return around.rules
     return tuple(replace(rule, human=ceilings.of(rule)) for rule in around.rules)
 

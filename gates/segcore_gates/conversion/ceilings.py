@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from segcore.errors import DocumentError, RefusedFileError, SpecError, UsageError
+from segcore.errors import UsageError
 from segcore.wording import printable
 from segcore_gates.rules import Metric
+from segcore_gates.written_files import count, read_written, share, text
 
 if TYPE_CHECKING:
     from segcore.evaluation import MeasuredBatch
     from segcore_gates.rules import Rule
 
 __all__ = ["Ceiling", "Ceilings", "read_ceilings", "require_measured_gold"]
-
-MAX_BYTES: Final = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +62,7 @@ def read_ceilings(path: Path) -> Ceilings:
     UsageError
         It cannot be read, is not what the command writes, or holds no ceilings.
     """
-    from segcore.files import read_bytes
-    from segcore.strict_json import parse_json
-
-    try:
-        document: Any = parse_json(read_bytes(str(path), limit=MAX_BYTES), file=str(path))
-        missing = document["no_ceilings"]
-        found = None if missing else _ceilings(document, path.name)
-    except (DocumentError, RefusedFileError, SpecError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{path} is not what segcore loss --json writes: write it again") from None
-    if found is None:
-        raise UsageError(f"{path} holds no ceilings: {missing}")
-    return found
+    return read_written(path, "segcore loss", partial(_ceilings, file=path.name))
 
 
 def require_measured_gold(rules: Iterable[Rule], found: MeasuredBatch) -> None:
@@ -114,35 +101,19 @@ def require_measured_gold(rules: Iterable[Rule], found: MeasuredBatch) -> None:
             )
 
 
-def _ceilings(document: Any, file: str) -> Ceilings:
+def _ceilings(document: Any, *, file: str) -> Ceilings:
     if document["schema"] != 1:
         raise ValueError("another document")
+    if missing := document["no_ceilings"]:
+        raise UsageError(f"holds no ceilings: {missing}")
     (sha256,) = (entry["sha256"] for entry in document["inputs"] if entry["role"] == "before")
     found = {}
     for entry in document["ceilings"]:
         if entry["iou"] is not None:
-            found[_text(entry["class"])] = Ceiling(
-                iou=_share(entry["iou"]),
-                gold_px=_count(entry["gold_px"]),
-                gold_sha256=_text(sha256),
+            found[text(entry["class"])] = Ceiling(
+                iou=share(entry["iou"]),
+                gold_px=count(entry["gold_px"]),
+                gold_sha256=text(sha256),
                 file=file,
             )
     return Ceilings(classes=found)
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("no share")
-    return float(value)
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("no count")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from segcore.errors import UsageError
 from segcore.wording import printable
 from segcore_gates.conversion.ceilings import read_ceilings
 from segcore_gates.groups import listed
@@ -29,14 +28,10 @@ def with_conversion(section: ConversionSection | None, around: Around) -> tuple[
     around : Around
         Takes a file that cannot be used, and the thresholds.
     """
-    path = ("conversion", "loss")
-    file = None if section is None else around.located(section.loss, path)
-    if file is None:
+    if section is None:
         return around.rules
-    try:
-        ceilings = read_ceilings(file)
-    except UsageError as error:
-        around.refuse("policy.bad_value", path, printable(str(error), limit=400))
+    ceilings = around.read(section.loss, ("conversion", "loss"), read_ceilings)
+    if ceilings is None:
         return around.rules
     rules = tuple(replace(rule, conversion=ceilings.of(rule)) for rule in around.rules)
     _refuse_above(rules, around)
