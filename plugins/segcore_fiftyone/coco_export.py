@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from segcore.annotation import Regions
 from segcore.errors import UsageError
-from segcore_fiftyone.library import asking, load_fiftyone
+from segcore_fiftyone.library import asking, connect, load_fiftyone
 
 if TYPE_CHECKING:
     from segcore.sources import Source
@@ -31,6 +31,7 @@ def export(source: Source, folder: Path) -> Path:
         The source holds label maps: their pixels are no objects.
     """
     fo = load_fiftyone()
+    connect()
     file = folder / "coco.json"
     names = () if source.ontology is None else source.ontology.names
     with asking():

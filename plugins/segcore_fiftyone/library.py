@@ -20,7 +20,7 @@ from segcore.wording import did_you_mean, printable
 if TYPE_CHECKING:
     from fiftyone.core.collections import SampleCollection
 
-__all__ = ["Reference", "Samples", "asking", "load_fiftyone", "open_collection"]
+__all__ = ["Reference", "Samples", "asking", "connect", "load_fiftyone", "open_collection"]
 
 _OWN_FIELDS: Final = frozenset({"id", "filepath", "created_at", "last_modified_at", "metadata"})
 _CLASSIFIED: Final = {"Classification": "label", "Classifications": "classifications.label"}
@@ -60,7 +60,7 @@ def open_collection(dataset: str, *, view: str | None = None) -> SampleCollectio
         The database cannot be reached.
     """
     fo = load_fiftyone()
-    _connect()
+    connect()
     with asking(), _quiet():
         names = fo.list_datasets()
         if dataset not in names:
@@ -74,6 +74,23 @@ def open_collection(dataset: str, *, view: str | None = None) -> SampleCollectio
             hint = did_you_mean(view, views)
             raise SpecError(f"dataset {dataset!r} has no saved view {printable(view)!r}{hint}")
         return found.load_saved_view(view)
+
+
+def connect() -> None:
+    """Reach the database, or start the one that FiftyOne brings.
+
+    Raises
+    ------
+    ConnectionFailedError
+        There is none.
+    """
+    from fiftyone.core.odm import get_db_conn
+
+    try:
+        with _quiet():
+            get_db_conn()
+    except Exception as error:  # starting a server of its own may fail in many ways
+        raise _failed(error) from None
 
 
 @contextmanager
@@ -231,16 +248,6 @@ class Samples:
         with asking():
             found = self.collection._aggregate(post_pipeline=pipeline)
             return {str(row["_id"]): row["found"] for row in found if "found" in row}
-
-
-def _connect() -> None:
-    from fiftyone.core.odm import get_db_conn
-
-    try:
-        with _quiet():
-            get_db_conn()
-    except Exception as error:  # starting a server of its own may fail in many ways
-        raise _failed(error) from None
 
 
 def _failed(error: Exception) -> ConnectionFailedError:

@@ -51,3 +51,18 @@ def test_the_export_loses_small_objects_and_holes(fo, write_shapes, tmp_path):
     assert means["line 1"] == means["line 2"] == 0  # polygons without an area: nobody can read them
     assert found["refused_when_read"] == 2
     assert fo.list_datasets() == before
+
+
+def test_without_a_database_it_says_so(fo, write_shapes, monkeypatch, capsys):
+    """What FiftyOne raises where there is no MongoDB, which is none of the database's own errors."""
+
+    def unreached():
+        raise fo.core.config.FiftyOneConfigError("MongoDB could not be installed on your system")
+
+    monkeypatch.setattr("fiftyone.core.odm.get_db_conn", unreached)
+
+    assert main(["loss", write_shapes({"disc": disc(10)}), "--through", "fiftyone-coco"]) == 4
+
+    said = capsys.readouterr().err
+    assert "the database of FiftyOne: MongoDB could not be installed on your system" in said
+    assert "FIFTYONE_DATABASE_URI says where it is" in said
