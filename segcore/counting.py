@@ -189,6 +189,7 @@ def _read(
         read[1].ignored.update(measured.ignored[1])
         read[1].annotations += measured.more[1]
         tallies.append((unit.key, measured.tally))
+        del gold, delivery  # the maps of the next pair take their place in memory and in the cache
     new = tuple(tuple(log)[n:] for log, n in zip(logs, known, strict=True))
     counted: Counted[Table] = Counted(
         images=at,

@@ -39,7 +39,7 @@ __all__ = [
 
 Bools = npt.NDArray[np.bool_]
 
-BLOCK_PX: Final = 1 << 17
+BLOCK_PX: Final = 3 << 16
 """Pixels compared at a time: their scratch stays in the cache of a core."""
 
 MAX_BLOCK_PX: Final = 1 << 21
