@@ -11,7 +11,7 @@ import numpy.typing as npt
 from segcore.kernels.arrays import Codes, Counts, Positions, Values
 from segcore.kernels.label_runs import LabelRuns
 from segcore.kernels.reference_boundaries import boundary_runs
-from segcore.kernels.reference_counts import decode_counts, running_sum, runs_from_counts
+from segcore.kernels.reference_counts import decode_counts, runs_from_counts
 from segcore.kernels.reference_curves import class_curves
 from segcore.kernels.reference_instances import match_by_score, overlaps, shared_px
 from segcore.kernels.reference_regions import areas, boxes, continued
@@ -187,9 +187,9 @@ def joint_runs(gold: LabelRuns, delivery: LabelRuns, *, size: int) -> Counts:
     np.left_shift(gold.starts.view(np.uint32), 1, out=events[:n])
     np.left_shift(delivery.starts.view(np.uint32), 1, out=events[n:])
     events[n:] |= 1
-    events.sort()
+    events.sort(kind="stable")  # two sorted sequences: a merge
     # The first event is gold's at 0; there delivery's -1, its last run, gets a segment of no length.
-    in_delivery = running_sum(events & 1)
+    in_delivery = np.cumsum(events & 1, dtype=np.int64)
     in_gold = np.arange(events.size) - in_delivery
     in_delivery -= 1
     cells = gold.codes.astype(np.intp).take(in_gold)
@@ -211,29 +211,34 @@ def paint(
     pixels: int,
     background: int,
 ) -> LabelRuns:
-    """Sort the runs, or where they overlap, paint the segments between their bounds."""
+    """Sort the runs and fill the gaps, or where runs overlap, paint the segments between their bounds."""
     if not pixels:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
-    regions = np.repeat(np.arange(codes.size, dtype=np.uint32), np.diff(offsets))
-    bits = codes.size.bit_length()
-    narrow = pixels.bit_length() + bits <= 32
-    keys: npt.NDArray[np.uint32 | np.uint64] = starts.astype(np.uint32 if narrow else np.uint64)
-    keys <<= bits
-    keys |= regions
-    keys.sort()
-    # Without overlap, starts and ends still belong together after they were sorted apart.
-    bounds = np.empty(2 * keys.size + 1, np.int32)
-    bounds[0] = 0
-    bounds[1::2] = keys >> bits
-    bounds[2::2] = np.sort(ends)
-    if (bounds[1:] < bounds[:-1]).any():
+    regions = np.repeat(np.arange(codes.size), np.diff(offsets))
+    order = _order(starts)
+    # One run after the other: where each begins, and where the one before has ended.
+    begun = np.append(starts.take(order), np.int32(pixels))
+    ended = np.append(np.int32(0), ends.take(order))
+    if (begun < ended).any():
         return _paint_overlapping(
             starts, ends, priority.take(regions), priority, codes, pixels=pixels, background=background
         )
-    keys &= (1 << bits) - 1
-    found = np.full(bounds.size, background, np.int32)
-    found[1::2] = codes.take(keys)
+    bounds = begun[:-1]
+    found = codes.take(regions.take(order))
+    (gaps,) = (ended < begun).nonzero()
+    if gaps.size:
+        bounds = np.insert(bounds, gaps, ended.take(gaps))
+        found = np.insert(found, gaps, background)
     return _label_runs(bounds, found, pixels)
+
+
+def _order(positions: Positions) -> npt.NDArray[np.intp]:
+    """What sorts positions: a radix sort, the lower 16 bits first, linear whatever the input."""
+    order = positions.astype(np.uint16).argsort(kind="stable")
+    upper = positions >> 16
+    if upper.any():
+        order = order.take(upper.astype(np.uint16).take(order).argsort(kind="stable"))
+    return order
 
 
 def _paint_overlapping(
@@ -277,12 +282,11 @@ def _label_runs(starts: Positions, codes: Codes, pixels: int) -> LabelRuns:
     keep = np.empty(starts.size, np.bool_)
     np.less(starts[:-1], starts[1:], out=keep[:-1])
     keep[-1] = starts[-1] < pixels
-    kept = np.flatnonzero(keep)
-    codes = codes.take(kept)
-    keep = np.empty(kept.size, np.bool_)
+    if not keep.all():
+        starts, codes = starts[keep], codes[keep]
+    keep = np.empty(starts.size, np.bool_)
     keep[0] = True
     np.not_equal(codes[:-1], codes[1:], out=keep[1:])
     if not keep.all():
-        inner = np.flatnonzero(keep)
-        kept, codes = kept.take(inner), codes.take(inner)
-    return LabelRuns(pixels=pixels, starts=starts.take(kept), codes=codes)
+        starts, codes = starts[keep], codes[keep]
+    return LabelRuns(pixels=pixels, starts=starts, codes=codes)

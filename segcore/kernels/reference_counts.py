@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from segcore.kernels.decoded_counts import (
     of_each,
 )
 
-__all__ = ["decode_counts", "running_sum", "runs_from_counts"]
+__all__ = ["decode_counts", "runs_from_counts"]
 
 Indices = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.signedinteger[Any]]
@@ -62,19 +62,20 @@ def decode_counts(
         refuse(masks, RUN_TOO_LARGE, -np.diff(last, prepend=-1)[long[first]])
         numbers, last, _ = _numbers(digits)
 
-    firsts = np.searchsorted(last, offsets)
-    pairs, rows = _pairs(numbers, firsts)
-    sizes = np.diff(rows)
-    filled = np.flatnonzero(sizes)
-    heads = rows[filled]
+    pairs = _Pairs.of(numbers, np.searchsorted(last, offsets))
     # From the fourth on, a number is the difference to the one two before it.
-    leads = pairs[heads, 0]
-    pairs[heads, 0] = 0
-    sums = np.cumsum(pairs, axis=0)
-    sums -= np.repeat(sums[heads] - pairs[heads], sizes[filled], axis=0)
-    sums[heads, 0] = leads
-    sums[rows[1:][np.diff(firsts) & 1 == 1] - 1, 1] = 0
-    decoded = _runs(sums, rows, sizes_px)
+    filled = np.flatnonzero(pairs.sizes)
+    heads = pairs.rows[filled]
+    leads = pairs.background[heads]
+    pairs.background[heads] = 0
+    padded = pairs.rows[1:][pairs.padded] - 1
+    for column in pairs.background, pairs.foreground:
+        first = column[heads]
+        np.cumsum(column, out=column)
+        column -= np.repeat(column[heads] - first, pairs.sizes[filled])
+    pairs.background[heads] = leads
+    pairs.foreground[padded] = 0
+    decoded = _runs(pairs, sizes_px)
     refused = status != 0
     decoded.status[refused] = status[refused]
     decoded.detail[refused] = detail[refused]
@@ -94,84 +95,106 @@ def _numbers(digits: npt.NDArray[np.uint8]) -> tuple[Counts, Indices, Indices]:
     last = np.flatnonzero(digits < 32)
     padded = np.zeros(digits.size + MAX_NUMBER_CHARS, np.uint8)
     padded[MAX_NUMBER_CHARS:] = digits
+    # Beside the bit of 32 that announces another character, one of 64: as did the character before.
+    marked = padded.copy()
+    marked[1:] |= (padded[1:] & padded[:-1] & 32) << 1
     top = digits.take(last)
     top ^= 16
-    below = padded[MAX_NUMBER_CHARS - 1 :].take(last)
-    continued = below >> 5
+    below = marked[MAX_NUMBER_CHARS - 1 :].take(last)
     short = (top.view(np.int8) - np.int8(16)).astype(np.int16)
+    continued = (below >> 5) & 1
     short *= continued * np.uint8(31) + np.uint8(1)
     short += (below & 31) * continued
     numbers = short.astype(np.int64)
-    continued &= padded[MAX_NUMBER_CHARS - 2 :].take(last) >> 5
-    longer = np.flatnonzero(continued.view(np.bool_))
+    longer = np.flatnonzero(below > 63)
     for place in range(2, MAX_NUMBER_CHARS):
         if not longer.size:
             break
-        below = padded[MAX_NUMBER_CHARS - place :].take(last.take(longer))
+        below = marked[MAX_NUMBER_CHARS - place :].take(last.take(longer))
         numbers[longer] = (numbers.take(longer) << 5) | (below & 31)
-        longer = longer.compress(padded[MAX_NUMBER_CHARS - place - 1 :].take(last.take(longer)) > 31)
+        longer = longer.compress(below > 63)
     return numbers, last, longer
 
 
 def runs_from_counts(counts: Counts, offsets: Counts, *, pixels: int | Counts) -> DecodedCounts:
     """Runs of uncompressed counts; see the facade."""
-    pairs, rows = _pairs(counts, offsets)
-    return _runs(pairs, rows, of_each(pixels, offsets))
+    return _runs(_Pairs.of(counts, offsets), of_each(pixels, offsets))
 
 
-def _pairs(numbers: Counts, offsets: Counts) -> tuple[Counts, Counts]:
-    """Counts as rows of (background, foreground); a mask that ends in background gets a 0."""
-    sizes = np.diff(offsets)
-    rows = np.zeros(offsets.size, np.int64)
-    np.cumsum((sizes + 1) >> 1, out=rows[1:])
-    pairs = np.zeros((int(rows[-1]), 2), np.int64)
-    given = np.ones(pairs.size, np.bool_)
-    given[2 * rows[1:][sizes & 1 == 1] - 1] = False
-    pairs.reshape(-1)[given] = numbers
-    return pairs, rows
+class _Pairs(NamedTuple):
+    """Counts in turn: background and foreground of every mask, in two columns.
+
+    Attributes
+    ----------
+    background, foreground : int64 (n,)
+    rows : int64 (n_masks + 1,)
+        Mask ``i`` owns the pairs ``rows[i]:rows[i + 1]``.
+    padded : bool (n_masks,)
+        The mask ends in background; a foreground of 0 was put behind it.
+    """
+
+    background: Counts
+    foreground: Counts
+    rows: Counts
+    padded: npt.NDArray[np.bool_]
+
+    @property
+    def sizes(self) -> Counts:
+        """Pairs of each mask."""
+        return np.diff(self.rows)
+
+    @classmethod
+    def of(cls, numbers: Counts, offsets: Counts) -> Self:
+        """Take the numbers of all masks apart."""
+        sizes = np.diff(offsets)
+        padded = sizes & 1 == 1
+        rows = np.zeros(offsets.size, np.int64)
+        np.cumsum((sizes + 1) >> 1, out=rows[1:])
+        if padded.any():
+            numbers = np.insert(numbers, offsets[1:][padded], 0)
+        return cls(numbers[0::2].copy(), numbers[1::2].copy(), rows, padded)
 
 
-def _runs(pairs: Counts, rows: Counts, pixels: Counts) -> DecodedCounts:
+def _runs(pairs: _Pairs, pixels: Counts) -> DecodedCounts:
     """Canonical runs of the sound masks; wrapping sums of the others stay among themselves."""
-    sizes = np.diff(rows)
+    background, foreground, rows, _ = pairs
+    sizes = pairs.sizes
     status = np.zeros(sizes.size, np.int8)
     detail = np.zeros(sizes.size, np.int64)
-    flat = pairs.reshape(-1)
-    bounds = running_sum(pairs[:, 0] + pairs[:, 1])
-    at = np.zeros(rows.size, np.int64)
-    at[rows > 0] = bounds[rows[rows > 0] - 1]
+    bounds = np.zeros(background.size + 1, np.int64)
+    np.cumsum(background + foreground, out=bounds[1:])
+    at = bounds.take(rows)
     totals = np.diff(at)
     wrong = totals != pixels
     status[wrong] = SUM_MISMATCH
     detail[wrong] = totals[wrong]
-    if flat.size and (int(flat.min()) < 0 or int(flat.max()) > int(pixels.min())):
+    # Read as unsigned, a negative number is above every size.
+    smallest = pixels.min(initial=np.iinfo(np.int64).max)
+    if any(column.view(np.uint64).max(initial=0) > smallest for column in (background, foreground)):
+        flat = np.stack((background, foreground), axis=1).reshape(-1)
         limit = np.repeat(pixels, 2 * sizes)
         for code, found in ((NEGATIVE_RUN, flat < 0), (RUN_TOO_LARGE, flat > limit)):
             where = np.flatnonzero(found)
             owner, first = _first_of_each(rows, where >> 1)
             status[owner] = code
             detail[owner] = flat[where[first]]
-    bounds -= np.repeat(at[:-1], sizes)
-    keep = pairs[:, 1] > 0
+    # Sound masks end below 2**31: modulo 2**32 the differences to the first are right.
+    ends = bounds[1:].astype(np.int32)
+    ends -= np.repeat(at[:-1].astype(np.int32), sizes)
+    lengths = foreground.astype(np.int32)
+    keep = foreground > 0
     if status.any():
         keep &= np.repeat(status == 0, sizes)
-    kept = np.flatnonzero(keep)
-    ends = bounds.take(kept).astype(np.int32)
-    starts = ends - pairs[:, 1].take(kept).astype(np.int32)
-    offsets = np.searchsorted(kept, rows)
+    offsets = rows
+    if not keep.all():
+        ends, lengths = ends[keep], lengths[keep]
+        offsets = np.searchsorted(np.flatnonzero(keep), rows)
+    starts = ends - lengths
     # A background run of no length joins two runs of one mask.
-    apart = np.ones(kept.size + 1, np.bool_)
+    apart = np.ones(ends.size + 1, np.bool_)
     np.not_equal(starts[1:], ends[:-1], out=apart[1:-1])
     apart[offsets] = True
     if not apart.all():
         starts, ends = starts.compress(apart[:-1]), ends.compress(apart[1:])
         offsets = np.searchsorted(np.flatnonzero(apart), offsets)
     return DecodedCounts(starts=starts, ends=ends, offsets=offsets, status=status, detail=detail)
-
-
-def running_sum(numbers: Counts) -> Counts:
-    """``np.cumsum`` into every second place of an array.
-
-    NumPy's loop over contiguous results waits on memory at each step; this is four times faster.
-    """
-    return np.cumsum(numbers, out=np.empty((numbers.size, 2), np.int64)[:, 0])

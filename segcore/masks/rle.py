@@ -131,7 +131,8 @@ def _shape_problem(item: int, rle: object, *, height: int, width: int) -> MaskPr
         if name not in rle:
             return problem("rle.missing_field", name, "no such key")
     size = rle["size"]
-    if not (isinstance(size, (list, tuple)) and len(size) == 2 and all(type(v) is int for v in size)):
+    whole = isinstance(size, (list, tuple)) and len(size) == 2
+    if not (whole and type(size[0]) is int and type(size[1]) is int):
         return problem("rle.bad_type", "size: [height, width]", show(size))
     if size[0] == height and size[1] == width:
         return None
