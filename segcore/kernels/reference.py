@@ -211,7 +211,7 @@ def paint(
     pixels: int,
     background: int,
 ) -> LabelRuns:
-    """Sort the runs and fill the gaps, or where runs overlap, paint the segments between their bounds."""
+    """Sort the runs and fill the gaps; where runs overlap, paint the segments between their bounds."""
     if not pixels:
         return _label_runs(np.empty(0, np.int32), np.empty(0, np.int32), 0)
     regions = np.repeat(np.arange(codes.size), np.diff(offsets))

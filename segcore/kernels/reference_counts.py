@@ -97,7 +97,8 @@ def _numbers(digits: npt.NDArray[np.uint8]) -> tuple[Counts, Indices, Indices]:
     padded[MAX_NUMBER_CHARS:] = digits
     # Beside the bit of 32 that announces another character, one of 64: as did the character before.
     marked = padded.copy()
-    marked[1:] |= (padded[1:] & padded[:-1] & 32) << 1
+    twice = padded[1:] & padded[:-1] & 32
+    marked[1:] |= twice + twice
     top = digits.take(last)
     top ^= 16
     below = marked[MAX_NUMBER_CHARS - 1 :].take(last)
